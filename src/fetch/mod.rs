@@ -1,0 +1,85 @@
+//! Stage 1: where the rows come from. A target (URL or file) opens as an [`Input`], which holds layers, files
+//! and values; a layer is a [`Source`], whose [`Pages`] hand out raw pages in a fixed order.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::model::{Evidence, Header, Page, ReadPlan};
+use crate::pipe::{Permit, Permits};
+use crate::report::{MessageKind, Progress};
+
+pub mod http;
+
+/// What a target holds. Lazy: a bad item does not end the list.
+pub trait Input: Send {
+    /// The items in their order: for a job, the order of the task's parameters.
+    fn items(&mut self) -> Box<dyn Iterator<Item = Result<Item>> + Send + '_>;
+
+    /// Where the data comes from, in words and without secrets.
+    fn describe(&self) -> String;
+
+    /// What the server said while the input was made (a job's messages).
+    fn messages(&self) -> Vec<(MessageKind, String)> {
+        Vec::new()
+    }
+}
+
+/// One thing that a target holds.
+#[non_exhaustive]
+pub enum Item {
+    /// Rows: a layer, a table, a feature set.
+    Layer(Box<dyn Source>),
+    /// A file to download as it is.
+    File(Download),
+    /// A number, text, unit, date, or anything else that is no rows and no file.
+    Value(Scalar),
+}
+
+/// A file that a server offers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Download {
+    /// The parameter it is the value of.
+    pub name: String,
+    /// Where it is.
+    pub url: url::Url,
+}
+
+/// A value that is neither rows nor a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scalar {
+    /// The parameter it is the value of.
+    pub name: String,
+    /// The declared data type, such as `GPLong`.
+    pub data_type: String,
+    /// The value as the server wrote it.
+    pub value: serde_json::Value,
+}
+
+/// One layer or table. Its header is complete: an input without a schema is surveyed first.
+pub trait Source: Send {
+    /// Everything known before the first row.
+    fn header(&self) -> &Header;
+
+    /// What the user should know about this source.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Starts the pages. Each is asked for only after a permit was taken for it.
+    ///
+    /// # Errors
+    /// Where the source can't start at all.
+    fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>>;
+}
+
+/// Pages in a fixed order. Dropping it cancels what is under way.
+pub trait Pages: Send {
+    /// The next page with the permit it was asked under; `None` after the last, or once the permits are cancelled.
+    fn next(&mut self) -> Option<Result<(Page, Permit)>>;
+
+    /// What the source knows now that all pages are out.
+    ///
+    /// # Errors
+    /// Where the final count can't be had.
+    fn finish(self: Box<Self>) -> Result<Evidence>;
+}

@@ -1,0 +1,11 @@
+//! geohaul takes geodata out of ArcGIS REST servers and puts it into local files, completely and correctly.
+
+pub mod error;
+pub mod fetch;
+pub mod model;
+pub mod pipe;
+pub mod report;
+pub mod write;
+
+pub use error::{Error, ErrorKind, Result, redact};
+pub use model::{Crs, SpatialReference};

@@ -1,0 +1,122 @@
+//! What needs no library: WGS 84 and spherical web mercator.
+
+use std::f64::consts::{FRAC_PI_2, PI};
+
+use super::Crs;
+#[cfg(not(feature = "gdal"))]
+use super::{SpatialReference, Transform, unknown};
+#[cfg(not(feature = "gdal"))]
+use crate::error::{Error, ErrorKind, Result};
+
+/// Radius of the sphere of web mercator, in metres.
+const RADIUS_M: f64 = 6_378_137.0;
+
+pub(super) fn wgs84() -> Crs {
+    Crs {
+        name: "WGS 84".to_owned(),
+        authority: Some(("EPSG".to_owned(), 4326)),
+        geographic: true,
+        definition: "EPSG:4326".to_owned(),
+        esri_wkt: Some(
+            concat!(
+                r#"GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137.0,298.257223563]],"#,
+                r#"PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]]"#
+            )
+            .to_owned(),
+        ),
+    }
+}
+
+#[cfg(not(feature = "gdal"))]
+fn web_mercator() -> Crs {
+    Crs {
+        name: "WGS 84 / Pseudo-Mercator".to_owned(),
+        authority: Some(("EPSG".to_owned(), 3857)),
+        geographic: false,
+        definition: "EPSG:3857".to_owned(),
+        esri_wkt: Some(
+            concat!(
+                r#"PROJCS["WGS_1984_Web_Mercator_Auxiliary_Sphere",GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984","#,
+                r#"SPHEROID["WGS_1984",6378137.0,298.257223563]],PRIMEM["Greenwich",0.0],"#,
+                r#"UNIT["Degree",0.0174532925199433]],PROJECTION["Mercator_Auxiliary_Sphere"],"#,
+                r#"PARAMETER["False_Easting",0.0],PARAMETER["False_Northing",0.0],PARAMETER["Central_Meridian",0.0],"#,
+                r#"PARAMETER["Standard_Parallel_1",0.0],PARAMETER["Auxiliary_Sphere_Type",0.0],UNIT["Meter",1.0]]"#
+            )
+            .to_owned(),
+        ),
+    }
+}
+
+pub(super) fn is_web_mercator(crs: &Crs) -> bool {
+    crs.is("EPSG", 3857) || crs.is("ESRI", 102_100)
+}
+
+/// x = R·λ, y = R·ln tan(π/4 + φ/2), inverted.
+pub(super) fn web_mercator_to_wgs84(xy: &mut [[f64; 2]]) {
+    for [x, y] in xy {
+        *x = (*x / RADIUS_M).to_degrees();
+        *y = (FRAC_PI_2 - 2.0 * (-*y / RADIUS_M).exp().atan()).to_degrees();
+    }
+}
+
+pub(super) fn wgs84_to_web_mercator(xy: &mut [[f64; 2]]) {
+    for [x, y] in xy {
+        *x = x.to_radians() * RADIUS_M;
+        // The poles lie at infinity: they become NaN, "can't be transformed".
+        *y = if y.abs() < 90.0 { (PI / 4.0 + y.to_radians() / 2.0).tan().ln() * RADIUS_M } else { f64::NAN };
+    }
+}
+
+#[cfg(not(feature = "gdal"))]
+pub(super) fn crs_of(sr: &SpatialReference) -> Result<Crs> {
+    match sr.code() {
+        Some(4326) => Ok(wgs84()),
+        Some(3857 | 102_100 | 900_913) => Ok(web_mercator()),
+        _ => Err(without_gdal(unknown(&sr.to_string()))),
+    }
+}
+
+#[cfg(not(feature = "gdal"))]
+pub(super) fn crs_from_user(text: &str) -> Result<Crs> {
+    let (authority, code) = text.split_once(':').unwrap_or(("", ""));
+    match (authority.to_ascii_uppercase().as_str(), code.parse().ok()) {
+        ("EPSG" | "ESRI", Some(code)) => crs_of(&SpatialReference::from_wkid(code)),
+        _ => Err(without_gdal(unknown(text))),
+    }
+}
+
+#[cfg(not(feature = "gdal"))]
+pub(super) fn transform_between(from: &Crs, to: &Crs) -> Result<Transform> {
+    Err(without_gdal(Error::new(ErrorKind::SpatialReference, format!("no way is known from {from} to {to}"))))
+}
+
+#[cfg(not(feature = "gdal"))]
+fn without_gdal(error: Error) -> Error {
+    error
+        .because("this build has no GDAL, so it knows WGS 84 and web mercator only")
+        .hint("use a build with GDAL (feature `gdal`), or ask the server for WGS 84: --project server --crs 4326")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn web_mercator_there_and_back_is_the_same_place_within_a_nanodegree() {
+        let there = [[0.0, 0.0], [13.4, 52.5], [-179.9, -85.0], [180.0, 1e-9]];
+        let mut xy = there;
+        wgs84_to_web_mercator(&mut xy);
+        assert!((xy[1][0] - 1_491_681.177).abs() < 1e-3 && (xy[1][1] - 6_891_041.724).abs() < 1e-3, "{:?}", xy[1]);
+        web_mercator_to_wgs84(&mut xy);
+        for (a, b) in xy.iter().zip(&there) {
+            assert!((a[0] - b[0]).abs() < 1e-9 && (a[1] - b[1]).abs() < 1e-9, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn a_pole_has_no_place_in_web_mercator() {
+        let mut xy = [[0.0, 90.0]];
+        wgs84_to_web_mercator(&mut xy);
+        assert!(xy[0][1].is_nan());
+    }
+}

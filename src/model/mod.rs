@@ -1,0 +1,21 @@
+//! What the stages hand to each other: schema, values, geometry, spatial references, plans, pages, batches.
+//!
+//! Nothing here fetches, decides or writes. Imports go down: `fetch`, `convert` and `write` all know this
+//! module, and never each other.
+
+pub mod batch;
+pub mod crs;
+pub mod geometry;
+pub mod page;
+pub mod plan;
+pub mod schema;
+pub mod time;
+pub mod value;
+
+pub use batch::{Batch, Cell, Span};
+pub use crs::{Crs, SpatialReference, Transform};
+pub use geometry::{Geometries, Part, Shape, ShapeKind};
+pub use page::{Evidence, Page, PageFacts};
+pub use plan::{Column, ReadPlan, WritePlan};
+pub use schema::{Domain, Field, FieldType, GeometryKind, Header};
+pub use value::Value;

@@ -1,0 +1,77 @@
+//! A page of rows on its way from the source to the workers, and what the source knows at the end.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+/// What a light scan found in a page, without parsing its rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageFacts {
+    /// Number of rows.
+    pub rows: usize,
+    /// Where the rows stand: the bytes between the brackets of the `features` array.
+    pub features: Range<usize>,
+    /// The server says that there is more than this (`exceededTransferLimit`).
+    pub exceeded: bool,
+}
+
+/// Raw rows of one layer, in the order of the source.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The position of the page in its layer, from 0 without gaps.
+    pub seq: u64,
+    /// The body as received, decompressed.
+    pub bytes: Bytes,
+    /// What the scan found.
+    pub facts: PageFacts,
+    /// Rows that another page holds already, ascending; they are not written.
+    pub drop_rows: Vec<usize>,
+    /// Number of rows in the pages before this one; for messages.
+    pub rows_before: u64,
+}
+
+/// What the source knows when all pages are out: the ground for saying "complete".
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// Rows handed out, without dropped ones.
+    pub rows: u64,
+    /// Pages handed out.
+    pub pages: u64,
+    /// Requests sent, retries included; 0 for a file.
+    pub requests: u64,
+    /// Rows of the layer, as the server counted them before the first page.
+    pub count_before: Option<u64>,
+    /// The same after the last page.
+    pub count_after: Option<u64>,
+    /// Rows that came twice and were dropped.
+    pub duplicates: u64,
+    /// Object ids that the server has and did not send, as far as they are known.
+    pub missing_ids: Vec<i64>,
+    /// The source itself says that rows are missing and can't be had.
+    pub cut_off: bool,
+    /// How the pages were asked for, in words.
+    pub strategy: String,
+}
+
+impl Evidence {
+    /// How many rows are known to be missing; 0 is complete as far as the source can tell.
+    ///
+    /// The count after the last page is what counts: rows added or removed meanwhile are an edit, not a loss.
+    ///
+    /// ```
+    /// use geohaul::model::Evidence;
+    ///
+    /// let evidence = Evidence { rows: 8, count_before: Some(10), count_after: Some(10), ..Evidence::default() };
+    /// assert_eq!(evidence.missing(), 2);
+    /// ```
+    pub fn missing(&self) -> u64 {
+        let counted = match (self.count_before, self.count_after) {
+            (_, Some(after)) => after.saturating_sub(self.rows),
+            (Some(before), None) => before.saturating_sub(self.rows),
+            (None, None) => 0,
+        };
+        counted.max(self.missing_ids.len() as u64).max(u64::from(self.cut_off))
+    }
+}

@@ -1,0 +1,129 @@
+//! Plans: what to ask of the source, and what each output writes. Made in one place, `convert::plan`.
+
+use serde::Serialize;
+
+use super::{Crs, Field, GeometryKind, SpatialReference, Transform};
+
+/// What to ask of a source: the union of what all outputs want.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadPlan {
+    /// Ask for geometries.
+    pub geometry: bool,
+    /// Ask for z.
+    pub z: bool,
+    /// Ask for m.
+    pub m: bool,
+    /// The spatial reference to ask for; `None` leaves it to the server. A saved file ignores it.
+    pub out_sr: Option<SpatialReference>,
+}
+
+/// What a format can hold: facts, no decisions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormatInfo {
+    /// The name for `--format`, lower case.
+    pub name: &'static str,
+    /// The name for people.
+    pub title: &'static str,
+    /// File endings without the dot, the usual one first.
+    pub endings: &'static [&'static str],
+    /// Geometry kinds it can hold; empty where it holds tables only.
+    pub kinds: &'static [GeometryKind],
+    /// Rows without geometry columns (tables) make sense in it.
+    pub tables: bool,
+    /// Holds z.
+    pub z: bool,
+    /// Holds m.
+    pub m: bool,
+    /// Rows of several geometry kinds may stand in one file.
+    pub mixed_kinds: bool,
+    /// What it says about spatial references.
+    pub crs: CrsRule,
+    /// The longest field name in bytes.
+    pub longest_field_name: Option<usize>,
+    /// Field names are case-insensitive ASCII letters, digits and `_`.
+    pub plain_field_names: bool,
+    /// The greatest number of fields.
+    pub most_fields: Option<usize>,
+    /// The longest text in bytes.
+    pub longest_text: Option<u32>,
+    /// A sentence on what it can't hold.
+    pub limits: &'static str,
+}
+
+/// A format's rule for spatial references.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CrsRule {
+    /// Always WGS 84 longitude and latitude.
+    Wgs84Only,
+    /// WGS 84 unless another is asked for.
+    Wgs84Default,
+    /// The layer's own unless another is asked for.
+    Native,
+}
+
+/// What one output writes of one layer. The writer trusts it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WritePlan {
+    /// The layer's name for people.
+    pub layer: String,
+    /// The columns in order.
+    pub columns: Vec<Column>,
+    /// The geometry kind to declare; `None` is a table.
+    pub geometry: Option<GeometryKind>,
+    /// Write z.
+    pub z: bool,
+    /// Write m.
+    pub m: bool,
+    /// The spatial reference of the written coordinates; `None` is unknown.
+    pub crs: Option<Crs>,
+    /// How the source's coordinates become the written ones; `None` copies them.
+    pub transform: Option<Transform>,
+    /// Decimals of x and y; `None` writes each number so that it reads back to the same double.
+    pub decimals: Option<u8>,
+    /// Batch column of the object id.
+    pub object_id: Option<usize>,
+    /// Batch column of the display field.
+    pub display: Option<usize>,
+    /// Dates are UTC and get a `Z`; otherwise wall-clock times.
+    pub dates_are_utc: bool,
+    /// RFC 7946 holds: WGS 84, right-hand rule, no `crs` member.
+    pub rfc7946: bool,
+}
+
+/// One column of an output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Batch column that it takes its values from.
+    pub from: usize,
+    /// The name in the file, unique and within the format's rules.
+    pub name: String,
+    /// What its values are.
+    pub kind: ColumnKind,
+    /// The field it comes from.
+    pub field: Field,
+}
+
+/// What the values of a column are, by the declared field type. Values may differ from it: a writer keeps
+/// what it finds, or counts it as a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ColumnKind {
+    /// An integer of 16, 32 or 64 bits.
+    Integer {
+        /// 16, 32 or 64.
+        bits: u8,
+    },
+    /// A 32-bit float.
+    Single,
+    /// A 64-bit float.
+    Double,
+    /// Milliseconds since 1970.
+    DateTime,
+    /// Text, with the declared length in characters.
+    Text {
+        /// The declared length, where there is one.
+        length: Option<u32>,
+    },
+}

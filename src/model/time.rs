@@ -1,0 +1,37 @@
+//! Epoch milliseconds as text.
+
+use jiff::Timestamp;
+
+/// An ArcGIS date (milliseconds since 1970, UTC) as ISO 8601, with milliseconds only where there are any.
+///
+/// `zone_known` adds the `Z`; dates of a layer in an unknown time zone are wall-clock times and get none.
+/// `None` beyond the years -9999 to 9999.
+///
+/// ```
+/// use geohaul::model::time::iso;
+///
+/// assert_eq!(iso(0, true).as_deref(), Some("1970-01-01T00:00:00Z"));
+/// assert_eq!(iso(-1, true).as_deref(), Some("1969-12-31T23:59:59.999Z"));
+/// assert_eq!(iso(1_700_000_000_000, false).as_deref(), Some("2023-11-14T22:13:20"));
+/// assert_eq!(iso(i64::MAX, true), None);
+/// ```
+pub fn iso(epoch_ms: i64, zone_known: bool) -> Option<String> {
+    let text = Timestamp::from_millisecond(epoch_ms).ok()?.to_string();
+    Some(if zone_known { text } else { text.trim_end_matches('Z').to_owned() })
+}
+
+/// The date part of [`iso`] as `YYYYMMDD`, for DBF; `None` before year 1 and after 9999.
+///
+/// ```
+/// assert_eq!(geohaul::model::time::compact_date(951_782_400_000).as_deref(), Some("20000229"));
+/// ```
+pub fn compact_date(epoch_ms: i64) -> Option<String> {
+    let date = Timestamp::from_millisecond(epoch_ms).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date();
+    (date.year() > 0).then(|| format!("{:04}{:02}{:02}", date.year(), date.month(), date.day()))
+}
+
+/// Now, as ISO 8601 to the second.
+pub fn now() -> String {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+}

@@ -1,0 +1,253 @@
+//! What was done, what was lost, what to know: the [`Report`] that every run returns, and [`Progress`] while it runs.
+//!
+//! The library never prints. The command line shows the report in short, and writes it whole with `--report`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::model::{Evidence, GeometryKind};
+
+/// Calls back while work goes on. Every method has a default that does nothing.
+pub trait Progress: Send + Sync {
+    /// A layer begins; `count` rows are expected, where that is known.
+    fn layer(&self, _name: &str, _count: Option<u64>) {}
+    /// `rows` more rows were fetched.
+    fn rows(&self, _rows: u64) {}
+    /// A geoprocessing job changed its status.
+    fn job_status(&self, _status: &str) {}
+    /// The server said something.
+    fn message(&self, _kind: MessageKind, _text: &str) {}
+    /// A request is about to be repeated.
+    fn retry(&self, _why: &str) {}
+}
+
+/// The level of a server's message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageKind {
+    /// For information.
+    Informative,
+    /// A warning.
+    Warning,
+    /// An error.
+    Error,
+}
+
+/// Does nothing.
+pub struct Silent;
+
+impl Progress for Silent {}
+
+/// What can be lost or changed on the way into a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LossKind {
+    /// The field has another name in the file; the detail is the new name.
+    Renamed,
+    /// The field is not in the file.
+    FieldDropped,
+    /// Text was cut to the format's width.
+    TextCut,
+    /// The value does not fit the column and was left null.
+    ValueDropped,
+    /// The value is no number of the declared type; it was kept, in a wider column.
+    TypeWidened,
+    /// Characters that the format can't hold were removed or replaced.
+    CharactersReplaced,
+    /// Z values were not written.
+    ZDropped,
+    /// M values were not written.
+    MDropped,
+    /// A ring of fewer than three different vertices, or without area, was left out.
+    RingDropped,
+    /// A path of fewer than two vertices was left out.
+    PathDropped,
+    /// A vertex without x or y was left out.
+    VertexDropped,
+    /// The geometry could not be brought into the output's spatial reference and is null.
+    NotTransformed,
+    /// An attribute that the field list does not name is not in the file.
+    UnknownAttribute,
+    /// A geometry that lies across the 180th meridian was cut there.
+    CutAtAntimeridian,
+    /// Longitudes beyond ±180 were folded into range.
+    Folded,
+}
+
+impl LossKind {
+    /// In words, for the short report.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Renamed => "renamed",
+            Self::FieldDropped => "field left out",
+            Self::TextCut => "text cut",
+            Self::ValueDropped => "value does not fit, left null",
+            Self::TypeWidened => "value is not of the declared type, kept as it is",
+            Self::CharactersReplaced => "characters that the format can't hold replaced",
+            Self::ZDropped => "z not written",
+            Self::MDropped => "m not written",
+            Self::RingDropped => "ring without area left out",
+            Self::PathDropped => "path with fewer than two vertices left out",
+            Self::VertexDropped => "vertex without x or y left out",
+            Self::NotTransformed => "geometry could not be reprojected, left null",
+            Self::UnknownAttribute => "attribute is not among the layer's fields, left out",
+            Self::CutAtAntimeridian => "geometry cut at the 180th meridian",
+            Self::Folded => "longitudes beyond 180 degrees folded into range",
+        }
+    }
+
+    /// `false` for what changes the form but loses nothing that was in the data.
+    pub fn is_loss(self) -> bool {
+        !matches!(self, Self::Renamed | Self::TypeWidened | Self::CutAtAntimeridian | Self::Folded)
+    }
+}
+
+/// One kind of loss in one field (or in the geometry), counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Loss {
+    /// What happened.
+    pub kind: LossKind,
+    /// The field, by its name at the source; `None` concerns the geometry or the layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// More about it: the new name, the width.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// How many times.
+    pub count: u64,
+    /// The first feature it happened to, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
+}
+
+/// Losses while they are being counted. Adding the tallies of pages in page order gives the same result
+/// whatever the threads did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Losses(BTreeMap<(LossKind, Option<String>), Loss>);
+
+impl Losses {
+    /// Counts one more. `first` is asked only for the first of its kind.
+    pub fn add(&mut self, kind: LossKind, field: Option<&str>, first: impl FnOnce() -> Option<String>) {
+        self.add_many(kind, field, 1, None, first);
+    }
+
+    /// Counts `count` more, with a detail.
+    pub fn add_many(
+        &mut self,
+        kind: LossKind,
+        field: Option<&str>,
+        count: u64,
+        detail: Option<String>,
+        first: impl FnOnce() -> Option<String>,
+    ) {
+        if count == 0 {
+            return;
+        }
+        self.0.entry((kind, field.map(str::to_owned))).and_modify(|loss| loss.count += count).or_insert_with(|| Loss {
+            kind,
+            field: field.map(str::to_owned),
+            detail,
+            count,
+            first: first(),
+        });
+    }
+
+    /// Adds the losses of a later page.
+    pub fn append(&mut self, later: Losses) {
+        for (key, loss) in later.0 {
+            self.0.entry(key).and_modify(|before| before.count += loss.count).or_insert(loss);
+        }
+    }
+
+    /// All of them, by kind, then by field.
+    pub fn iter(&self) -> impl Iterator<Item = &Loss> {
+        self.0.values()
+    }
+
+    /// `true` where nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Losses {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+/// Everything there is to say about a finished run.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The version of geohaul.
+    pub geohaul: String,
+    /// When the run began, UTC.
+    pub started: String,
+    /// When it ended, UTC.
+    pub finished: String,
+    /// Where the data came from: a URL without secrets, or files.
+    pub source: String,
+    /// One per layer, table or result that was read.
+    pub layers: Vec<LayerReport>,
+    /// Scalar results by name.
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    pub values: serde_json::Map<String, serde_json::Value>,
+    /// Files that hold no features: scalar results, downloads.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<PathBuf>,
+    /// The server's messages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<(MessageKind, String)>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+    /// What failed beside what was written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
+}
+
+/// What was read of one layer, and where it went.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerReport {
+    /// The layer's name.
+    pub name: String,
+    /// Its geometry kind; `None` is a table.
+    pub geometry: Option<GeometryKind>,
+    /// Its spatial reference, in words; `None` is unknown.
+    pub spatial_reference: Option<String>,
+    /// The ground for "complete".
+    pub evidence: Evidence,
+    /// What the parser met, whatever the output.
+    pub losses: Losses,
+    /// One per output.
+    pub outputs: Vec<OutputReport>,
+}
+
+/// One written file or data set.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputReport {
+    /// The main file.
+    pub path: PathBuf,
+    /// All files of the data set.
+    pub files: Vec<PathBuf>,
+    /// The format's name.
+    pub format: &'static str,
+    /// Rows written.
+    pub rows: u64,
+    /// Bytes in all files.
+    pub bytes: u64,
+    /// The spatial reference of the written coordinates, in words; `None` is unknown.
+    pub spatial_reference: Option<String>,
+    /// How the coordinates were brought into it; `None` is unchanged.
+    pub reprojection: Option<String>,
+    /// What was lost or changed in this output.
+    pub losses: Losses,
+    /// What the user should know about this output.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,137 @@
+//! Stage 3: the formats. [`FORMATS`] is the registry: the command line, the help, the docs table and the tests
+//! read that list, and a new format is one new file and one line in it.
+//!
+//! A format has two halves. [`Format::encode`] turns a batch into a chunk, on many workers at once;
+//! [`Format::write`] takes the chunks in order, on one thread that owns everything it opens.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::plan::FormatInfo;
+use crate::model::{Batch, Geometries, WritePlan};
+use crate::report::Losses;
+
+pub mod csv;
+pub mod geojson;
+pub mod kmz;
+pub mod shapefile;
+mod stage;
+
+pub use stage::{Stage, Target};
+
+/// All formats, in the order of the help.
+pub static FORMATS: &[&dyn AnyFormat] = &[&geojson::GeoJson, &shapefile::Shapefile, &kmz::Kmz, &csv::Csv];
+
+/// The format of a name (`shapefile`) or of a file's ending (`roads.shp`).
+pub fn format_by_name(name: &str) -> Option<&'static dyn AnyFormat> {
+    FORMATS.iter().copied().find(|format| {
+        let info = format.info();
+        info.name.eq_ignore_ascii_case(name) || info.endings.iter().any(|ending| ending.eq_ignore_ascii_case(name))
+    })
+}
+
+/// What happens to an output, in order. One data set may take several layers.
+pub enum Event<C> {
+    /// A layer begins.
+    Begin(Arc<WritePlan>),
+    /// Rows of the layer that began last.
+    Rows(Encoded<C>),
+    /// The layer that began last is whole.
+    End,
+}
+
+/// One page, encoded.
+pub struct Encoded<C> {
+    /// What the format makes of it.
+    pub chunk: C,
+    /// Number of rows.
+    pub rows: usize,
+    /// What was lost in it.
+    pub losses: Losses,
+}
+
+/// What a format wrote.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Rows.
+    pub rows: u64,
+    /// What was lost in writing.
+    pub losses: Losses,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// The rows to encode: the batch, with the geometries as this output wants them (reprojected, or the batch's own).
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    /// The attributes.
+    pub batch: &'a Batch,
+    /// The geometries, one per row of the batch. Where they are not the batch's own, they have no text.
+    pub geometry: &'a Geometries,
+}
+
+/// One output format.
+pub trait Format: Sync {
+    /// What a page becomes: text, record bytes, rows.
+    type Chunk: Send + 'static;
+
+    /// Facts about the format.
+    fn info(&self) -> &'static FormatInfo;
+
+    /// Encodes one page, on a worker. Must give the same chunk for the same rows, whatever ran before.
+    ///
+    /// # Errors
+    /// Where the format can't hold the rows at all. What it holds in part is counted in [`Encoded::losses`].
+    fn encode(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<Self::Chunk>>;
+
+    /// Writes the whole data set into the stage, on one thread. An `Err` among the events ends it: return it.
+    ///
+    /// # Errors
+    /// The first error among the events, or what went wrong in writing.
+    fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<Self::Chunk>>>) -> Result<Written>;
+}
+
+/// A chunk of any format.
+pub type AnyChunk = Box<dyn Any + Send>;
+
+/// [`Format`] without its chunk type, so that formats fit in one list; every format is one.
+pub trait AnyFormat: Sync {
+    /// See [`Format::info`].
+    fn info(&self) -> &'static FormatInfo;
+    /// See [`Format::encode`].
+    ///
+    /// # Errors
+    /// As there.
+    fn encode_any(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<AnyChunk>>;
+    /// See [`Format::write`].
+    ///
+    /// # Errors
+    /// As there.
+    fn write_any(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<AnyChunk>>>) -> Result<Written>;
+}
+
+impl<F: Format> AnyFormat for F {
+    fn info(&self) -> &'static FormatInfo {
+        Format::info(self)
+    }
+
+    fn encode_any(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<AnyChunk>> {
+        let Encoded { chunk, rows, losses } = self.encode(plan, rows)?;
+        Ok(Encoded { chunk: Box::new(chunk), rows, losses })
+    }
+
+    fn write_any(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<AnyChunk>>>) -> Result<Written> {
+        let mut typed = events.map(|event| {
+            Ok(match event? {
+                Event::Begin(plan) => Event::Begin(plan),
+                Event::End => Event::End,
+                Event::Rows(Encoded { chunk, rows, losses }) => match chunk.downcast() {
+                    Ok(chunk) => Event::Rows(Encoded { chunk: *chunk, rows, losses }),
+                    Err(_) => return Err(Error::new(ErrorKind::Internal, "a chunk went to another format's writer")),
+                },
+            })
+        });
+        self.write(stage, &mut typed)
+    }
+}
