@@ -1,0 +1,220 @@
+//! The wire shapes of a geoprocessing service and of its tasks (`GPServer?f=json`, `GPServer/<task>?f=json`).
+//!
+//! Read by shape: a missing or strange member is `None` or empty, and an unknown word is kept by name.
+
+use serde_json::Value;
+
+/// `GPServer?f=json`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// The names of the tasks; they may hold spaces.
+    pub tasks: Vec<String>,
+    /// How the tasks run, unless a task says otherwise.
+    pub execution: Option<Execution>,
+    /// The map service that shows results; `None` where there is none.
+    pub result_map_service: Option<String>,
+    /// The most rows of an output; above it the result is cut off.
+    pub most_records: Option<u64>,
+    /// Files can be uploaded.
+    pub uploads: bool,
+}
+
+impl Service {
+    /// From the answer.
+    pub fn from_json(json: &Value) -> Self {
+        let tasks = json.get("tasks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        Self {
+            tasks: tasks.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            execution: Execution::of(json),
+            result_map_service: text(json, "resultMapServerName"),
+            most_records: json.get("maximumRecords").and_then(Value::as_u64),
+            uploads: text(json, "capabilities").is_some_and(|all| all.split(',').any(|one| one.trim() == "Uploads")),
+        }
+    }
+}
+
+/// How a task runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Execution {
+    /// `execute`: the answer holds the results.
+    Synchronous,
+    /// `submitJob`: the answer is a job to ask again.
+    Asynchronous,
+}
+
+impl Execution {
+    fn of(json: &Value) -> Option<Self> {
+        match json.get("executionType")?.as_str()? {
+            "esriExecutionTypeSynchronous" => Some(Self::Synchronous),
+            "esriExecutionTypeAsynchronous" => Some(Self::Asynchronous),
+            _ => None,
+        }
+    }
+}
+
+/// `GPServer/<task>?f=json`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// The name in URLs.
+    pub name: String,
+    /// The name for people.
+    pub display_name: Option<String>,
+    /// What it does, possibly as HTML.
+    pub description: Option<String>,
+    /// How it runs; `None` leaves it to the service.
+    pub execution: Option<Execution>,
+    /// Inputs and outputs, in the task's order.
+    pub parameters: Vec<Parameter>,
+}
+
+impl Task {
+    /// From the answer; `None` where it does not describe a task.
+    pub fn from_json(json: &Value) -> Option<Self> {
+        let parameters = json.get("parameters")?.as_array()?;
+        Some(Self {
+            name: text(json, "name").unwrap_or_default(),
+            display_name: text(json, "displayName"),
+            description: text(json, "description"),
+            execution: Execution::of(json),
+            parameters: parameters.iter().filter_map(Parameter::from_json).collect(),
+        })
+    }
+
+    /// The parameters to fill.
+    pub fn inputs(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().filter(|p| p.direction == Direction::Input)
+    }
+
+    /// The parameters to fetch.
+    pub fn outputs(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().filter(|p| p.direction == Direction::Output)
+    }
+}
+
+/// Into the task or out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The caller gives it.
+    Input,
+    /// The task gives it.
+    Output,
+}
+
+/// Whether an input must be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// It must, unless it has a default.
+    Required,
+    /// It may.
+    Optional,
+    /// It is computed (outputs only).
+    Derived,
+}
+
+/// One parameter of a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// The key in requests and results, as the server writes it.
+    pub name: String,
+    /// The name for people.
+    pub display_name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The declared type, such as `GPFeatureRecordSetLayer`.
+    pub data_type: String,
+    /// In or out.
+    pub direction: Direction,
+    /// Whether it must be given.
+    pub need: Need,
+    /// The default: for rows an empty feature set, which says what is expected. `None` also where it is `null` or `""`.
+    pub default: Option<Value>,
+    /// The texts to choose from; empty where any will do.
+    pub choices: Vec<String>,
+}
+
+impl Parameter {
+    fn from_json(json: &Value) -> Option<Self> {
+        let direction = match json.get("direction").and_then(Value::as_str) {
+            Some("esriGPParameterDirectionOutput") => Direction::Output,
+            _ => Direction::Input,
+        };
+        let need = match json.get("parameterType").and_then(Value::as_str) {
+            Some("esriGPParameterTypeRequired") => Need::Required,
+            Some("esriGPParameterTypeDerived") => Need::Derived,
+            _ => Need::Optional,
+        };
+        let choices = json.get("choiceList").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        Some(Self {
+            name: text(json, "name")?,
+            display_name: text(json, "displayName"),
+            description: text(json, "description"),
+            data_type: text(json, "dataType").unwrap_or_default(),
+            direction,
+            need,
+            default: json.get("defaultValue").filter(|value| !value.is_null() && value.as_str() != Some("")).cloned(),
+            choices: choices.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        })
+    }
+
+    /// Its values are rows: features or records.
+    pub fn is_rows(&self) -> bool {
+        matches!(self.data_type.as_str(), "GPFeatureRecordSetLayer" | "GPRecordSet")
+    }
+
+    /// A run may leave it out, because it is optional or the server has a value for it. The default of a
+    /// parameter of rows is only a schema as long as it holds no features.
+    pub fn may_be_left_out(&self) -> bool {
+        let has_default = self.default.as_ref().is_some_and(|default| !self.is_rows() || holds_rows(default));
+        self.need != Need::Required || has_default
+    }
+}
+
+fn holds_rows(default: &Value) -> bool {
+    match default.get("features") {
+        Some(features) => features.as_array().is_some_and(|rows| !rows.is_empty()),
+        None => default.get("url").is_some(),
+    }
+}
+
+/// A text member; `None` where it is absent, empty or no text.
+fn text(json: &Value, key: &str) -> Option<String> {
+    json.get(key)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_task_without_an_execution_type_leaves_it_to_the_service() {
+        let task = Task::from_json(&json!({"name": "Clip", "parameters": []})).unwrap();
+        assert_eq!(task.execution, None);
+        let service = Service::from_json(
+            &json!({"executionType": "esriExecutionTypeSynchronous", "tasks": ["Clip Parcels"], "resultMapServerName": ""}),
+        );
+        assert_eq!(service.execution, Some(Execution::Synchronous));
+        assert_eq!(service.result_map_service, None);
+        assert_eq!(service.tasks, ["Clip Parcels"]);
+    }
+
+    #[test]
+    fn an_empty_feature_set_as_default_is_a_schema_and_no_value() {
+        let parameter = |default: Value| {
+            Parameter::from_json(&json!({
+                "name": "In", "dataType": "GPFeatureRecordSetLayer", "direction": "esriGPParameterDirectionInput",
+                "parameterType": "esriGPParameterTypeRequired", "defaultValue": default,
+            }))
+            .unwrap()
+        };
+        assert!(!parameter(json!({"geometryType": "esriGeometryPoint", "features": []})).may_be_left_out());
+        assert!(!parameter(Value::Null).may_be_left_out());
+        assert!(parameter(json!({"features": [{"attributes": {}}]})).may_be_left_out());
+    }
+
+    #[test]
+    fn a_layer_answer_is_no_task() {
+        assert_eq!(Task::from_json(&json!({"id": 0, "type": "Feature Layer"})), None);
+    }
+}
