@@ -1,6 +1,7 @@
 //! The wire: what ArcGIS servers write, read without decisions. Tolerant where real servers are sloppy (any key
 //! order, bare `NaN`, raw control characters, a byte order mark), strict about what would lose data.
 
+pub mod failure;
 pub mod features;
 pub mod fields;
 pub mod scan;
