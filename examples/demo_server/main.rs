@@ -1,0 +1,95 @@
+//! A small ArcGIS-like server on loopback, to try geohaul against: a feature service with paging and a
+//! geoprocessing service with a synchronous task (`Viewshed`) and an asynchronous one (`Buffer`).
+//!
+//! ```text
+//! cargo run --example demo_server -- 6080      # 0, or nothing, takes any free port
+//! ```
+//!
+//! Its data come from a seeded generator, so every run serves the same. Both tasks compute from the posted
+//! geometry, parameters and spatial reference. It knows 4326 and web mercator, and no sign-in.
+
+mod buffer;
+mod data;
+mod failure;
+mod geo;
+mod gp;
+mod http;
+mod jobs;
+mod query;
+mod viewshed;
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use failure::Failure;
+use http::{Request, Response};
+
+/// Everything that is served.
+struct Site {
+    layers: Vec<data::Layer>,
+    jobs: jobs::Jobs,
+}
+
+fn main() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            // Nobody is left to tell when stderr is closed too.
+            let _ = writeln!(std::io::stderr(), "demo_server: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> Result<(), String> {
+    let port = match std::env::args().nth(1) {
+        None => 0,
+        Some(text) => text.parse().map_err(|_| format!("'{text}' is no port; usage: demo_server [PORT]"))?,
+    };
+    let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|why| format!("can't listen on port {port}: {why}"))?;
+    let address = listener.local_addr().map_err(|why| why.to_string())?;
+    let site = Arc::new(Site { layers: data::layers(), jobs: jobs::Jobs::default() });
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()).map_err(|why| why.to_string())?;
+    http::serve(&listener, move |request| respond(&site, request));
+    Ok(())
+}
+
+/// ArcGIS answers with status 200 whatever happened; the body says what did.
+fn respond(site: &Site, request: &Request) -> Response {
+    let answer = route(site, request).unwrap_or_else(|failure| failure.to_json());
+    match request.param("f") {
+        Some("json" | "pjson") => Response::json(&answer),
+        None | Some("html" | "") => Response::html(&request.path, &answer),
+        Some(_) => Response::json(&Failure::bad_parameter("Output format not supported.").to_json()),
+    }
+}
+
+fn route(site: &Site, request: &Request) -> Result<Value, Failure> {
+    let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
+    let Some(["arcgis", "rest", rest @ ..]) = segments.get(..) else { return Err(Failure::not_found("Not Found")) };
+    match rest {
+        ["info"] => Ok(json!({"currentVersion": 11.1, "fullVersion": "11.1.0", "authInfo": {"isTokenBasedSecurity": false}})),
+        ["services"] => Ok(json!({"currentVersion": 11.1, "folders": [], "services": [
+            {"name": "Demo", "type": "FeatureServer"}, {"name": "Demo", "type": "GPServer"},
+        ]})),
+        ["services", "Demo", "FeatureServer", path @ ..] => match path {
+            [] => Ok(data::service(&site.layers)),
+            [id, operation @ ..] => {
+                let layer = site.layers.iter().find(|layer| layer.id.to_string() == *id).ok_or_else(Failure::invalid_url)?;
+                match operation {
+                    [] => Ok(layer.describe()),
+                    ["query"] => query::answer(layer, request),
+                    _ => Err(Failure::invalid_url()),
+                }
+            }
+        },
+        ["services", "Demo", "GPServer", path @ ..] => gp::route(&site.jobs, path, request),
+        ["services", name, kind, ..] => Err(Failure::not_found(&format!("Service {name}/{kind} not found"))),
+        _ => Err(Failure::invalid_url()),
+    }
+}
