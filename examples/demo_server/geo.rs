@@ -73,11 +73,11 @@ pub(crate) fn destination([lon, lat]: LonLat, azimuth: f64, distance_m: f64) -> 
     [lon + turn.to_degrees(), to_lat.to_degrees()]
 }
 
-/// The area within `distances_m` of a place, one per equal sector, in square kilometres.
+/// The area of the ring of [`ring_around`] as on a plane, in square kilometres.
 pub(crate) fn area_km2(distances_m: &[f64]) -> f64 {
-    let sector = |distance: &f64| 1.0 - (distance / EARTH_M).cos();
-    let share = std::f64::consts::TAU * EARTH_M * EARTH_M / distances_m.len() as f64;
-    distances_m.iter().map(sector).sum::<f64>() * share / 1e6
+    let next = distances_m.iter().cycle().skip(1);
+    let step = std::f64::consts::TAU / distances_m.len() as f64;
+    distances_m.iter().zip(next).map(|(one, other)| one * other).sum::<f64>() * step.sin() / 2e6
 }
 
 /// The closed ring around a place, clockwise from north, that lies `distances_m` away, one per equal step.
