@@ -1,5 +1,6 @@
 //! geohaul takes geodata out of ArcGIS REST servers and puts it into local files, completely and correctly.
 
+pub mod convert;
 pub mod error;
 pub mod esri;
 pub mod fetch;
