@@ -3,6 +3,7 @@
 pub mod convert;
 pub mod error;
 pub mod esri;
+pub mod export;
 pub mod fetch;
 pub mod model;
 pub mod pipe;
