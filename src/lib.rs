@@ -1,5 +1,7 @@
 //! geohaul takes geodata out of ArcGIS REST servers and puts it into local files, completely and correctly.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod convert;
 pub mod error;
 pub mod esri;
