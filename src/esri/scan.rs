@@ -173,6 +173,16 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Consumes a number as [`Cursor::ordinate`] does, and tells its text where that is a JSON number.
+    #[inline]
+    pub fn ordinate_text(&mut self) -> Result<(f64, Option<Span>)> {
+        self.peek();
+        let start = self.at;
+        let value = self.ordinate()?;
+        let span = self.span_from(start);
+        Ok((value, is_json_number(self.slice(span)).then_some(span)))
+    }
+
     /// Consumes one value of any kind.
     pub fn skip(&mut self) -> Result<Span> {
         self.peek();
