@@ -94,7 +94,10 @@ impl Contents<'_> {
     fn collect_result(&mut self, result: &Value, name: &str) -> Result<()> {
         let value = result.get("value").unwrap_or(&Value::Null);
         let before = self.found.len();
-        if value.is_object() {
+        if let Some(set) = value.get("featureSet") {
+            // The parameter's name is the one that its user knows, not that of the layer definition.
+            self.rows(name, value.get("layerDefinition").unwrap_or(&Value::Null), set)?;
+        } else if value.is_object() || value.is_array() {
             self.collect(value, name)?;
         }
         if self.found.len() == before {

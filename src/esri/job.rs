@@ -153,8 +153,9 @@ pub struct Job {
     pub status: Status,
     /// All messages so far: a server sends the whole list each time.
     pub messages: Vec<Message>,
-    /// `(parameter, where its value is)`, the latter relative to the job's URL, in the server's order.
-    pub results: Vec<(String, String)>,
+    /// `(parameter, where its value is)`, the latter relative to the job's URL, in the server's order. `None` where
+    /// the answer has no list; an empty one says that there are no outputs.
+    pub results: Option<Vec<(String, String)>>,
 }
 
 impl Job {
@@ -169,7 +170,7 @@ impl Job {
             id: json.get("jobId").and_then(Value::as_str).unwrap_or_default().to_owned(),
             status: Status::from_esri(json.get("jobStatus").and_then(Value::as_str).unwrap_or_default()),
             messages: Message::list(json),
-            results: results.into_iter().flatten().map(entry).collect(),
+            results: results.map(|list| list.iter().map(entry).collect()),
         }
     }
 }
@@ -194,8 +195,9 @@ mod tests {
     #[test]
     fn a_job_without_messages_or_results_is_read() {
         let job = Job::from_json(&json!({"jobId": "j1", "jobStatus": "esriJobSucceeded", "results": {}}));
-        assert_eq!(job, Job { id: "j1".into(), status: Status::Succeeded, messages: vec![], results: vec![] });
-        assert_eq!(Job::from_json(&json!({"jobId": "j1"})).status.phase(), Phase::Unknown);
+        assert_eq!(job, Job { id: "j1".into(), status: Status::Succeeded, messages: vec![], results: Some(vec![]) });
+        let silent = Job::from_json(&json!({"jobId": "j1"}));
+        assert_eq!((silent.status.phase(), silent.results), (Phase::Unknown, None));
     }
 
     #[test]
