@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// Says past the test runner's capture that `test` does nothing here, since `missing` is. CI sets
 /// `GEOHAUL_TESTS=all`, and there it is a failure.
-pub fn leave_out(test: &str, missing: &str) {
+pub(crate) fn leave_out(test: &str, missing: &str) {
     let all = std::env::var("GEOHAUL_TESTS").is_ok_and(|tests| tests == "all");
     assert!(!all, "{test} needs {missing}: make test installs it");
     // A terminal that is gone is no reason to fail.
@@ -14,11 +14,11 @@ pub fn leave_out(test: &str, missing: &str) {
 }
 
 /// `true` where `program` starts and ends well.
-pub fn runs(program: &str, arguments: &[&str]) -> bool {
+pub(crate) fn runs(program: &str, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
 }
 
 /// A file or folder of the clone.
-pub fn in_clone(path: &str) -> PathBuf {
+pub(crate) fn in_clone(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
 }
