@@ -194,7 +194,7 @@ def compare_output(layer, form, out, said):
         case "kmz":
             return compare(layer, outputs.kmz(out), said, "kml", *to_wgs84(layer))
         case "csv":
-            return compare(layer, outputs.table(out), said, "csv", own, None)
+            return compare(layer, outputs.table(out, layer.types), said, "csv", own, None)
 
 
 def gdal_faults(out, rows):

@@ -24,7 +24,7 @@ class Said:
 
 def compare(layer, output, said, form, expected_shapes, tolerance):
     """The differences, in words. `form` says how values look: "json" typed, "dbf" text where blank is null, "kml" text
-    where absent is null, "csv" text where empty is null."""
+    where absent is null, "csv" text where bare empty is null."""
     faults = list(output.faults)
     if len(layer.rows) != len(output.rows):
         return faults + [f"{len(output.rows)} rows, not {len(layer.rows)}"]
@@ -76,7 +76,7 @@ def same_value(want, got, kind, form):
     if nan or (want == "NaN" and kind in ("esriFieldTypeDouble", "esriFieldTypeSingle")):
         return got in (None, "", "NaN")
     if want is None:
-        return got is None or (got == "" and form in ("dbf", "csv"))
+        return got is None or (got == "" and form == "dbf")
     if kind == "esriFieldTypeDate" and isinstance(want, (int, float)):
         return same_time(want, got)
     if isinstance(want, (dict, list)):

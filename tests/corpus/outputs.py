@@ -5,6 +5,7 @@ Each returns an Output: the rows in file order, and how the values are to be com
 
 import csv
 import json
+import re
 import struct
 import xml.etree.ElementTree as ET
 import zipfile
@@ -181,17 +182,40 @@ def kml_shape(mark):
     return Shape("polygon", rings), polygons
 
 
-def table(path):
-    """A CSV file; points stand in the columns x, y, z and m."""
+def table(path, types):
+    """A CSV file; points stand in the columns x, y, z and m, or x_1 and so on where an attribute has that name."""
     out = Output([])
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, strict=True)
-        if len(set(reader.fieldnames)) != len(reader.fieldnames):
-            out.faults.append(f"columns that share a name: {reader.fieldnames}")
-        for values in reader:
-            shape = None
-            if values.get("x"):
-                x, y, z, m = (float(values[k]) if values.get(k) else None for k in "xyzm")
-                shape = Shape("point", [[(x, y, z, m)]])
-            out.rows.append(Row(None, values, shape))
+    text = Path(path).read_bytes().decode("utf-8")
+    names, *records = csv_records(text)
+    with open(path, newline="", encoding="utf-8") as file:
+        if [[cell or "" for cell in record] for record in [names, *records]] != list(csv.reader(file, strict=True)):
+            out.faults.append("Python's csv reads other cells")
+    if len(set(names)) != len(names):
+        out.faults.append(f"columns that share a name: {names}")
+    taken = {name.lower() for name in types}
+    axes = [axis + "_1" if axis in taken else axis for axis in "xyzm"]
+    for record in records:
+        if len(record) != len(names):
+            out.faults.append(f"a row of {len(record)} cells under {len(names)} names")
+        values = dict(zip(names, record))
+        at = tuple(float(values[axis]) if values.get(axis) else None for axis in axes)
+        out.rows.append(Row(None, values, None if at[0] is None else Shape("point", [[at]])))
     return out
+
+
+def csv_records(text):
+    """Rows of cells; an empty cell without quotes is None, which Python's csv does not tell from an empty text."""
+    pattern = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)')
+    record, at = [], 0
+    while at < len(text):
+        match = pattern.match(text, at)
+        if not match or match.end() == at:
+            raise ValueError(f"no CSV at {text[at:at + 40]!r}")
+        quoted, bare, end = match.groups()
+        record.append(quoted.replace('""', '"') if quoted is not None else bare or None)
+        at = match.end()
+        if end != ",":
+            yield record
+            record = []
+    if record:
+        yield record + [None]
