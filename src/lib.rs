@@ -1,6 +1,8 @@
 //! geohaul takes geodata out of ArcGIS REST servers and puts it into local files, completely and correctly.
 
+pub mod convert;
 pub mod error;
+pub mod esri;
 pub mod fetch;
 pub mod model;
 pub mod pipe;

@@ -50,7 +50,9 @@ pub enum Cell {
 pub struct Batch {
     /// The page it came from, counted from 0.
     pub page: u64,
-    /// Rows of the layer before this page, where the source knows it; for messages.
+    /// Rows of the layer before this page; for messages.
+    pub rows_before: u64,
+    /// The page's rows as text, which the spans point into.
     pub text: String,
     /// Number of columns; column `i` is field `i` of the header.
     pub columns: usize,

@@ -46,9 +46,9 @@ pub struct Geometries {
     pub z: Vec<f64>,
     /// Per vertex, or empty where the layer has no m. NaN is "none".
     pub m: Vec<f64>,
-    /// Per vertex, the text `x,y` as it came: valid JSON numbers around one comma, no spaces. Empty where
-    /// the numbers did not come as text, or where the coordinates were computed.
-    pub text: Vec<Span>,
+    /// Per vertex, the texts of x and y as they came, all of them valid JSON numbers. Empty where the numbers did
+    /// not come as such text, or where the coordinates were computed.
+    pub text: Vec<[Span; 2]>,
 }
 
 impl Geometries {
@@ -181,8 +181,8 @@ pub struct Part<'a> {
     pub z: &'a [f64],
     /// The m of the vertices, or empty.
     pub m: &'a [f64],
-    /// The text of the vertices, or empty: see [`Geometries::text`].
-    pub text: &'a [Span],
+    /// The texts of x and y of the vertices, or empty: see [`Geometries::text`].
+    pub text: &'a [[Span; 2]],
 }
 
 /// Twice the signed area of a closed ring: negative is clockwise (y up). Computed from the first vertex, so
@@ -204,4 +204,43 @@ pub fn signed_area2(ring: &[[f64; 2]]) -> f64 {
         before = here;
     }
     area
+}
+
+impl Geometries {
+    /// Puts the parts from `first_part` on, of the row under construction, into another order: each with its
+    /// role, and turned around where the flag says so.
+    pub fn rearrange(&mut self, first_part: usize, order: impl IntoIterator<Item = (usize, Role, bool)>) {
+        let start = if first_part == 0 { 0 } else { self.part_ends[first_part - 1] as usize };
+        let ends: Vec<u32> = self.part_ends.split_off(first_part);
+        self.roles.truncate(first_part);
+        let (xy, z, m, text) =
+            (self.xy.split_off(start), cut(&mut self.z, start), cut(&mut self.m, start), cut(&mut self.text, start));
+        for (part, role, reverse) in order {
+            let part = part - first_part;
+            let range = if part == 0 { 0 } else { ends[part - 1] as usize - start }..ends[part] as usize - start;
+            extend(&mut self.xy, &xy[range.clone()], reverse);
+            // Side arrays are as long as `xy`, or empty.
+            for (into, from) in [(&mut self.z, &z), (&mut self.m, &m)] {
+                if !from.is_empty() {
+                    extend(into, &from[range.clone()], reverse);
+                }
+            }
+            if !text.is_empty() {
+                extend(&mut self.text, &text[range], reverse);
+            }
+            self.end_part(role);
+        }
+    }
+}
+
+fn cut<T>(values: &mut Vec<T>, start: usize) -> Vec<T> {
+    if values.len() > start { values.split_off(start) } else { Vec::new() }
+}
+
+fn extend<T: Copy>(into: &mut Vec<T>, from: &[T], reverse: bool) {
+    if reverse {
+        into.extend(from.iter().rev());
+    } else {
+        into.extend(from);
+    }
 }

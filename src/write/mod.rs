@@ -15,6 +15,7 @@ use crate::report::Losses;
 pub mod csv;
 pub mod geojson;
 pub mod kmz;
+pub(crate) mod number;
 pub mod shapefile;
 mod stage;
 

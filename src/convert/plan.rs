@@ -1,0 +1,349 @@
+//! Plans: the one place that names columns, chooses spatial references and says what will be lost.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::plan::{Antimeridian, ColumnKind, CrsRule, FormatInfo};
+use crate::model::{Column, Crs, Field, FieldType, GeometryKind, Header, ReadPlan, Transform, WritePlan};
+use crate::report::{LossKind, Losses};
+
+/// Decimals of reprojected degrees: a tenth of a millimetre.
+const DECIMALS_DEGREES: u8 = 9;
+
+/// Decimals of reprojected metres or feet.
+const DECIMALS_METRES: u8 = 4;
+
+/// Which spatial reference the outputs are to have.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum CrsChoice {
+    /// Each format's own rule: GeoJSON and KMZ in WGS 84, the others in the layer's own.
+    #[default]
+    Default,
+    /// The layer's own, where the format can say so.
+    Native,
+    /// This one, where the format can say so.
+    To(Crs),
+}
+
+/// What the caller wants of the outputs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PlanOptions {
+    /// The spatial reference of the outputs.
+    pub crs: CrsChoice,
+    /// The spatial reference of a layer that does not name its own.
+    pub assume_crs: Option<Crs>,
+    /// Decimals of x and y; the default copies what is not reprojected.
+    pub decimals: Option<u8>,
+    /// Take a transformation without datum shift where no better one is known.
+    pub allow_ballpark: bool,
+    /// What becomes of geometries across the 180th meridian.
+    pub antimeridian: Antimeridian,
+}
+
+/// What to ask of the source, and what each output writes.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// For the source.
+    pub read: ReadPlan,
+    /// One per output, in the order of the formats.
+    pub outputs: Vec<OutputPlan>,
+    /// The layer's spatial reference, where it is known.
+    pub source_crs: Option<Crs>,
+    /// What the user should know, whatever the output.
+    pub warnings: Vec<String>,
+}
+
+/// The plan of one output.
+#[derive(Debug, Clone)]
+pub struct OutputPlan {
+    /// For the writer.
+    pub write: Arc<WritePlan>,
+    /// What is lost or changed already.
+    pub losses: Losses,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// Plans the way of a layer into outputs of these formats.
+///
+/// Each output is planned for itself: another output changes nothing in it.
+///
+/// # Errors
+/// [`ErrorKind::Format`] where a format can't hold the layer, [`ErrorKind::SpatialReference`] where a format's
+/// spatial reference can't be reached.
+pub fn plan(header: &Header, formats: &[&'static FormatInfo], options: &PlanOptions) -> Result<Plan> {
+    let mut warnings = Vec::new();
+    let source_crs = source_crs(header, options, &mut warnings)?;
+    let outputs = formats
+        .iter()
+        .map(|format| output(header, format, options, source_crs.as_ref()))
+        .collect::<Result<Vec<_>>>()
+        .map_err(|error| error.in_layer(&header.name))?;
+    let read = ReadPlan {
+        geometry: header.geometry.is_some(),
+        z: outputs.iter().any(|output| output.write.z),
+        m: outputs.iter().any(|output| output.write.m),
+    };
+    Ok(Plan { read, outputs, source_crs, warnings })
+}
+
+fn source_crs(header: &Header, options: &PlanOptions, warnings: &mut Vec<String>) -> Result<Option<Crs>> {
+    if header.geometry.is_none() {
+        return Ok(None);
+    }
+    match (&header.spatial_reference, &options.assume_crs) {
+        (None, assumed) => Ok(assumed.clone()),
+        (Some(sr), assumed) => match Crs::of(sr) {
+            Ok(crs) => {
+                if assumed.as_ref().is_some_and(|assumed| *assumed != crs) {
+                    warnings.push(format!("the layer names its own spatial reference, {crs}; --assume-crs was not used"));
+                }
+                Ok(Some(crs))
+            }
+            Err(_) if assumed.is_some() => {
+                warnings.push(format!("the layer's own spatial reference, {sr}, is not known; --assume-crs was used instead"));
+                Ok(assumed.clone())
+            }
+            // Formats that keep the layer's own can still be written; the others fail with this very reason.
+            Err(_) => {
+                warnings.push(format!("the layer's spatial reference, {sr}, is not known here"));
+                Ok(None)
+            }
+        },
+    }
+}
+
+fn output(header: &Header, format: &'static FormatInfo, options: &PlanOptions, source: Option<&Crs>) -> Result<OutputPlan> {
+    let (mut losses, mut warnings) = (Losses::default(), Vec::new());
+    check_geometry(header, format)?;
+    let crs = target_crs(header, format, options, source, &mut warnings)?;
+    let transform = match (source, &crs) {
+        (Some(from), Some(to)) => Transform::between(from, to)?,
+        _ => None,
+    };
+    if let Some(transform) = &transform {
+        if transform.ballpark && !options.allow_ballpark {
+            return Err(Error::new(ErrorKind::SpatialReference, format!("no exact way is known from {} to {}", transform.from, transform.to))
+                .because("only a ballpark transformation without datum shift, which may be off by hundreds of metres")
+                .hint("keep the layer's own with --crs native, or accept it with --allow-ballpark"));
+        }
+        if !transform.missing_grids.is_empty() {
+            warnings.push(format!("a better transformation needs grids that are not installed: {}", transform.missing_grids.join(", ")));
+        }
+    }
+    for (there, fits, kind) in [(header.has_z, format.z, LossKind::ZDropped), (header.has_m, format.m, LossKind::MDropped)] {
+        if there && !fits {
+            losses.add_many(kind, None, header.count.unwrap_or(1).max(1), None, || None);
+        }
+    }
+    let to_degrees = crs.as_ref().is_some_and(|crs| crs.geographic);
+    let reprojected = transform.as_ref().map(|_| if to_degrees { DECIMALS_DEGREES } else { DECIMALS_METRES });
+    let by_rule = format.crs != CrsRule::Native && (options.crs == CrsChoice::Default || format.crs == CrsRule::Wgs84Only);
+    let write = WritePlan {
+        layer: header.name.clone(),
+        columns: columns(header, format, &mut losses),
+        geometry: header.geometry,
+        z: header.has_z && format.z,
+        m: header.has_m && format.m,
+        rfc7946: by_rule && crs.as_ref().is_none_or(Crs::is_wgs84),
+        crs,
+        transform,
+        decimals: options.decimals.or(reprojected),
+        object_id: header.object_id,
+        display: header.display,
+        dates_are_utc: !header.dates_in_unknown_time_zone,
+        antimeridian: if by_rule { options.antimeridian } else { Antimeridian::Off },
+    };
+    Ok(OutputPlan { write: Arc::new(write), losses, warnings })
+}
+
+fn check_geometry(header: &Header, format: &FormatInfo) -> Result<()> {
+    let refuse = |what: &str, hint: &str| {
+        Err(Error::new(ErrorKind::Format, format!("{} can't hold {what}", format.title)).because(format.limits).hint(hint))
+    };
+    match header.geometry {
+        None if !format.tables => refuse("a table without geometry", "write CSV or GeoJSON"),
+        Some(GeometryKind::Multipatch) => Err(Error::new(ErrorKind::Unsupported, "multipatch geometry can't be converted")
+            .hint("ask the server for footprints: multipatchOption=xyFootprint")),
+        Some(GeometryKind::Mixed) if !format.mixed_kinds => refuse("points, lines and polygons in one file", "write GeoJSON or KMZ"),
+        Some(kind) if kind != GeometryKind::Mixed && !format.kinds.contains(&kind) => {
+            refuse(&format!("{kind} geometry"), "write GeoJSON, Shapefile or KMZ")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn target_crs(
+    header: &Header,
+    format: &FormatInfo,
+    options: &PlanOptions,
+    source: Option<&Crs>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Crs>> {
+    if header.geometry.is_none() {
+        return Ok(None);
+    }
+    let wanted = match (format.crs, &options.crs) {
+        (CrsRule::Native, CrsChoice::Default) | (CrsRule::Native | CrsRule::Wgs84Default, CrsChoice::Native) => None,
+        (CrsRule::Wgs84Default, CrsChoice::Default) => Some(Crs::wgs84()),
+        (CrsRule::Native | CrsRule::Wgs84Default, CrsChoice::To(crs)) => Some(crs.clone()),
+        (CrsRule::Wgs84Only, choice) => {
+            if !matches!(choice, CrsChoice::Default) && !matches!(choice, CrsChoice::To(crs) if crs.is_wgs84()) {
+                warnings.push(format!("{} is always WGS 84; --crs does not apply to it", format.title));
+            }
+            Some(Crs::wgs84())
+        }
+    };
+    match (wanted, source) {
+        (None, None) => {
+            warnings.push("the coordinates have no spatial reference, and neither has the file".to_owned());
+            Ok(None)
+        }
+        (None, Some(own)) => Ok(Some(own.clone())),
+        (Some(wanted), Some(_)) => Ok(Some(wanted)),
+        (Some(wanted), None) => {
+            let error = match &header.spatial_reference {
+                None => Error::new(ErrorKind::SpatialReference, "the layer names no spatial reference"),
+                Some(sr) => Error::new(ErrorKind::SpatialReference, format!("the layer's spatial reference, {sr}, is not known")),
+            };
+            let keep = if format.crs == CrsRule::Wgs84Only { "" } else { ", or keep the coordinates as they are with --crs native" };
+            Err(error
+                .because(format!("{} needs it to give {}", format.title, wanted.name))
+                .hint(format!("say what it is with --assume-crs, such as --assume-crs EPSG:25832{keep}")))
+        }
+    }
+}
+
+/// Names for all fields that the format can hold: within its rules and unique.
+fn columns(header: &Header, format: &FormatInfo, losses: &mut Losses) -> Vec<Column> {
+    let mut taken = HashSet::new();
+    let mut columns = Vec::new();
+    for (from, field) in header.fields.iter().enumerate() {
+        let drop_reason = match field.field_type {
+            FieldType::Raster => Some("a raster is no attribute value"),
+            FieldType::Blob if format.longest_text.is_some() => Some("binary data"),
+            _ if format.most_fields.is_some_and(|most| columns.len() >= most) => Some("more fields than the format can hold"),
+            _ => None,
+        };
+        if let Some(reason) = drop_reason {
+            losses.add_many(LossKind::FieldDropped, Some(&field.name), 1, Some(reason.to_owned()), || None);
+            continue;
+        }
+        let name = unique_name(field, format, &mut taken);
+        if name != field.name {
+            losses.add_many(LossKind::Renamed, Some(&field.name), 1, Some(name.clone()), || None);
+        }
+        columns.push(Column { from, name, kind: column_kind(field), field: field.clone() });
+    }
+    columns
+}
+
+fn unique_name(field: &Field, format: &FormatInfo, taken: &mut HashSet<String>) -> String {
+    let base: String = if format.plain_field_names {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
+        field.short_name().chars().map(plain).collect()
+    } else {
+        field.name.clone()
+    };
+    let most = format.longest_field_name.unwrap_or(usize::MAX);
+    let key = |name: &str| if format.plain_field_names { name.to_ascii_lowercase() } else { name.to_owned() };
+    let mut name = cut(&base, most).to_owned();
+    let mut number = 0;
+    while name.is_empty() || !taken.insert(key(&name)) {
+        number += 1;
+        let suffix = format!("_{number}");
+        name = format!("{}{suffix}", cut(&base, most.saturating_sub(suffix.len())));
+    }
+    name
+}
+
+/// The first `most` bytes, at a character boundary.
+fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
+fn column_kind(field: &Field) -> ColumnKind {
+    match &field.field_type {
+        FieldType::SmallInteger => ColumnKind::Integer { bits: 16 },
+        FieldType::Integer => ColumnKind::Integer { bits: 32 },
+        FieldType::BigInteger => ColumnKind::Integer { bits: 64 },
+        // An object id of 32 bits says so by nothing, one of 64 by its length.
+        FieldType::ObjectId => ColumnKind::Integer { bits: if field.length == Some(8) { 64 } else { 32 } },
+        FieldType::Single => ColumnKind::Single,
+        FieldType::Double => ColumnKind::Double,
+        FieldType::Date => ColumnKind::DateTime,
+        _ => ColumnKind::Text { length: field.length },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static NARROW: FormatInfo = FormatInfo {
+        name: "narrow",
+        title: "Narrow",
+        endings: &["nar"],
+        kinds: &[GeometryKind::Point],
+        tables: true,
+        z: false,
+        m: false,
+        mixed_kinds: false,
+        crs: CrsRule::Wgs84Default,
+        longest_field_name: Some(10),
+        plain_field_names: true,
+        most_fields: Some(3),
+        longest_text: Some(254),
+        limits: "it is narrow",
+    };
+
+    fn header(names: &[&str]) -> Header {
+        let mut header = Header::new("layer");
+        header.fields = names.iter().map(|name| Field::new(*name, FieldType::String)).collect();
+        header
+    }
+
+    fn names(header: &Header) -> Vec<String> {
+        let plan = plan(header, &[&NARROW], &PlanOptions::default()).unwrap();
+        plan.outputs[0].write.columns.iter().map(|column| column.name.clone()).collect()
+    }
+
+    #[test]
+    fn two_columns_never_get_the_same_shortened_name() {
+        assert_eq!(names(&header(&["population_2020", "population_2021", "POPULATION_2022"])), ["population", "populati_1", "POPULATI_2"]);
+    }
+
+    #[test]
+    fn a_joined_name_gives_its_last_segment_and_odd_characters_become_underscores() {
+        assert_eq!(names(&header(&["DB.OWNER.ROADS.NAME", "Größe", "..."])), ["NAME", "Gr__e", "___"]);
+    }
+
+    #[test]
+    fn a_field_too_many_is_left_out_and_said() {
+        let plan = plan(&header(&["a", "b", "c", "d"]), &[&NARROW], &PlanOptions::default()).unwrap();
+        let losses: Vec<_> = plan.outputs[0].losses.iter().map(|loss| (loss.kind, loss.field.as_deref())).collect();
+        assert_eq!(losses, [(LossKind::FieldDropped, Some("d"))]);
+    }
+
+    #[test]
+    fn a_missing_spatial_reference_is_an_error_with_a_hint_and_never_a_guess() {
+        let mut header = header(&[]);
+        header.geometry = Some(GeometryKind::Point);
+        let error = plan(&header, &[&NARROW], &PlanOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SpatialReference);
+        assert!(error.hint_text().unwrap().contains("--assume-crs"));
+        let native = PlanOptions { crs: CrsChoice::Native, ..PlanOptions::default() };
+        let plan = plan(&header, &[&NARROW], &native).unwrap();
+        assert_eq!(plan.outputs[0].write.crs, None);
+        assert_eq!(plan.outputs[0].warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_format_that_cannot_hold_the_geometry_says_so() {
+        let mut header = header(&[]);
+        header.geometry = Some(GeometryKind::Polygon);
+        let error = plan(&header, &[&NARROW], &PlanOptions::default()).unwrap_err();
+        assert_eq!(error.what(), "Narrow can't hold polygon geometry");
+    }
+}

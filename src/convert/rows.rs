@@ -1,0 +1,234 @@
+//! A raw page to a batch: the hot path. Attributes become spans, coordinates become flat arrays.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::esri::features::Walked;
+use crate::esri::scan::Quoted;
+use crate::esri::{Cursor, Feature, FeatureVisitor, Syntax, Token, walk};
+use crate::model::batch::unescape;
+use crate::model::{Batch, Cell, Geometries, Header, Page};
+use crate::report::{LossKind, Losses};
+
+use super::shapes::{Shapes, Unfit};
+
+/// Parses the rows of a page.
+///
+/// The losses are those of reading: rings without area, vertices without x, attributes that no field names.
+///
+/// # Errors
+/// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a curve or a multipatch; both
+/// name the feature.
+pub fn parse_page(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
+    let raw = &page.bytes[page.facts.features.clone()];
+    if u32::try_from(raw.len()).is_err() {
+        return Err(Error::new(ErrorKind::Unsupported, "a page is larger than 4 GiB")
+            .on_page(page.seq)
+            .hint("ask for smaller pages: --page-size"));
+    }
+    let mut losses = Losses::default();
+    let text = match String::from_utf8(raw.to_vec()) {
+        Ok(text) => text,
+        Err(wrong) => {
+            losses.add_many(LossKind::CharactersReplaced, None, 1, Some("bytes that are no UTF-8".to_owned()), || {
+                Some(format!("page {}", page.seq))
+            });
+            String::from_utf8_lossy(wrong.as_bytes()).into_owned()
+        }
+    };
+    let mut rows = Rows::new(text.as_bytes(), page, header);
+    let walked = walk(text.as_bytes(), 0..text.len(), &mut rows);
+    let Rows { cells, geometry, shapes, unknown, .. } = rows;
+    if let Err((fault, feature)) = walked {
+        return Err(fault.explain(&feature_words(&text, header, page, feature)).on_page(page.seq));
+    }
+    let counts = shapes.counts;
+    for (kind, (count, row)) in [LossKind::VertexDropped, LossKind::PathDropped, LossKind::RingDropped].into_iter().zip(counts) {
+        losses.add_many(kind, None, count, None, || Some(row_words(page, row)));
+    }
+    for (name, (count, row)) in unknown {
+        losses.add_many(LossKind::UnknownAttribute, Some(&name), count, None, || Some(row_words(page, row)));
+    }
+    let batch = Batch { page: page.seq, rows_before: page.rows_before, text, columns: header.fields.len(), cells, geometry };
+    Ok((batch, losses))
+}
+
+fn row_words(page: &Page, row: usize) -> String {
+    format!("row {}", page.rows_before + row as u64)
+}
+
+/// A feature by its object id, or by its row where it has none.
+fn feature_words(text: &str, header: &Header, page: &Page, feature: Feature) -> String {
+    let id = header.object_id.and_then(|column| {
+        // The feature may be broken behind its attributes; they alone are looked for.
+        let rest = &text[feature.at..];
+        let name = format!("\"{}\"", header.fields[column].name);
+        let value = rest[rest.find(&name)? + name.len()..].trim_start_matches([':', ' ']);
+        let digits = value.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(value.len());
+        (digits > 0).then(|| value[..digits].to_owned())
+    });
+    match id {
+        Some(id) => format!("object id {id}"),
+        None => row_words(page, feature.row),
+    }
+}
+
+/// Why a feature can't be taken.
+pub(super) enum Fault {
+    Syntax(Syntax),
+    Unfit(Unfit),
+}
+
+impl From<Syntax> for Fault {
+    fn from(syntax: Syntax) -> Self {
+        Self::Syntax(syntax)
+    }
+}
+
+impl From<Unfit> for Fault {
+    fn from(unfit: Unfit) -> Self {
+        Self::Unfit(unfit)
+    }
+}
+
+impl Fault {
+    fn explain(self, feature: &str) -> Error {
+        match self {
+            Self::Syntax(why) => Error::new(ErrorKind::Input, "a feature can't be read").because(why).of_feature(feature),
+            Self::Unfit(unfit) => Error::new(ErrorKind::Unsupported, "a geometry can't be converted")
+                .because(unfit.why())
+                .of_feature(feature)
+                .hint(unfit.hint()),
+        }
+    }
+}
+
+/// Builds the batch while the walk goes on.
+struct Rows<'a> {
+    drop_rows: &'a [usize],
+    row: usize,
+    names: Names<'a>,
+    cells: Vec<Cell>,
+    columns: usize,
+    geometry: Geometries,
+    shapes: Shapes,
+    /// Per attribute without a field: how often, and the first row.
+    unknown: HashMap<String, (u64, usize)>,
+    /// Where the current row began, so that a dropped one can be taken back.
+    start: Mark,
+    has_shape: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    cells: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn new(text: &'a [u8], page: &'a Page, header: &'a Header) -> Self {
+        let mut rows = Self {
+            drop_rows: &page.drop_rows,
+            row: 0,
+            names: Names::new(header),
+            cells: Vec::with_capacity(page.facts.rows.saturating_mul(header.fields.len()).min(text.len())),
+            columns: header.fields.len(),
+            geometry: Geometries::default(),
+            shapes: Shapes::new(header),
+            unknown: HashMap::new(),
+            start: Mark::default(),
+            has_shape: false,
+        };
+        rows.begin();
+        rows
+    }
+
+    fn begin(&mut self) {
+        self.start = Mark { cells: self.cells.len() };
+        self.cells.resize(self.start.cells + self.columns, Cell::Null);
+        self.has_shape = false;
+        self.names.next = 0;
+    }
+
+    fn is_dropped(&self) -> bool {
+        self.drop_rows.binary_search(&self.row).is_ok()
+    }
+}
+
+impl FeatureVisitor<Fault> for Rows<'_> {
+    #[inline]
+    fn attribute(&mut self, key: &[u8], token: Token) -> Walked<Fault> {
+        let Some(column) = self.names.column(key) else {
+            if !matches!(token, Token::Null) && !self.is_dropped() {
+                let name = unescape(&String::from_utf8_lossy(key));
+                let row = self.row;
+                self.unknown.entry(name).or_insert((0, row)).0 += 1;
+            }
+            return Ok(());
+        };
+        self.cells[self.start.cells + column] = match token {
+            Token::Null => Cell::Null,
+            Token::Bool(value) => Cell::Bool(value),
+            Token::Number(span) => Cell::Number(span),
+            Token::Real(value) => Cell::Real(value),
+            Token::Text(Quoted { span, plain: true }) => Cell::Text(span),
+            Token::Text(Quoted { span, plain: false }) => Cell::Escaped(span),
+            Token::Json(span) => Cell::Json(span),
+        };
+        Ok(())
+    }
+
+    fn geometry(&mut self, cursor: &mut Cursor<'_>) -> Walked<Fault> {
+        // A key that comes twice, or a row that another page holds already.
+        if self.has_shape || self.is_dropped() {
+            cursor.skip()?;
+            return Ok(());
+        }
+        self.has_shape = true;
+        self.shapes.read(cursor, &mut self.geometry, self.row)
+    }
+
+    fn end(&mut self) -> Walked<Fault> {
+        if self.is_dropped() {
+            self.cells.truncate(self.start.cells);
+        } else if !self.has_shape {
+            self.geometry.end_row(crate::model::ShapeKind::Null);
+        }
+        self.row += 1;
+        self.begin();
+        Ok(())
+    }
+}
+
+/// Which column an attribute key is. Servers repeat their key order, so the next field is tried first.
+struct Names<'a> {
+    header: &'a Header,
+    next: usize,
+    known: HashMap<Vec<u8>, Option<usize>>,
+}
+
+impl<'a> Names<'a> {
+    fn new(header: &'a Header) -> Self {
+        Self { header, next: 0, known: HashMap::new() }
+    }
+
+    #[inline]
+    fn column(&mut self, key: &[u8]) -> Option<usize> {
+        let column = match self.header.fields.get(self.next) {
+            Some(field) if field.name.as_bytes() == key => Some(self.next),
+            _ => self.look_up(key),
+        };
+        if let Some(column) = column {
+            self.next = column + 1;
+        }
+        column
+    }
+
+    fn look_up(&mut self, key: &[u8]) -> Option<usize> {
+        if let Some(column) = self.known.get(key) {
+            return *column;
+        }
+        let column = self.header.field_index(&unescape(&String::from_utf8_lossy(key)));
+        self.known.insert(key.to_vec(), column);
+        column
+    }
+}

@@ -1,0 +1,178 @@
+//! Features as they stand in a `features` array: a walk that hands each attribute and geometry to a visitor.
+
+use super::scan::{Cursor, Quoted, Syntax, is_json_number};
+use crate::model::Span;
+
+/// A visitor's answer: `Ok`, or where the text is not what it should be.
+pub type Walked<E> = std::result::Result<(), E>;
+
+/// One attribute value, unparsed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Token {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number by the JSON grammar.
+    Number(Span),
+    /// A number that JSON has no text for (`NaN`, `Infinity`) or that is written in another way (`.5`).
+    Real(f64),
+    /// A string.
+    Text(Quoted),
+    /// An object or array.
+    Json(Span),
+}
+
+/// A feature's place, for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Feature {
+    /// Position in the walk, from 0.
+    pub row: usize,
+    /// Where the feature begins.
+    pub at: usize,
+}
+
+/// Takes what a walk meets. `E` is made from a [`Syntax`].
+pub trait FeatureVisitor<E> {
+    /// An attribute.
+    fn attribute(&mut self, key: &[u8], token: Token) -> Walked<E>;
+
+    /// The geometry: the cursor stands before its value and must be left behind it.
+    ///
+    /// # Errors
+    /// What the visitor makes of a geometry that it can't take.
+    fn geometry(&mut self, cursor: &mut Cursor<'_>) -> Walked<E>;
+
+    /// The feature is over.
+    fn end(&mut self) -> Walked<E>;
+}
+
+/// Walks over the features between `from` and `to` of `bytes`: objects with `attributes` and `geometry` in any
+/// order. `on_error` adds the place of the feature in which an error occurred.
+///
+/// # Errors
+/// The first error, of the text or of the visitor.
+pub fn walk<E: From<Syntax>, V: FeatureVisitor<E>>(
+    bytes: &[u8],
+    range: std::ops::Range<usize>,
+    visitor: &mut V,
+) -> std::result::Result<(), (E, Feature)> {
+    let mut cursor = Cursor::new(&bytes[..range.end], range.start);
+    let mut row = 0;
+    while cursor.peek().is_some() {
+        let place = Feature { row, at: cursor.at() };
+        let walked = (|| {
+            if row > 0 {
+                cursor.expect(b',', "a comma between features")?;
+                if cursor.peek().is_none() {
+                    return Ok(());
+                }
+            }
+            feature(&mut cursor, visitor)
+        })();
+        walked.map_err(|error| (error, place))?;
+        row += 1;
+    }
+    Ok(())
+}
+
+fn feature<E: From<Syntax>, V: FeatureVisitor<E>>(cursor: &mut Cursor<'_>, visitor: &mut V) -> Walked<E> {
+    cursor.expect(b'{', "a feature")?;
+    let mut first = true;
+    while let Some(key) = cursor.key(&mut first)? {
+        match cursor.slice(key.span) {
+            b"attributes" => attributes(cursor, visitor)?,
+            b"geometry" => visitor.geometry(cursor)?,
+            _ => {
+                cursor.skip()?;
+            }
+        }
+    }
+    visitor.end()
+}
+
+fn attributes<E: From<Syntax>, V: FeatureVisitor<E>>(cursor: &mut Cursor<'_>, visitor: &mut V) -> Walked<E> {
+    if cursor.peek() == Some(b'n') {
+        cursor.skip()?;
+        return Ok(());
+    }
+    cursor.expect(b'{', "the attributes")?;
+    let mut first = true;
+    while let Some(key) = cursor.key(&mut first)? {
+        let key = cursor.slice(key.span);
+        let token = token(cursor)?;
+        visitor.attribute(key, token)?;
+    }
+    Ok(())
+}
+
+#[inline]
+fn token(cursor: &mut Cursor<'_>) -> Result<Token, Syntax> {
+    Ok(match cursor.peek() {
+        Some(b'"') => Token::Text(cursor.string()?),
+        Some(b'{' | b'[') => Token::Json(cursor.skip()?),
+        _ => {
+            let at = cursor.at();
+            let span = cursor.skip()?;
+            match cursor.slice(span) {
+                b"null" => Token::Null,
+                b"true" => Token::Bool(true),
+                b"false" => Token::Bool(false),
+                text if is_json_number(text) => Token::Number(span),
+                text => Token::Real(fast_float2::parse(text).map_err(|_| Syntax { at, expected: "a value" })?),
+            }
+        }
+    })
+}
+
+/// The integer object ids of the features in `range`, in their order; `None` where a feature has none.
+/// The field is found by name regardless of case.
+///
+/// # Errors
+/// Where the text is no list of features.
+pub fn object_ids(bytes: &[u8], range: std::ops::Range<usize>, field: &str) -> Result<Vec<Option<i64>>, Syntax> {
+    struct Ids<'a> {
+        bytes: &'a [u8],
+        field: &'a str,
+        current: Option<i64>,
+        ids: Vec<Option<i64>>,
+    }
+    impl FeatureVisitor<Syntax> for Ids<'_> {
+        fn attribute(&mut self, key: &[u8], token: Token) -> Walked<Syntax> {
+            if key.eq_ignore_ascii_case(self.field.as_bytes()) {
+                self.current = match token {
+                    Token::Number(span) => std::str::from_utf8(&self.bytes[span.range()]).ok().and_then(|text| text.parse().ok()),
+                    _ => None,
+                };
+            }
+            Ok(())
+        }
+        fn geometry(&mut self, cursor: &mut Cursor<'_>) -> Walked<Syntax> {
+            cursor.skip().map(drop)
+        }
+        fn end(&mut self) -> Walked<Syntax> {
+            self.ids.push(self.current.take());
+            Ok(())
+        }
+    }
+    let mut visitor = Ids { bytes, field, current: None, ids: Vec::new() };
+    walk(bytes, range, &mut visitor).map_err(|(error, _)| error)?;
+    Ok(visitor.ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn object_ids_keep_64_bits_and_gaps() {
+        let text = br#"{"geometry":{"x":1},"attributes":{"FID":9007199254740993,"a":"}"}},{"attributes":{"a":1}},{"attributes":{"fid":-5}}"#;
+        assert_eq!(object_ids(text, 0..text.len(), "fid"), Ok(vec![Some(9_007_199_254_740_993), None, Some(-5)]));
+    }
+
+    #[test]
+    fn a_feature_that_is_no_object_is_an_error() {
+        assert!(object_ids(b"1", 0..1, "a").is_err());
+        assert!(object_ids(br#"{"attributes":{"a":tru}}"#, 0..24, "a").is_err());
+    }
+}

@@ -1,0 +1,296 @@
+//! A cursor over JSON bytes: the hot path of the conversion. It moves forward only, copies nothing, and never
+//! recurses, so that a hostile body can't exhaust the stack.
+
+use std::fmt;
+
+use crate::model::Span;
+
+/// Where and how a text stops being JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Syntax {
+    /// Byte position.
+    pub at: usize,
+    /// What was expected there.
+    pub expected: &'static str,
+}
+
+impl fmt::Display for Syntax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {} at byte {}", self.expected, self.at)
+    }
+}
+
+type Result<T> = std::result::Result<T, Syntax>;
+
+/// A position in JSON bytes.
+#[derive(Debug, Clone)]
+pub struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// A JSON string: the bytes between its quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quoted {
+    /// Where they are.
+    pub span: Span,
+    /// They are the text itself: no escapes, no control characters.
+    pub plain: bool,
+}
+
+impl<'a> Cursor<'a> {
+    /// Starts at byte `at`. The bytes must be fewer than 4 GiB, so that a [`Span`] can name each of them.
+    pub fn new(bytes: &'a [u8], at: usize) -> Self {
+        debug_assert!(u32::try_from(bytes.len()).is_ok());
+        Self { bytes, at }
+    }
+
+    /// The position.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The bytes of a span.
+    pub fn slice(&self, span: Span) -> &'a [u8] {
+        &self.bytes[span.range()]
+    }
+
+    /// The span from `start` to here.
+    pub fn span_from(&self, start: usize) -> Span {
+        Span { start: start as u32, len: (self.at - start) as u32 }
+    }
+
+    /// An error at this position.
+    pub fn syntax(&self, expected: &'static str) -> Syntax {
+        Syntax { at: self.at, expected }
+    }
+
+    /// The next byte that is no white space, not consumed; `None` at the end.
+    #[inline]
+    pub fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                other => return other.copied(),
+            }
+        }
+    }
+
+    /// Consumes `byte` if it is next.
+    #[inline]
+    pub fn take(&mut self, byte: u8) -> bool {
+        let there = self.peek() == Some(byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    /// Consumes `byte`, which must be next.
+    #[inline]
+    pub fn expect(&mut self, byte: u8, expected: &'static str) -> Result<()> {
+        if self.take(byte) { Ok(()) } else { Err(self.syntax(expected)) }
+    }
+
+    /// Consumes a string.
+    #[inline]
+    pub fn string(&mut self) -> Result<Quoted> {
+        self.expect(b'"', "a string")?;
+        let start = self.at;
+        let mut plain = true;
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b'"') => {
+                    let span = self.span_from(start);
+                    self.at += 1;
+                    return Ok(Quoted { span, plain });
+                }
+                Some(b'\\') => {
+                    plain = false;
+                    self.at += 2;
+                }
+                Some(byte) => {
+                    plain &= *byte >= 0x20;
+                    self.at += 1;
+                }
+                None => return Err(Syntax { at: self.bytes.len(), expected: "the end of a string" }),
+            }
+        }
+    }
+
+    /// Consumes an object's next key and its colon; `None` at the object's end, which is consumed. `first` is
+    /// `true` before the first member and is set to `false`.
+    #[inline]
+    pub fn key(&mut self, first: &mut bool) -> Result<Option<Quoted>> {
+        if !self.next_member(first, b'}')? {
+            return Ok(None);
+        }
+        let key = self.string()?;
+        self.expect(b':', "a colon")?;
+        Ok(Some(key))
+    }
+
+    /// Moves to an array's next element; `false` at the array's end, which is consumed. See [`Cursor::key`].
+    #[inline]
+    pub fn element(&mut self, first: &mut bool) -> Result<bool> {
+        self.next_member(first, b']')
+    }
+
+    #[inline]
+    fn next_member(&mut self, first: &mut bool, close: u8) -> Result<bool> {
+        if self.take(close) {
+            return Ok(false);
+        }
+        if !std::mem::replace(first, false) {
+            self.expect(b',', "a comma or the end")?;
+            // A trailing comma is a known slip of hand-made files.
+            return Ok(!self.take(close));
+        }
+        Ok(true)
+    }
+
+    /// Consumes a number (also a bare `NaN` or `Infinity`, `null`, or a number in quotes, all of which occur
+    /// among coordinates). `null` and `"NaN"` are NaN.
+    #[inline]
+    pub fn ordinate(&mut self) -> Result<f64> {
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9' | b'N' | b'I' | b'n' | b'+' | b'.') => {
+                if self.bytes[self.at..].starts_with(b"null") {
+                    self.at += 4;
+                    return Ok(f64::NAN);
+                }
+                match fast_float2::parse_partial::<f64, _>(&self.bytes[self.at..]) {
+                    Ok((value, length)) if length > 0 => {
+                        self.at += length;
+                        Ok(value)
+                    }
+                    _ => Err(self.syntax("a number")),
+                }
+            }
+            Some(b'"') => {
+                let text = self.string()?;
+                Ok(fast_float2::parse(self.slice(text.span)).unwrap_or(f64::NAN))
+            }
+            _ => Err(self.syntax("a number")),
+        }
+    }
+
+    /// Consumes a number as [`Cursor::ordinate`] does, and tells its text where that is a JSON number.
+    #[inline]
+    pub fn ordinate_text(&mut self) -> Result<(f64, Option<Span>)> {
+        self.peek();
+        let start = self.at;
+        let value = self.ordinate()?;
+        let span = self.span_from(start);
+        Ok((value, is_json_number(self.slice(span)).then_some(span)))
+    }
+
+    /// Consumes one value of any kind.
+    pub fn skip(&mut self) -> Result<Span> {
+        self.peek();
+        let start = self.at;
+        let mut depth = 0_usize;
+        loop {
+            match self.peek() {
+                Some(b'{' | b'[') => {
+                    depth += 1;
+                    self.at += 1;
+                    continue;
+                }
+                Some(b'}' | b']') if depth > 0 => {
+                    depth -= 1;
+                    self.at += 1;
+                }
+                Some(b',' | b':') if depth > 0 => {
+                    self.at += 1;
+                    continue;
+                }
+                Some(b'"') => {
+                    self.string()?;
+                }
+                Some(byte) if is_bare(byte) => {
+                    while self.bytes.get(self.at).is_some_and(|b| is_bare(*b)) {
+                        self.at += 1;
+                    }
+                }
+                _ => return Err(self.syntax("a value")),
+            }
+            if depth == 0 {
+                return Ok(self.span_from(start));
+            }
+        }
+    }
+}
+
+/// Bytes of numbers and of bare words.
+fn is_bare(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
+}
+
+/// Whether these bytes are a number by the JSON grammar, so that they may be copied into JSON as they are.
+///
+/// ```
+/// use geohaul::esri::scan::is_json_number;
+///
+/// assert!(is_json_number(b"-1.5e-3") && is_json_number(b"0"));
+/// assert!(!is_json_number(b"01") && !is_json_number(b"1.") && !is_json_number(b"+1") && !is_json_number(b"NaN"));
+/// ```
+#[inline]
+pub fn is_json_number(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(rest);
+    if whole == 0 || (whole > 1 && rest[0] == b'0') {
+        return false;
+    }
+    rest = &rest[whole..];
+    if let [b'.', fraction @ ..] = rest {
+        let count = digits(fraction);
+        if count == 0 {
+            return false;
+        }
+        rest = &fraction[count..];
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        let exponent = match exponent {
+            [b'+' | b'-', rest @ ..] => rest,
+            rest => rest,
+        };
+        let count = digits(exponent);
+        return count > 0 && count == exponent.len();
+    }
+    rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skip_passes_over_any_value_and_nothing_more() {
+        for (text, length) in
+            [(r#"{"a":[1,{"b":"]}"}],"c":null} ,"#, 29), (r#""q\"uote" x"#, 9), ("-1.5e3,", 6), ("NaN]", 3), ("[]", 2)]
+        {
+            let mut cursor = Cursor::new(text.as_bytes(), 0);
+            assert_eq!(cursor.skip().map(|span| span.len), Ok(length), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_ends_early_is_an_error_and_not_a_panic() {
+        for text in ["", "{", r#"{"a"#, r#"{"a":"#, r#""a\"#, "[1,", "[1,2", "}", "-", "\\"] {
+            let mut cursor = Cursor::new(text.as_bytes(), 0);
+            let skipped = cursor.skip();
+            assert!(skipped.is_err() || text == "-", "{text}: {skipped:?}");
+        }
+    }
+
+    #[test]
+    fn ordinates_may_be_null_nan_or_in_quotes() {
+        for (text, value) in
+            [("1.5", Some(1.5)), ("-0", Some(-0.0)), ("null", None), ("NaN", None), ("\"NaN\"", None), ("\"2.5\"", Some(2.5))]
+        {
+            let got = Cursor::new(text.as_bytes(), 0).ordinate().expect(text);
+            assert!(value.map_or(got.is_nan(), |v| got == v), "{text}: {got}");
+        }
+        assert!(Cursor::new(b"true", 0).ordinate().is_err());
+    }
+}
