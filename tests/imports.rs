@@ -79,7 +79,7 @@ mod tests {
 }
 fn after() { crate::model::batch() }
 ";
-    assert_eq!(faults("write/kmz", text, &public), [String::new(); 0]);
+    assert_eq!(faults("write/kmz", text, &public), Vec::<String>::new());
 }
 
 /// `line: what is wrong`, for each path in `text` that the rule of `module` forbids.
