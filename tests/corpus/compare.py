@@ -209,7 +209,7 @@ def lies_inside(ring, other):
 
 def to_wgs84(layer):
     """The rows' shapes in WGS 84 by an independent way, and the tolerance in degrees; None is exact."""
-    if layer.wkid == 4326:
+    if layer.wkid in (4326, None):
         return [row.shape for row in layer.rows], None
     points = [v[:2] for row in layer.rows if row.shape for part in row.shape.parts for v in part]
     moved = iter(web_mercator(points) if layer.wkid in (3857, 102100) else gdaltransform(layer.wkid, points))
