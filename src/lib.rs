@@ -1,8 +1,11 @@
 //! geohaul takes geodata out of ArcGIS REST servers and puts it into local files, completely and correctly.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod convert;
 pub mod error;
 pub mod esri;
+pub mod export;
 pub mod fetch;
 pub mod model;
 pub mod pipe;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `geohaul` command: see [`geohaul::cli`].
+
+fn main() -> std::process::ExitCode {
+    geohaul::cli::main()
+}

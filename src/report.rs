@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::model::{Evidence, GeometryKind};
+use crate::error::{Error, ErrorKind};
+use crate::model::{Evidence, GeometryKind, time};
 
 /// Calls back while work goes on. Every method has a default that does nothing.
 pub trait Progress: Send + Sync {
@@ -207,7 +208,44 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// What failed beside what was written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub failures: Vec<String>,
+    pub failures: Vec<Failure>,
+}
+
+impl Report {
+    /// A report that begins now.
+    pub fn begin(source: String) -> Self {
+        let geohaul = env!("CARGO_PKG_VERSION").to_owned();
+        Self { geohaul, started: time::now(), source, ..Self::default() }
+    }
+
+    /// `true` where everything that was asked for is there.
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    /// `true` where something was written.
+    pub fn wrote_something(&self) -> bool {
+        !self.files.is_empty() || self.layers.iter().any(|layer| !layer.outputs.is_empty())
+    }
+}
+
+/// Something that failed while other things were written.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// The kind, for programs.
+    pub kind: ErrorKind,
+    /// What failed and why.
+    pub message: String,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self { kind: error.kind(), message: error.to_string(), hint: error.hint_text().map(str::to_owned) }
+    }
 }
 
 /// What was read of one layer, and where it went.

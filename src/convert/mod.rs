@@ -7,3 +7,18 @@ mod shapes;
 
 pub use plan::{CrsChoice, OutputPlan, Plan, PlanOptions, plan};
 pub use rows::parse_page;
+
+use std::borrow::Cow;
+
+use crate::error::Result;
+use crate::model::{Batch, Geometries, WritePlan};
+use crate::report::Losses;
+
+/// The batch's geometries as this output wants them.
+pub fn for_output<'a>(batch: &'a Batch, plan: &WritePlan) -> Result<(Cow<'a, Geometries>, Losses)> {
+    let Some(transform) = &plan.transform else { return Ok((Cow::Borrowed(&batch.geometry), Losses::default())) };
+    let mut geometry = batch.geometry.clone();
+    geometry.text.clear();
+    transform.apply(&mut geometry.xy)?;
+    Ok((Cow::Owned(geometry), Losses::default()))
+}

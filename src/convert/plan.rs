@@ -124,17 +124,18 @@ fn output(header: &Header, format: &'static FormatInfo, options: &PlanOptions, s
     };
     if let Some(transform) = &transform {
         if transform.ballpark && !options.allow_ballpark {
-            return Err(Error::new(ErrorKind::SpatialReference, format!("no exact way is known from {} to {}", transform.from, transform.to))
-                .because("only a ballpark transformation without datum shift, which may be off by hundreds of metres")
-                .hint("keep the layer's own with --crs native, or accept it with --allow-ballpark"));
+            return Err(Error::new(
+                ErrorKind::SpatialReference,
+                format!("no exact way is known from {} to {}", transform.from, transform.to),
+            )
+            .because("only a ballpark transformation without datum shift, which may be off by hundreds of metres")
+            .hint("keep the layer's own with --crs native, or accept it with --allow-ballpark"));
         }
         if !transform.missing_grids.is_empty() {
-            warnings.push(format!("a better transformation needs grids that are not installed: {}", transform.missing_grids.join(", ")));
-        }
-    }
-    for (there, fits, kind) in [(header.has_z, format.z, LossKind::ZDropped), (header.has_m, format.m, LossKind::MDropped)] {
-        if there && !fits {
-            losses.add_many(kind, None, header.count.unwrap_or(1).max(1), None, || None);
+            warnings.push(format!(
+                "a better transformation needs grids that are not installed: {}",
+                transform.missing_grids.join(", ")
+            ));
         }
     }
     let to_degrees = crs.as_ref().is_some_and(|crs| crs.geographic);
@@ -166,7 +167,9 @@ fn check_geometry(header: &Header, format: &FormatInfo) -> Result<()> {
         None if !format.tables => refuse("a table without geometry", "write CSV or GeoJSON"),
         Some(GeometryKind::Multipatch) => Err(Error::new(ErrorKind::Unsupported, "multipatch geometry can't be converted")
             .hint("ask the server for footprints: multipatchOption=xyFootprint")),
-        Some(GeometryKind::Mixed) if !format.mixed_kinds => refuse("points, lines and polygons in one file", "write GeoJSON or KMZ"),
+        Some(GeometryKind::Mixed) if !format.mixed_kinds => {
+            refuse("points, lines and polygons in one file", "write GeoJSON or KMZ")
+        }
         Some(kind) if kind != GeometryKind::Mixed && !format.kinds.contains(&kind) => {
             refuse(&format!("{kind} geometry"), "write GeoJSON, Shapefile or KMZ")
         }
@@ -207,7 +210,8 @@ fn target_crs(
                 None => Error::new(ErrorKind::SpatialReference, "the layer names no spatial reference"),
                 Some(sr) => Error::new(ErrorKind::SpatialReference, format!("the layer's spatial reference, {sr}, is not known")),
             };
-            let keep = if format.crs == CrsRule::Wgs84Only { "" } else { ", or keep the coordinates as they are with --crs native" };
+            let keep =
+                if format.crs == CrsRule::Wgs84Only { "" } else { ", or keep the coordinates as they are with --crs native" };
             Err(error
                 .because(format!("{} needs it to give {}", format.title, wanted.name))
                 .hint(format!("say what it is with --assume-crs, such as --assume-crs EPSG:25832{keep}")))
@@ -311,7 +315,10 @@ mod tests {
 
     #[test]
     fn two_columns_never_get_the_same_shortened_name() {
-        assert_eq!(names(&header(&["population_2020", "population_2021", "POPULATION_2022"])), ["population", "populati_1", "POPULATI_2"]);
+        assert_eq!(
+            names(&header(&["population_2020", "population_2021", "POPULATION_2022"])),
+            ["population", "populati_1", "POPULATI_2"]
+        );
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The wire: what ArcGIS servers write, read without decisions. Tolerant where real servers are sloppy (any key
 //! order, bare `NaN`, raw control characters, a byte order mark), strict about what would lose data.
 
+pub mod document;
 pub mod failure;
 pub mod features;
 pub mod fields;
 pub mod scan;
 pub mod skeleton;
+mod survey;
 
 pub use features::{Feature, FeatureVisitor, Token, object_ids, walk};
 pub use fields::fields_of;

@@ -10,7 +10,6 @@ use crate::report::{MessageKind, Progress};
 
 pub mod http;
 pub mod saved;
-mod survey;
 
 /// What a target holds. Lazy: a bad item does not end the list.
 pub trait Input: Send {

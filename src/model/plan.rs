@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Crs, Field, GeometryKind, SpatialReference, Transform};
+use super::{Crs, Field, GeometryKind, Transform};
 
 /// What to ask of a source: the union of what all outputs want.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,8 +13,6 @@ pub struct ReadPlan {
     pub z: bool,
     /// Ask for m.
     pub m: bool,
-    /// The spatial reference to ask for; `None` leaves it to the server. A saved file ignores it.
-    pub out_sr: Option<SpatialReference>,
 }
 
 /// What a format can hold: facts, no decisions.
@@ -90,6 +88,22 @@ pub struct WritePlan {
     pub dates_are_utc: bool,
     /// RFC 7946 holds: WGS 84, right-hand rule, no `crs` member.
     pub rfc7946: bool,
+    /// What becomes of geometries across the 180th meridian.
+    pub antimeridian: Antimeridian,
+}
+
+/// What becomes of geometries that reach across the 180th meridian, in outputs of longitude and latitude.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Antimeridian {
+    /// Cut there, and longitudes folded into ±180; an edge longer than 180 degrees in the source's own longitudes
+    /// is a real long edge and stays.
+    #[default]
+    Fold,
+    /// The same, but such an edge counts as a crossing.
+    Jump,
+    /// Left as it is.
+    Off,
 }
 
 /// One column of an output.

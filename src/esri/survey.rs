@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::features::{FeatureVisitor, Token, Walked, walk};
+use super::scan::{Cursor, Syntax};
 use crate::error::{Error, ErrorKind};
-use crate::esri::features::Walked;
-use crate::esri::{Cursor, FeatureVisitor, Syntax, Token, walk};
 use crate::model::batch::unescape;
 use crate::model::{Field, FieldType, GeometryKind, SpatialReference};
 

@@ -1,0 +1,125 @@
+//! The arguments. The doc comments here are the help texts.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::model::plan;
+
+/// Take geodata out of ArcGIS REST servers and put it into local files, completely and correctly.
+///
+/// An export is complete and says so, or it fails and says what is missing.
+#[derive(Debug, Parser)]
+#[command(
+    name = "geohaul",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Exit status: 0 complete, 1 nothing usable, 2 wrong usage, 3 something was written but not all.
+
+Example: geohaul export https://host/arcgis/rest/services/Roads/FeatureServer/0 -o roads.geojson -o roads.shp"
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[non_exhaustive]
+pub enum Verb {
+    /// Convert saved Esri JSON.
+    #[command(after_help = "Example: geohaul convert answer.json -o roads.geojson -o roads.shp")]
+    Convert(ConvertArgs),
+    /// List the formats and what each can hold.
+    #[command(after_help = "Example: geohaul formats --json")]
+    Formats(FormatsArgs),
+}
+
+/// Arguments of `convert`.
+#[derive(Debug, clap::Args)]
+pub struct ConvertArgs {
+    /// Saved Esri JSON: a layer query answer, a feature set, a feature collection, a geoprocessing result. Several
+    /// files are the pages of one query. `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub outputs: OutputArgs,
+}
+
+/// Arguments of `formats`.
+#[derive(Debug, clap::Args)]
+pub struct FormatsArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What every verb that writes files takes.
+#[derive(Debug, clap::Args)]
+pub struct OutputArgs {
+    /// The file to write, in the format of its ending; repeat it for several formats from one fetch. A directory
+    /// (existing, or with a slash at the end) gets one file per layer, table or result.
+    #[arg(short, long = "output", value_name = "PATH", required = true, help_heading = "Output")]
+    pub output: Vec<PathBuf>,
+    /// The format, where the ending does not tell; repeat it for a directory. See `geohaul formats`.
+    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    pub format: Vec<String>,
+    /// Replace existing outputs.
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
+    /// Spatial reference of the outputs: `native` (the layer's own), EPSG:n, ESRI:n, a wkid, or @file.prj. The
+    /// default is the format's rule: WGS 84 for GeoJSON and KMZ, the layer's own for the others.
+    #[arg(long, value_name = "CRS", help_heading = "Spatial reference")]
+    pub crs: Option<String>,
+    /// Spatial reference of a layer that does not name its own.
+    #[arg(long, value_name = "CRS", help_heading = "Spatial reference")]
+    pub assume_crs: Option<String>,
+    /// Decimals of x and y. The default keeps the digits of what is not reprojected, and gives reprojected degrees
+    /// 9 decimals, metres 4.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=17), help_heading = "Spatial reference")]
+    pub precision: Option<u8>,
+    /// Accept a transformation without datum shift where no better one is known.
+    #[arg(long, help_heading = "Spatial reference")]
+    pub allow_ballpark: bool,
+    /// Geometries across the 180th meridian, in outputs of longitude and latitude.
+    #[arg(long, value_enum, default_value = "fold", help_heading = "Spatial reference")]
+    pub antimeridian: Antimeridian,
+    /// Write what there is even if rows are missing (exit status 3).
+    #[arg(long, help_heading = "Completeness")]
+    pub allow_partial: bool,
+    /// Fail at the first loss: a text cut, a value that does not fit, z or m that the format can't hold.
+    #[arg(long, help_heading = "Completeness")]
+    pub strict: bool,
+    /// Write the whole report to this file, as JSON.
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub report: Option<PathBuf>,
+    /// Say nothing but errors.
+    #[arg(short, long, help_heading = "Report")]
+    pub quiet: bool,
+    /// Workers that convert; 0 is one per core.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub threads: usize,
+}
+
+/// [`plan::Antimeridian`], with help texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Antimeridian {
+    /// Cut there and fold into ±180; an edge of more than 180 degrees in the source is a real long edge.
+    Fold,
+    /// The same, but such an edge counts as a crossing.
+    Jump,
+    /// Leave coordinates as they are.
+    Off,
+}
+
+impl From<Antimeridian> for plan::Antimeridian {
+    fn from(mode: Antimeridian) -> Self {
+        match mode {
+            Antimeridian::Fold => Self::Fold,
+            Antimeridian::Jump => Self::Jump,
+            Antimeridian::Off => Self::Off,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! `geohaul convert`: saved Esri JSON to files.
+
+use super::args::ConvertArgs;
+use super::outputs;
+use super::status::Status;
+use crate::error::Result;
+use crate::fetch::saved::Saved;
+
+pub(super) fn run(args: &ConvertArgs) -> Result<Status> {
+    outputs::deliver(&mut Saved::open(&args.files)?, &args.outputs)
+}

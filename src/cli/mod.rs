@@ -1,0 +1,37 @@
+//! The command line: arguments in, one call of the library, a report or a complaint out. Data goes to stdout,
+//! talk to stderr.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod complaint;
+mod convert;
+mod formats;
+mod outputs;
+mod printer;
+mod status;
+
+pub use args::Args;
+pub use status::Status;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let status = match run(args.verb) {
+        Ok(status) => status,
+        Err(error) => {
+            complaint::print(&error);
+            Status::of(&error)
+        }
+    };
+    status.into()
+}
+
+fn run(verb: args::Verb) -> crate::Result<Status> {
+    match verb {
+        args::Verb::Convert(args) => convert::run(&args),
+        args::Verb::Formats(args) => formats::run(&args),
+    }
+}

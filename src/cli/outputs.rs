@@ -1,0 +1,97 @@
+//! From output arguments to a destination and options, and from a report to its places.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::OutputArgs;
+use super::printer::{self, Lines};
+use super::status::Status;
+use crate::convert::{CrsChoice, PlanOptions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::export::{Destination, ExportOptions, Output, export, format_named};
+use crate::fetch::Input;
+use crate::model::Crs;
+use crate::report::{Progress, Report};
+use crate::write::{Stage, Target};
+
+/// Exports an input as the arguments say, and tells of it.
+pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs) -> Result<Status> {
+    let destination = destination(args)?;
+    let options = options(args)?;
+    // Opened before anything is fetched, as every output is.
+    let report_stage =
+        args.report.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()?;
+    let report = export(input, &destination, &options, &progress(args))?;
+    if let Some(stage) = report_stage {
+        write_report(&report, stage)?;
+    }
+    if !args.quiet {
+        printer::print_report(&report);
+    }
+    Ok(Status::of_report(&report))
+}
+
+/// Where news of the work goes.
+pub(super) fn progress(args: &OutputArgs) -> Arc<dyn Progress> {
+    if args.quiet { Arc::new(crate::report::Silent) } else { Arc::new(Lines) }
+}
+
+fn write_report(report: &Report, stage: Stage) -> Result<()> {
+    let text = serde_json::to_string_pretty(report)
+        .map_err(|why| Error::new(ErrorKind::Internal, "can't write the report").because(why))?;
+    std::fs::write(stage.main_file(), text + "\n").map_err(|why| stage.write_error(&why))?;
+    stage.commit().map(drop)
+}
+
+/// What the arguments say of spatial references and the rest.
+pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
+    let crs = match args.crs.as_deref() {
+        None => CrsChoice::Default,
+        Some(native) if native.eq_ignore_ascii_case("native") => CrsChoice::Native,
+        Some(text) => CrsChoice::To(Crs::parse(text)?),
+    };
+    let plan = PlanOptions {
+        crs,
+        assume_crs: args.assume_crs.as_deref().map(Crs::parse).transpose()?,
+        decimals: args.precision,
+        allow_ballpark: args.allow_ballpark,
+        antimeridian: args.antimeridian.into(),
+    };
+    Ok(ExportOptions {
+        plan,
+        overwrite: args.overwrite,
+        allow_partial: args.allow_partial,
+        strict: args.strict,
+        threads: args.threads,
+    })
+}
+
+/// Files, or one directory.
+pub(super) fn destination(args: &OutputArgs) -> Result<Destination> {
+    if let [path] = args.output.as_slice()
+        && is_directory(path)
+    {
+        let named = args.format.iter().map(|name| format_named(name)).collect::<Result<Vec<_>>>()?;
+        let formats = if named.is_empty() { vec![format_named("geojson")?] } else { named };
+        return Ok(Destination::Directory { path: path.clone(), formats });
+    }
+    if let Some(directory) = args.output.iter().find(|path| is_directory(path)) {
+        return Err(Error::new(ErrorKind::Usage, "a directory is given beside another output")
+            .in_file(directory)
+            .hint("give one directory, or files only"));
+    }
+    let format = match (args.format.as_slice(), args.output.len()) {
+        ([], _) => None,
+        ([name], 1) => Some(name.as_str()),
+        _ => {
+            return Err(Error::new(ErrorKind::Usage, "--format does not say which output it is for")
+                .hint("give each output an ending that tells its format, or give one directory"));
+        }
+    };
+    Ok(Destination::Files(args.output.iter().map(|path| Output::new(path, format)).collect::<Result<_>>()?))
+}
+
+fn is_directory(path: &Path) -> bool {
+    let text = path.as_os_str().to_string_lossy();
+    text.ends_with('/') || text.ends_with(std::path::MAIN_SEPARATOR) || path.is_dir()
+}

@@ -1,0 +1,53 @@
+//! Exit statuses: what a script learns from a run.
+
+use std::process::ExitCode;
+
+use crate::error::{Error, ErrorKind};
+use crate::report::Report;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// 0: everything that was asked for is there.
+    Complete,
+    /// 1: nothing usable came of it; no output was renamed into place.
+    Failed,
+    /// 2: the command makes no sense.
+    Usage,
+    /// 3: something was written, but not all. Each file that stands is whole.
+    Partial,
+    /// 130: interrupted.
+    Interrupted,
+}
+
+impl Status {
+    /// The status of a run that ended with an error.
+    pub fn of(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::Cancelled => Self::Interrupted,
+            _ => Self::Failed,
+        }
+    }
+
+    /// The status of a run that ended with a report.
+    pub fn of_report(report: &Report) -> Self {
+        match (report.is_complete(), report.wrote_something()) {
+            (true, _) => Self::Complete,
+            (false, true) => Self::Partial,
+            (false, false) => Self::Failed,
+        }
+    }
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(match status {
+            Status::Complete => 0,
+            Status::Failed => 1,
+            Status::Usage => 2,
+            Status::Partial => 3,
+            Status::Interrupted => 130,
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! A saved document: which feature sets and values it holds, and the schema of each.
+//!
+//! What it is shows in its shape, never in its name: a layer query answer, a feature set, a record set,
+//! `{layerDefinition, featureSet}`, a feature collection, a geoprocessing result, or several of them.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::failure;
+use super::fields::fields_of;
+use super::skeleton::{FeatureArray, PageRange, Skeleton, exceeded_transfer_limit};
+use super::survey::Survey;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{FieldType, GeometryKind, Header, SpatialReference};
+
+/// One thing that a document holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// A feature set or record set.
+    Rows(FeatureSet),
+    /// A geoprocessing result that is no rows.
+    Value {
+        /// The parameter.
+        name: String,
+        /// The declared data type, such as `GPLong`.
+        data_type: String,
+        /// The value.
+        value: Value,
+    },
+}
+
+/// A feature set: its schema, and where its rows are in the document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureSet {
+    /// The schema.
+    pub header: Header,
+    /// The rows.
+    pub rows: FeatureArray,
+    /// The server said that there is more than this.
+    pub cut_off: bool,
+}
+
+/// Reads a range of the document's bytes.
+pub type ReadRange<'a> = &'a dyn Fn(PageRange) -> Result<Bytes>;
+
+/// Everything that a document holds, in its order. `name` is for rows that have none of their own.
+///
+/// # Errors
+/// The server's error where the document states one; [`ErrorKind::Input`] where it holds nothing of use.
+pub fn contents(skeleton: &Skeleton, name: &str, read: ReadRange<'_>) -> Result<Vec<Found>> {
+    let mut contents = Contents { skeleton, read, found: Vec::new() };
+    contents.collect(&skeleton.value, name)?;
+    if contents.found.is_empty() { Err(explain(&skeleton.value)) } else { Ok(contents.found) }
+}
+
+struct Contents<'a> {
+    skeleton: &'a Skeleton,
+    read: ReadRange<'a>,
+    found: Vec<Found>,
+}
+
+impl Contents<'_> {
+    fn collect(&mut self, value: &Value, name: &str) -> Result<()> {
+        if let Some(error) = failure::of(value) {
+            return Err(error);
+        }
+        if let Value::Array(entries) = value {
+            return entries.iter().try_for_each(|entry| self.collect(entry, name));
+        }
+        if let Some(name) = value.get("paramName").and_then(Value::as_str) {
+            return self.collect_result(value, name);
+        }
+        if value.get("type").and_then(Value::as_str) == Some("FeatureCollection") {
+            return Err(Error::new(ErrorKind::Input, "the input is GeoJSON, not Esri JSON")
+                .hint("geohaul reads f=json answers; ogr2ogr converts from GeoJSON"));
+        }
+        if self.skeleton.features_of(value).is_some() {
+            self.rows(name, &Value::Null, value)?;
+        } else if let Some(set) = value.get("featureSet") {
+            let definition = value.get("layerDefinition").unwrap_or(&Value::Null);
+            let name = definition.get("name").and_then(Value::as_str).unwrap_or(name);
+            self.rows(name, definition, set)?;
+        } else {
+            for key in ["featureCollection", "layers", "results", "value"] {
+                if let Some(inner) = value.get(key) {
+                    self.collect(inner, name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A geoprocessing result: rows if its value looks like rows, whatever the declared type says.
+    fn collect_result(&mut self, result: &Value, name: &str) -> Result<()> {
+        let value = result.get("value").unwrap_or(&Value::Null);
+        let before = self.found.len();
+        if value.is_object() {
+            self.collect(value, name)?;
+        }
+        if self.found.len() == before {
+            let data_type = result.get("dataType").and_then(Value::as_str).unwrap_or_default().to_owned();
+            self.found.push(Found::Value { name: name.to_owned(), data_type, value: value.clone() });
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, name: &str, definition: &Value, set: &Value) -> Result<()> {
+        let rows = self.skeleton.features_of(set).cloned().unwrap_or_default();
+        let header = header(name, definition, set, &rows, self.read)?;
+        let cut_off = exceeded_transfer_limit(set) || exceeded_transfer_limit(&self.skeleton.value);
+        self.found.push(Found::Rows(FeatureSet { header, rows, cut_off }));
+        Ok(())
+    }
+}
+
+/// The schema: what the set says, what the layer definition says, and what the rows tell where both are silent.
+fn header(name: &str, definition: &Value, set: &Value, array: &FeatureArray, read: ReadRange<'_>) -> Result<Header> {
+    let said = |key: &str| [set, definition].into_iter().find_map(|from| from.get(key).filter(|value| !value.is_null()));
+    let text = |key: &str| said(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let flag = |key: &str| said(key).and_then(Value::as_bool);
+    let mut header = Header::new(name);
+    header.geometry = text("geometryType").and_then(GeometryKind::from_esri);
+    header.spatial_reference = said("spatialReference")
+        .or_else(|| said("extent").and_then(|extent| extent.get("spatialReference")))
+        .and_then(SpatialReference::from_json);
+    header.fields = [set, definition]
+        .into_iter()
+        .filter_map(|from| from.get("fields"))
+        .map(fields_of)
+        .find(|f| !f.is_empty())
+        .unwrap_or_default();
+    header.fields.retain(|field| field.field_type != FieldType::Geometry);
+    header.has_z = flag("hasZ").unwrap_or(false);
+    header.has_m = flag("hasM").unwrap_or(false);
+    header.count = Some(array.rows());
+
+    let is_table = header.geometry.is_none() && definition.get("type").and_then(Value::as_str) == Some("Table");
+    let whole = header.fields.is_empty() || (header.geometry.is_none() && !is_table);
+    let part = header.spatial_reference.is_none() || (flag("hasZ").is_none() && flag("hasM").is_none());
+    if whole || part {
+        let mut survey = Survey::default();
+        for page in array.pages.iter().take(if whole { usize::MAX } else { 1 }) {
+            survey.look(&read(*page)?)?;
+        }
+        if header.fields.is_empty() {
+            header.fields = survey.fields();
+        }
+        if !is_table {
+            header.geometry = header.geometry.or(survey.geometry);
+        }
+        header.spatial_reference = header.spatial_reference.or(survey.spatial_reference);
+        if flag("hasZ").is_none() && flag("hasM").is_none() {
+            (header.has_z, header.has_m) = (survey.has_z, survey.has_m);
+        }
+    }
+    header.object_id = text("objectIdFieldName")
+        .or_else(|| text("objectIdField"))
+        .and_then(|name| header.field_index(name))
+        .or_else(|| header.fields.iter().position(|field| field.field_type == FieldType::ObjectId));
+    header.display = text("displayFieldName").or_else(|| text("displayField")).and_then(|name| header.field_index(name));
+    header.dates_in_unknown_time_zone = flag("datesInUnknownTimezone").unwrap_or(false);
+    Ok(header)
+}
+
+/// Why there is nothing in it that could be converted.
+fn explain(value: &Value) -> Error {
+    let has = |key: &str| value.get(key).is_some();
+    let error = Error::new(ErrorKind::Input, "the file holds no features");
+    if has("jobStatus") {
+        error.because("it is the status of a geoprocessing job").hint("fetch the job's results, or give the task to geohaul run")
+    } else if has("objectIds") || has("count") {
+        error
+            .because("it is an answer with ids or a count only")
+            .hint("query the layer without returnIdsOnly and returnCountOnly")
+    } else if has("fields") {
+        error.because("it describes a layer").hint("give the layer's URL to geohaul export")
+    } else {
+        error.hint("geohaul reads the answers of layer queries and geoprocessing tasks (f=json)")
+    }
+}

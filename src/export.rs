@@ -1,0 +1,519 @@
+//! The whole way from an opened input to finished files: the only place that knows all three stages.
+//!
+//! Pages go through the pipeline of [`crate::pipe`]: this thread takes them from the source, workers convert and
+//! encode them, one writer thread per output puts them into the stage in order. Only when the source has said
+//! that nothing is missing are the stages renamed into place.
+
+use std::collections::{BTreeMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::convert::{self, OutputPlan, PlanOptions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::{Input, Item, Pages, Source};
+use crate::model::{Batch, Evidence, Geometries, Header, Page, WritePlan};
+use crate::pipe::{Permit, Permits, in_order};
+use crate::report::{Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
+use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, unique_file_stem};
+
+/// Raw pages under way hold at most about this many bytes.
+const BYTES_UNDER_WAY: usize = 48 << 20;
+
+/// How an export is done.
+#[derive(Debug, Clone, Default)]
+pub struct ExportOptions {
+    /// Spatial references, precision and the like.
+    pub plan: PlanOptions,
+    /// Existing outputs may be replaced.
+    pub overwrite: bool,
+    /// Write what there is even if rows are missing; the report then holds a failure.
+    pub allow_partial: bool,
+    /// The first loss is an error.
+    pub strict: bool,
+    /// Workers; 0 is one per core.
+    pub threads: usize,
+}
+
+/// One output: a file and its format.
+#[derive(Clone)]
+pub struct Output {
+    /// The main file.
+    pub path: PathBuf,
+    /// The format.
+    pub format: &'static dyn AnyFormat,
+}
+
+impl Output {
+    /// An output in the format of this name, or by the file's ending where there is no name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where no format is known by it.
+    ///
+    /// ```
+    /// use geohaul::export::Output;
+    ///
+    /// assert_eq!(Output::new("roads.shp", None).unwrap().format.info().name, "shapefile");
+    /// assert!(Output::new("roads.xyz", None).is_err());
+    /// ```
+    pub fn new(path: impl Into<PathBuf>, format: Option<&str>) -> Result<Self> {
+        let path = path.into();
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let format = match (format, ending) {
+            (Some(name), _) => format_named(name)?,
+            (None, Some(ending)) => format_named(ending).map_err(|error| error.in_file(&path))?,
+            (None, None) => {
+                return Err(Error::new(ErrorKind::Usage, "the output's name has no ending to tell the format by")
+                    .in_file(&path)
+                    .hint("give it one, such as .geojson, or say --format NAME"));
+            }
+        };
+        Ok(Self { path, format })
+    }
+}
+
+/// The format of a name or file ending.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] where there is none, with the list of those that are.
+pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
+    format_by_name(name).ok_or_else(|| {
+        let known = crate::write::FORMATS.iter().map(|format| format.info().name).collect::<Vec<_>>().join(", ");
+        Error::new(ErrorKind::Usage, format!("no format is called \"{name}\""))
+            .hint(format!("formats: {known}; see geohaul formats"))
+    })
+}
+
+/// Where the items of an input go.
+#[derive(Clone)]
+pub enum Destination {
+    /// The one layer of the input goes into these files.
+    Files(Vec<Output>),
+    /// Every item becomes a file in this directory, named after the item: layers in all of these formats, tables
+    /// as CSV where none of the formats can hold them, scalar values together in `results.json`.
+    Directory {
+        /// The directory; it is made where it is missing.
+        path: PathBuf,
+        /// The formats of the layers.
+        formats: Vec<&'static dyn AnyFormat>,
+    },
+}
+
+/// Exports all items of an input.
+///
+/// # Errors
+/// Where nothing at all could be written. What failed beside what was written is in [`Report::failures`].
+pub fn export(
+    input: &mut dyn Input,
+    destination: &Destination,
+    options: &ExportOptions,
+    progress: &Arc<dyn Progress>,
+) -> Result<Report> {
+    let mut report = Report::begin(input.describe());
+    let mut first_error = None;
+    let mut fail = |error: Error, report: &mut Report| {
+        report.failures.push(Failure::from(&error));
+        first_error.get_or_insert(error);
+    };
+    match destination {
+        Destination::Files(outputs) => {
+            let layer = only_layer(input, &mut report)?;
+            match export_layer(layer, outputs, options, progress) {
+                Ok(done) => add_layer(done, &mut report),
+                Err(error) => fail(error, &mut report),
+            }
+        }
+        Destination::Directory { path, formats } => {
+            std::fs::create_dir_all(path).map_err(|why| Error::file("can't make the output directory", path, &why))?;
+            // Taken whatever a parameter is called.
+            let mut taken = HashSet::from(["results".to_owned()]);
+            for item in input.items() {
+                let done = item.and_then(|item| export_item(item, path, formats, options, progress, &mut taken, &mut report));
+                if let Err(error) = done {
+                    fail(error, &mut report);
+                }
+            }
+            if let Err(error) = write_values(path, options.overwrite, &mut report) {
+                fail(error, &mut report);
+            }
+        }
+    }
+    report.messages = input.messages();
+    report.finished = crate::model::time::now();
+    match first_error {
+        Some(error) if !report.wrote_something() => Err(error),
+        _ => Ok(report),
+    }
+}
+
+fn add_layer(done: ExportedLayer, report: &mut Report) {
+    report.warnings.extend(done.warnings);
+    report.failures.extend(done.shortfall.as_ref().map(Failure::from));
+    report.layers.push(done.report);
+}
+
+/// The one layer of an input; values beside it go to the report.
+fn only_layer(input: &mut dyn Input, report: &mut Report) -> Result<Box<dyn Source>> {
+    let mut layers = Vec::new();
+    for item in input.items() {
+        match item? {
+            Item::Layer(layer) => layers.push(layer),
+            Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
+            Item::File(download) => {
+                report.warnings.push(format!("\"{}\" is a file and was not fetched: {}", download.name, download.url))
+            }
+        }
+    }
+    match layers.len() {
+        1 => Ok(layers.remove(0)),
+        0 => Err(Error::new(ErrorKind::Input, "there are no features in the input")),
+        count => {
+            let names = layers.iter().map(|layer| format!("\"{}\"", layer.header().name)).collect::<Vec<_>>().join(", ");
+            Err(Error::new(ErrorKind::Usage, format!("the input holds {count} layers, and the output is one file"))
+                .because(names)
+                .hint("give a directory, which gets a file for each: -o results/ --format geojson"))
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "the loop body of `export`, which owns all of these")]
+fn export_item(
+    item: Item,
+    directory: &Path,
+    formats: &[&'static dyn AnyFormat],
+    options: &ExportOptions,
+    progress: &Arc<dyn Progress>,
+    taken: &mut HashSet<String>,
+    report: &mut Report,
+) -> Result<()> {
+    match item {
+        Item::Layer(layer) => {
+            let stem = unique_file_stem(&layer.header().name, taken);
+            let is_table = layer.header().geometry.is_none();
+            let fitting: Vec<_> = formats.iter().filter(|format| !is_table || format.info().tables).copied().collect();
+            let formats = if is_table || fitting.is_empty() { vec![format_named("csv")?] } else { fitting };
+            let output = |format: &'static dyn AnyFormat| Output {
+                path: directory.join(format!("{stem}.{}", format.info().endings[0])),
+                format,
+            };
+            let outputs: Vec<Output> = formats.into_iter().map(output).collect();
+            add_layer(export_layer(layer, &outputs, options, progress)?, report);
+        }
+        Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
+        Item::File(download) => {
+            report.warnings.push(format!(
+                "\"{}\" is a file; this version does not fetch it: {}",
+                download.name,
+                crate::redact(&download.url)
+            ));
+            report.values.insert(download.name, serde_json::json!({ "url": crate::redact(&download.url) }));
+        }
+    }
+    Ok(())
+}
+
+fn write_values(directory: &Path, overwrite: bool, report: &mut Report) -> Result<()> {
+    if report.values.is_empty() {
+        return Ok(());
+    }
+    let stage = Stage::open(Target { path: directory.join("results.json"), overwrite })?;
+    let text = serde_json::to_string_pretty(&report.values)
+        .map_err(|why| Error::new(ErrorKind::Internal, "can't write JSON").because(why))?;
+    std::fs::write(stage.main_file(), text + "\n").map_err(|why| stage.write_error(&why))?;
+    report.files.extend(stage.commit()?);
+    Ok(())
+}
+
+/// A layer whose outputs stand.
+pub struct ExportedLayer {
+    /// What was read and written.
+    pub report: LayerReport,
+    /// What the user should know, whatever the output.
+    pub warnings: Vec<String>,
+    /// Rows that are missing, where that was allowed.
+    pub shortfall: Option<Error>,
+}
+
+/// Exports one layer into all outputs with one fetch.
+///
+/// # Errors
+/// Whatever went wrong: then no output stands.
+pub fn export_layer(
+    source: Box<dyn Source>,
+    outputs: &[Output],
+    options: &ExportOptions,
+    progress: &Arc<dyn Progress>,
+) -> Result<ExportedLayer> {
+    let header = source.header().clone();
+    let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
+    let plan = convert::plan(&header, &formats, &options.plan)?;
+    let stages = open_stages(outputs, options.overwrite)?;
+    progress.layer(&header.name, header.count);
+
+    let mut warnings = source.warnings();
+    warnings.extend(plan.warnings.iter().cloned());
+    let threads = if options.threads > 0 { options.threads } else { std::thread::available_parallelism().map_or(2, usize::from) };
+    let permits = Permits::new((2 * threads).max(8), BYTES_UNDER_WAY);
+    let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
+    let lanes =
+        outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
+    let hauled = haul(pages, &header, lanes.collect(), threads, &permits).map_err(|error| error.in_layer(&header.name))?;
+
+    let shortfall = shortfall(&header, &hauled.evidence);
+    if let Some(error) = &shortfall
+        && !options.allow_partial
+    {
+        return Err(error.clone());
+    }
+    let mut written = Vec::new();
+    for ((output, plan), done) in outputs.iter().zip(&plan.outputs).zip(hauled.written) {
+        written.push(output_report(output, plan, done, hauled.evidence.rows)?);
+    }
+    if options.strict {
+        refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
+    }
+    for (stage, report) in stages.into_iter().zip(&mut written) {
+        report.files = stage.commit()?;
+        report.bytes = report.files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+    }
+    let report = LayerReport {
+        name: header.name,
+        geometry: header.geometry,
+        spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
+        evidence: hauled.evidence,
+        losses: hauled.losses,
+        outputs: written,
+    };
+    Ok(ExportedLayer { report, warnings, shortfall })
+}
+
+fn open_stages(outputs: &[Output], overwrite: bool) -> Result<Vec<Stage>> {
+    let mut seen = HashSet::new();
+    for output in outputs {
+        if !seen.insert(&output.path) {
+            return Err(Error::new(ErrorKind::Usage, "the same output is given twice").in_file(&output.path));
+        }
+    }
+    outputs.iter().map(|output| Stage::open(Target { path: output.path.clone(), overwrite })).collect()
+}
+
+/// The error that says which rows are missing; `None` where none is.
+fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
+    let missing = evidence.missing();
+    if missing == 0 {
+        return None;
+    }
+    let error = Error::new(ErrorKind::Incomplete, "rows are missing").in_layer(&header.name);
+    let expected = evidence.count_after.or(evidence.count_before);
+    Some(match (evidence.cut_off, expected) {
+        (true, _) => error
+            .because(format!(
+                "the server cut the result off after {} rows (exceededTransferLimit), and there is no way to ask for the rest",
+                evidence.rows
+            ))
+            .hint("fetch the layer itself with geohaul export, or write what there is with --allow-partial"),
+        (false, expected) => {
+            let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
+            let named = if ids.is_empty() { String::new() } else { format!("; object ids {ids}") };
+            let counted = expected.map_or(String::new(), |count| format!(" of the {count} that the server counts"));
+            error
+                .because(format!("{} rows came{counted}: {missing} are missing{named}", evidence.rows))
+                .hint("run the same command again; or write what there is with --allow-partial")
+        }
+    })
+}
+
+fn refuse_losses(read: &Losses, written: &[OutputReport]) -> Result<()> {
+    let all = read.iter().chain(written.iter().flat_map(|output| output.losses.iter()));
+    match all.into_iter().find(|loss| loss.kind.is_loss()) {
+        None => Ok(()),
+        Some(loss) => {
+            let field = loss.field.as_ref().map_or(String::new(), |field| format!(" in field {field}"));
+            Err(Error::new(ErrorKind::Format, format!("{} ({} times{field})", loss.kind.describe(), loss.count))
+                .because("--strict allows no loss")
+                .hint("choose another format, or leave --strict out"))
+        }
+    }
+}
+
+fn output_report(output: &Output, plan: &OutputPlan, done: Written, rows: u64) -> Result<OutputReport> {
+    if done.rows != rows {
+        return Err(Error::new(ErrorKind::Internal, "the written rows are not those that were read")
+            .because(format!("{rows} read, {} written", done.rows))
+            .in_file(&output.path));
+    }
+    let mut losses = plan.losses.clone();
+    losses.append(done.losses);
+    let mut warnings = plan.warnings.clone();
+    warnings.extend(done.warnings);
+    Ok(OutputReport {
+        path: output.path.clone(),
+        files: Vec::new(),
+        format: output.format.info().name,
+        rows: done.rows,
+        bytes: 0,
+        spatial_reference: plan.write.crs.as_ref().map(ToString::to_string),
+        reprojection: plan.write.transform.as_ref().map(|transform| transform.describe()),
+        losses,
+        warnings,
+    })
+}
+
+/// One output while the rows flow.
+struct Lane<'a> {
+    format: &'static dyn AnyFormat,
+    plan: &'a OutputPlan,
+    stage: &'a Stage,
+}
+
+struct Hauled {
+    evidence: Evidence,
+    losses: Losses,
+    written: Vec<Written>,
+}
+
+/// What a worker sends to a writer: an encoded page, with the permit that goes back when it is written.
+type Packet = (u64, Result<(Encoded<AnyChunk>, Arc<Permit>)>);
+
+/// Runs the pipeline: pages from here to the workers, from them to one writer thread per lane.
+fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, threads: usize, permits: &Permits) -> Result<Hauled> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("geohaul-{index}"))
+        .build()
+        .map_err(|why| Error::new(ErrorKind::Internal, "can't start the workers").because(why))?;
+    let read_losses = Mutex::new(BTreeMap::new());
+    let (senders, receivers): (Vec<Sender<Packet>>, Vec<Receiver<Packet>>) = lanes.iter().map(|_| mpsc::channel()).unzip();
+    let lanes = &lanes;
+
+    let results: Vec<Result<Written>> = std::thread::scope(|scope| {
+        let writers: Vec<_> =
+            lanes.iter().zip(receivers).map(|(lane, packets)| scope.spawn(move || write_lane(lane, packets, permits))).collect();
+        pool.in_place_scope(|workers| {
+            let mut seq = 0;
+            while let Some(next) = pages.next() {
+                match next {
+                    Ok((page, permit)) => {
+                        seq = page.seq + 1;
+                        let (senders, read_losses) = (senders.clone(), &read_losses);
+                        workers.spawn(move |_| work(page, permit, header, lanes, &senders, read_losses));
+                    }
+                    Err(error) => {
+                        senders.iter().for_each(|sender| drop(sender.send((seq, Err(error.clone().on_page(seq))))));
+                        break;
+                    }
+                }
+            }
+        });
+        drop(senders);
+        let panicked = || Err(Error::new(ErrorKind::Internal, "a writer stopped"));
+        writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| panicked())).collect()
+    });
+
+    let mut written = Vec::new();
+    let mut errors = Vec::new();
+    for result in results {
+        match result {
+            Ok(done) => written.push(done),
+            Err(error) => errors.push(error),
+        }
+    }
+    // The first in page order is the one that the user can act on.
+    if let Some(error) = errors.into_iter().min_by_key(|error| error.place().page) {
+        return Err(error);
+    }
+    let evidence = pages.finish()?;
+    let mut losses = Losses::default();
+    for page in read_losses.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
+        losses.append(page);
+    }
+    Ok(Hauled { evidence, losses, written })
+}
+
+/// One page on a worker: parsed once, then encoded for each lane. Never blocks.
+fn work(
+    page: Page,
+    permit: Permit,
+    header: &Header,
+    lanes: &[Lane<'_>],
+    senders: &[Sender<Packet>],
+    read_losses: &Mutex<BTreeMap<u64, Losses>>,
+) {
+    let (seq, permit) = (page.seq, Arc::new(permit));
+    let guarded = |step: &mut dyn FnMut() -> Result<()>| {
+        let panicked =
+            |_| Err(Error::new(ErrorKind::Internal, "a worker stopped").hint("please report this with the page's data"));
+        catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(panicked).map_err(|error| error.on_page(seq))
+    };
+    let mut batch = Batch::default();
+    let parsed = guarded(&mut || {
+        let (parsed, losses) = convert::parse_page(&page, header)?;
+        batch = parsed;
+        if !losses.is_empty() {
+            read_losses.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, losses);
+        }
+        Ok(())
+    });
+    drop(page);
+    for (lane, sender) in lanes.iter().zip(senders) {
+        let mut encoded = None;
+        let done = parsed.clone().and_then(|()| {
+            guarded(&mut || {
+                encoded = Some(encode(lane, &batch)?);
+                Ok(())
+            })
+        });
+        let packet = done.and_then(|()| encoded.ok_or_else(|| Error::new(ErrorKind::Internal, "a page was not encoded")));
+        // A writer that is gone has said why.
+        let _ = sender.send((seq, packet.map(|encoded| (encoded, Arc::clone(&permit)))));
+    }
+}
+
+fn encode(lane: &Lane<'_>, batch: &Batch) -> Result<Encoded<AnyChunk>> {
+    let plan = &lane.plan.write;
+    let (geometry, mut losses) = convert::for_output(batch, plan)?;
+    count_dropped_ordinates(plan, &batch.geometry, &mut losses);
+    let mut encoded = lane.format.encode_any(plan, Rows { batch, geometry: &geometry })?;
+    losses.append(encoded.losses);
+    encoded.losses = losses;
+    Ok(encoded)
+}
+
+/// Z and m that the output does not write, whether its format can't or the layer did not announce them.
+fn count_dropped_ordinates(plan: &WritePlan, geometry: &Geometries, losses: &mut Losses) {
+    for (kept, all, kind) in [(plan.z, &geometry.z, LossKind::ZDropped), (plan.m, &geometry.m, LossKind::MDropped)] {
+        if !kept && !all.is_empty() {
+            let side = |row: usize| if kind == LossKind::ZDropped { geometry.shape(row).z() } else { geometry.shape(row).m() };
+            let rows = (0..geometry.rows()).filter(|row| side(*row).iter().any(|value| value.is_finite())).count();
+            losses.add_many(kind, None, rows as u64, None, || None);
+        }
+    }
+}
+
+/// One writer: takes the packets in page order, and gives a page's permit back once the next one is asked for.
+fn write_lane(lane: &Lane<'_>, packets: Receiver<Packet>, permits: &Permits) -> Result<Written> {
+    let mut under_way = None;
+    let rows = in_order(packets).map(move |packet| {
+        drop(under_way.take());
+        packet.map(|(encoded, permit)| {
+            under_way = Some(permit);
+            Event::Rows(encoded)
+        })
+    });
+    let begin = std::iter::once(Ok(Event::Begin(Arc::clone(&lane.plan.write))));
+    let mut events = begin.chain(rows).chain(std::iter::once(Ok(Event::End)));
+    let unless_done = CancelOnDrop(permits);
+    let written = lane.format.write_any(lane.stage, &mut events)?;
+    std::mem::forget(unless_done);
+    Ok(written)
+}
+
+/// Stops the pager when a writer ends early, by an error or a panic.
+struct CancelOnDrop<'a>(&'a Permits);
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
