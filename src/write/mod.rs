@@ -5,6 +5,7 @@
 //! [`Format::write`] takes the chunks in order, on one thread that owns everything it opens.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -69,6 +70,14 @@ pub struct Rows<'a> {
     pub batch: &'a Batch,
     /// The geometries, one per row of the batch. Where they are not the batch's own, they have no text.
     pub geometry: &'a Geometries,
+}
+
+/// A row in words, for messages: `object id 17`, or `row 3 of page 0` (both counted from 0) where it has no id.
+pub(crate) fn feature_words(plan: &WritePlan, batch: &Batch, row: usize) -> String {
+    match plan.object_id.map(|column| batch.value(row, column)).and_then(|id| id.to_text().map(Cow::into_owned)) {
+        Some(id) => format!("object id {id}"),
+        None => format!("row {row} of page {}", batch.page),
+    }
 }
 
 /// One output format.
