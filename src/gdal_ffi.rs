@@ -163,10 +163,7 @@ mod c {
             name: *mut *const c_char,
         ) -> c_int;
         pub(super) fn proj_coordoperation_get_accuracy(context: *mut Context, operation: *const Object) -> c_double;
-        pub(super) fn proj_coordoperation_has_ballpark_transformation(
-            context: *mut Context,
-            operation: *const Object,
-        ) -> c_int;
+        pub(super) fn proj_coordoperation_has_ballpark_transformation(context: *mut Context, operation: *const Object) -> c_int;
         pub(super) fn proj_coordoperation_get_grid_used_count(context: *mut Context, operation: *const Object) -> c_int;
         pub(super) fn proj_coordoperation_get_grid_used(
             context: *mut Context,
@@ -358,8 +355,8 @@ impl Pipeline {
         let option = if ballpark { c"ALLOW_BALLPARK=YES" } else { c"ALLOW_BALLPARK=NO" };
         let options = [option.as_ptr(), ptr::null()];
         // SAFETY: context and objects are alive, no area is given, and the options end with null.
-        let object =
-            context.own(unsafe { c::proj_create_crs_to_crs_from_pj(context.0, from.0, to.0, ptr::null_mut(), options.as_ptr()) })?;
+        let object = context
+            .own(unsafe { c::proj_create_crs_to_crs_from_pj(context.0, from.0, to.0, ptr::null_mut(), options.as_ptr()) })?;
         // SAFETY: context and object are alive.
         let object = context.own(unsafe { c::proj_normalize_for_visualization(context.0, object.0) })?;
         Ok(Self { object, _context: context })
