@@ -7,6 +7,8 @@ pub mod error;
 pub mod esri;
 pub mod export;
 pub mod fetch;
+#[cfg(feature = "gdal")]
+mod gdal_ffi;
 pub mod model;
 pub mod pipe;
 pub mod report;

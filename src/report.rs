@@ -76,6 +76,10 @@ pub enum LossKind {
     CutAtAntimeridian,
     /// Longitudes beyond ±180 were folded into range.
     Folded,
+    /// An edge longer than 180 degrees of longitude was kept as it is.
+    LongEdge,
+    /// The coordinates are no longitude and latitude; they were kept as they are.
+    NotOnEarth,
 }
 
 impl LossKind {
@@ -97,12 +101,15 @@ impl LossKind {
             Self::UnknownAttribute => "attribute is not among the layer's fields, left out",
             Self::CutAtAntimeridian => "geometry cut at the 180th meridian",
             Self::Folded => "longitudes beyond 180 degrees folded into range",
+            Self::LongEdge => "edge longer than 180 degrees of longitude kept as it is",
+            Self::NotOnEarth => "coordinates are no longitude and latitude, kept as they are",
         }
     }
 
     /// `false` for what changes the form but loses nothing that was in the data.
     pub fn is_loss(self) -> bool {
-        !matches!(self, Self::Renamed | Self::TypeWidened | Self::CutAtAntimeridian | Self::Folded)
+        use LossKind::{CutAtAntimeridian, Folded, LongEdge, NotOnEarth, Renamed, TypeWidened};
+        !matches!(self, Renamed | TypeWidened | CutAtAntimeridian | Folded | LongEdge | NotOnEarth)
     }
 }
 

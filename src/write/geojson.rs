@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use super::number::push_coordinate;
+use super::number::{push_coordinate, push_xy};
 use super::{Encoded, Event, Format, Rows, Stage, Written, feature_words};
 use crate::error::Result;
 use crate::model::geometry::Part;
@@ -231,14 +231,7 @@ impl Encoder<'_> {
     #[inline]
     fn vertex(&mut self, part: Part<'_>, at: usize, z: bool) {
         self.out.push(b'[');
-        match part.text.get(at) {
-            Some([x, y]) if self.plan.decimals.is_none() => self.extend(&[self.batch.slice(*x), ",", self.batch.slice(*y)]),
-            _ => {
-                push_coordinate(&mut self.out, part.xy[at][0], self.plan.decimals);
-                self.out.push(b',');
-                push_coordinate(&mut self.out, part.xy[at][1], self.plan.decimals);
-            }
-        }
+        push_xy(&mut self.out, self.batch, &part, at, self.plan.decimals);
         if z {
             self.out.push(b',');
             push_coordinate(&mut self.out, part.z[at], None);

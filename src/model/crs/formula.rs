@@ -47,8 +47,9 @@ fn web_mercator() -> Crs {
     }
 }
 
+/// EPSG:3785 (Esri's 102113) is its predecessor: declared on a sphere, but the same numbers for the same place.
 pub(super) fn is_web_mercator(crs: &Crs) -> bool {
-    crs.is("EPSG", 3857) || crs.is("ESRI", 102_100)
+    crs.is("EPSG", 3857) || crs.is("EPSG", 3785)
 }
 
 /// x = R·λ, y = R·ln tan(π/4 + φ/2), inverted.
@@ -71,7 +72,7 @@ pub(super) fn wgs84_to_web_mercator(xy: &mut [[f64; 2]]) {
 pub(super) fn crs_of(sr: &SpatialReference) -> Result<Crs> {
     match sr.code() {
         Some(4326) => Ok(wgs84()),
-        Some(3857 | 102_100 | 900_913) => Ok(web_mercator()),
+        Some(3857 | 3785 | 102_100 | 102_113 | 900_913) => Ok(web_mercator()),
         _ => Err(without_gdal(unknown(&sr.to_string()))),
     }
 }
