@@ -49,6 +49,32 @@ pub struct FormatInfo {
     pub limits: &'static str,
 }
 
+impl FormatInfo {
+    /// GeoJSON, which is written as a file and handed out as the `geojson` crate's types.
+    pub const GEOJSON: Self = Self {
+        name: "geojson",
+        title: "GeoJSON",
+        endings: &["geojson", "json"],
+        kinds: &[
+            GeometryKind::Point,
+            GeometryKind::Multipoint,
+            GeometryKind::Polyline,
+            GeometryKind::Polygon,
+            GeometryKind::Envelope,
+        ],
+        tables: true,
+        z: true,
+        m: false,
+        mixed_kinds: true,
+        crs: CrsRule::Wgs84Default,
+        longest_field_name: None,
+        plain_field_names: false,
+        most_fields: None,
+        longest_text: None,
+        limits: "it holds no m values and no field types",
+    };
+}
+
 /// A format's rule for spatial references.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

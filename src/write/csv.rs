@@ -1,42 +1,198 @@
-//! Csv.
+//! CSV (RFC 4180): UTF-8, a header row, LF line ends; points as leading columns `x,y` (`z`, `m`).
+//!
+//! A null is empty, an empty text is `""`.
 
-use super::{Encoded, Event, Format, Rows, Stage, Written};
-use crate::error::Result;
-use crate::model::WritePlan;
+use std::io::Write;
+
+use super::number::{push_coordinate, push_xy};
+use super::{Encoded, Event, Format, Rows, Stage, Written, cell, feature_words};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::plan::{CrsRule, FormatInfo};
+use crate::model::{GeometryKind, ShapeKind, WritePlan};
+use crate::report::{LossKind, Losses};
 
-/// The Csv format.
+/// The CSV format.
 pub struct Csv;
 
 static INFO: FormatInfo = FormatInfo {
     name: "csv",
-    title: "Csv",
+    title: "CSV",
     endings: &["csv"],
-    kinds: &[],
+    kinds: &[GeometryKind::Point],
     tables: true,
     z: true,
-    m: false,
-    mixed_kinds: true,
+    m: true,
+    mixed_kinds: false,
     crs: CrsRule::Native,
     longest_field_name: None,
     plain_field_names: false,
     most_fields: None,
     longest_text: None,
-    limits: "",
+    limits: "tables and points (as x, y) only; no types and no spatial reference",
 };
 
 impl Format for Csv {
+    /// Lines of text.
     type Chunk = Vec<u8>;
 
     fn info(&self) -> &'static FormatInfo {
         &INFO
     }
 
-    fn encode(&self, _plan: &WritePlan, _rows: Rows<'_>) -> Result<Encoded<Vec<u8>>> {
-        Err(crate::Error::new(crate::ErrorKind::Unsupported, "stub"))
+    fn encode(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<Vec<u8>>> {
+        let count = rows.batch.rows();
+        let mut out = Vec::with_capacity(rows.batch.text.len() + count * 16);
+        let mut losses = Losses::default();
+        for row in 0..count {
+            let start = out.len();
+            if plan.geometry.is_some() {
+                push_point(&mut out, plan, rows, row)?;
+            }
+            push_attributes(&mut out, plan, rows, row, &mut losses);
+            // Each cell was written with a comma behind it; the last comma is the line's end.
+            if out.len() > start {
+                out.pop();
+            }
+            if out.len() == start {
+                // The one null of a single column: readers skip an empty line, and the row would be gone.
+                out.extend_from_slice(b"\"\"");
+            }
+            out.push(b'\n');
+        }
+        Ok(Encoded { chunk: out, rows: count, losses })
     }
 
-    fn write(&self, _stage: &Stage, _events: &mut dyn Iterator<Item = Result<Event<Vec<u8>>>>) -> Result<Written> {
-        Err(crate::Error::new(crate::ErrorKind::Unsupported, "stub"))
+    fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<Vec<u8>>>>) -> Result<Written> {
+        let mut file = stage.create(&stage.main_file())?;
+        let mut written = Written::default();
+        let mut begun = false;
+        for event in events {
+            let text = match event? {
+                Event::Begin(plan) if begun => {
+                    return Err(Error::new(ErrorKind::Format, "a CSV file can't hold a second layer").in_layer(&plan.layer));
+                }
+                Event::Begin(plan) => {
+                    begun = true;
+                    header(&plan)
+                }
+                Event::Rows(Encoded { chunk, rows, losses }) => {
+                    written.rows += rows as u64;
+                    written.losses.append(losses);
+                    chunk
+                }
+                Event::End => continue,
+            };
+            file.write_all(&text).map_err(|why| stage.write_error(&why))?;
+        }
+        file.flush().map_err(|why| stage.write_error(&why))?;
+        Ok(written)
+    }
+}
+
+/// The header row. A coordinate column gives way to an attribute of its name: `x_1`.
+fn header(plan: &WritePlan) -> Vec<u8> {
+    let taken = |name: &str| plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let ordinates = [("x", true), ("y", true), ("z", plan.z), ("m", plan.m)];
+    let mut out = Vec::new();
+    for (name, _) in ordinates.into_iter().filter(|(_, written)| *written && plan.geometry.is_some()) {
+        let mut unique = name.to_owned();
+        let mut n = 0;
+        while taken(&unique) {
+            n += 1;
+            unique = format!("{name}_{n}");
+        }
+        push_text(&mut out, &unique);
+        out.push(b',');
+    }
+    for column in &plan.columns {
+        push_text(&mut out, &column.name);
+        out.push(b',');
+    }
+    out.pop();
+    out.push(b'\n');
+    out
+}
+
+/// The ordinates of a point, each with a comma behind it; all empty where the row has no geometry.
+fn push_point(out: &mut Vec<u8>, plan: &WritePlan, rows: Rows<'_>, row: usize) -> Result<()> {
+    let shape = rows.geometry.shape(row);
+    let part = match shape.kind {
+        ShapeKind::Null => None,
+        ShapeKind::Point => shape.parts().next().filter(|part| !part.xy.is_empty()),
+        ShapeKind::Multipoint | ShapeKind::Polyline | ShapeKind::Polygon => {
+            return Err(Error::new(ErrorKind::Format, "a CSV file can't hold this geometry: it holds points only")
+                .in_layer(&plan.layer)
+                .of_feature(feature_words(plan, rows.batch, row))
+                .hint("choose another format, such as GeoJSON"));
+        }
+    };
+    match part {
+        None => out.push(b','),
+        Some(part) => push_xy(out, rows.batch, &part, 0, plan.decimals),
+    }
+    out.push(b',');
+    for (written, values) in [(plan.z, part.map(|part| part.z)), (plan.m, part.map(|part| part.m))] {
+        if written {
+            if let Some(value) = values.and_then(|values| values.first()).filter(|value| value.is_finite()) {
+                push_coordinate(out, *value, None);
+            }
+            out.push(b',');
+        }
+    }
+    Ok(())
+}
+
+/// The attributes of a row, each with a comma behind it.
+fn push_attributes(out: &mut Vec<u8>, plan: &WritePlan, rows: Rows<'_>, row: usize, losses: &mut Losses) {
+    for column in &plan.columns {
+        let value = rows.batch.value(row, column.from);
+        let lost = match cell::text(plan, column, &value) {
+            Some(text) => (push_text(out, &text) > 0).then_some(LossKind::CharactersReplaced),
+            None => (!value.is_null()).then_some(LossKind::ValueDropped),
+        };
+        if let Some(kind) = lost {
+            losses.add(kind, Some(&column.field.name), || Some(feature_words(plan, rows.batch, row)));
+        }
+        out.push(b',');
+    }
+}
+
+/// Appends a text, quoted where it must be. NUL is left out, since readers take it for the end; returns how many.
+fn push_text(out: &mut Vec<u8>, text: &str) -> usize {
+    let bytes = text.as_bytes();
+    if !bytes.is_empty() && !bytes.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r' | 0)) {
+        out.extend_from_slice(bytes);
+        return 0;
+    }
+    let mut left_out = 0;
+    out.push(b'"');
+    for byte in bytes {
+        match byte {
+            0 => left_out += 1,
+            b'"' => out.extend_from_slice(b"\"\""),
+            byte => out.push(*byte),
+        }
+    }
+    out.push(b'"');
+    left_out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_text;
+
+    #[test]
+    fn text_is_quoted_where_it_must_be() {
+        let text = |text: &str| {
+            let mut out = Vec::new();
+            let left_out = push_text(&mut out, text);
+            (String::from_utf8(out).unwrap(), left_out)
+        };
+        assert_eq!(text("plain é 漢"), ("plain é 漢".to_owned(), 0));
+        assert_eq!(text("a,b"), ("\"a,b\"".to_owned(), 0));
+        assert_eq!(text("say \"hi\""), ("\"say \"\"hi\"\"\"".to_owned(), 0));
+        assert_eq!(text("two\r\nlines"), ("\"two\r\nlines\"".to_owned(), 0));
+        assert_eq!(text(""), ("\"\"".to_owned(), 0));
+        assert_eq!(text("a\0"), ("\"a\"".to_owned(), 1));
     }
 }

@@ -5,40 +5,19 @@
 
 use std::io::Write;
 
-use super::number::push_coordinate;
+use super::number::{push_coordinate, push_xy};
 use super::{Encoded, Event, Format, Rows, Stage, Written, feature_words};
 use crate::error::Result;
 use crate::model::geometry::Part;
-use crate::model::plan::{Column, ColumnKind, CrsRule, FormatInfo};
+use crate::model::plan::{Column, ColumnKind, FormatInfo};
 use crate::model::value::real_text;
-use crate::model::{Batch, Cell, GeometryKind, Shape, ShapeKind, Value, WritePlan, time};
+use crate::model::{Batch, Cell, Shape, ShapeKind, Value, WritePlan, time};
 use crate::report::{LossKind, Losses};
 
 /// GeoJSON.
 pub struct GeoJson;
 
-static INFO: FormatInfo = FormatInfo {
-    name: "geojson",
-    title: "GeoJSON",
-    endings: &["geojson", "json"],
-    kinds: &[
-        GeometryKind::Point,
-        GeometryKind::Multipoint,
-        GeometryKind::Polyline,
-        GeometryKind::Polygon,
-        GeometryKind::Envelope,
-    ],
-    tables: true,
-    z: true,
-    m: false,
-    mixed_kinds: true,
-    crs: CrsRule::Wgs84Default,
-    longest_field_name: None,
-    plain_field_names: false,
-    most_fields: None,
-    longest_text: None,
-    limits: "it holds no m values and no field types",
-};
+static INFO: FormatInfo = FormatInfo::GEOJSON;
 
 impl Format for GeoJson {
     /// Features separated by `,\n`, nothing before the first or after the last.
@@ -252,14 +231,7 @@ impl Encoder<'_> {
     #[inline]
     fn vertex(&mut self, part: Part<'_>, at: usize, z: bool) {
         self.out.push(b'[');
-        match part.text.get(at) {
-            Some([x, y]) if self.plan.decimals.is_none() => self.extend(&[self.batch.slice(*x), ",", self.batch.slice(*y)]),
-            _ => {
-                push_coordinate(&mut self.out, part.xy[at][0], self.plan.decimals);
-                self.out.push(b',');
-                push_coordinate(&mut self.out, part.xy[at][1], self.plan.decimals);
-            }
-        }
+        push_xy(&mut self.out, self.batch, &part, at, self.plan.decimals);
         if z {
             self.out.push(b',');
             push_coordinate(&mut self.out, part.z[at], None);

@@ -13,6 +13,7 @@ use crate::model::plan::FormatInfo;
 use crate::model::{Batch, Geometries, WritePlan};
 use crate::report::Losses;
 
+mod cell;
 pub mod csv;
 pub mod geojson;
 pub mod kmz;

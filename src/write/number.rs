@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use crate::model::{Batch, Part};
+
 /// Ten to the power of 0 to 19: all that fit 64 bits.
 const POWERS: [u64; 20] = {
     let mut powers = [1; 20];
@@ -12,6 +14,24 @@ const POWERS: [u64; 20] = {
     }
     powers
 };
+
+/// Appends `x,y` of a vertex: the source's own text where there is one and nothing is to be rounded.
+#[inline]
+pub(crate) fn push_xy(out: &mut Vec<u8>, batch: &Batch, part: &Part<'_>, at: usize, decimals: Option<u8>) {
+    match (part.text.get(at), decimals) {
+        (Some([x, y]), None) => {
+            out.extend_from_slice(batch.slice(*x).as_bytes());
+            out.push(b',');
+            out.extend_from_slice(batch.slice(*y).as_bytes());
+        }
+        _ => {
+            let [x, y] = part.xy[at];
+            push_coordinate(out, x, decimals);
+            out.push(b',');
+            push_coordinate(out, y, decimals);
+        }
+    }
+}
 
 /// Appends `value`. With `decimals`, it is rounded to that many (exactly; halves to even) and trailing zeros are
 /// left out; without, the text is the shortest that reads back to the same double. Zero never has a sign.

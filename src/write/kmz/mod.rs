@@ -1,0 +1,122 @@
+//! KMZ: a zip archive with one `doc.kml`, KML 2.2 (OGC 07-147r2), WGS 84.
+//!
+//! One layer is the `Document`. Several are a `Document` each inside an outer one, which viewers show as folders:
+//! a `Schema` may stand only at the start of a `Document`, and GDAL finds only those of the layer's own. Which of
+//! the two it is shows at the end, so the document is put together then.
+
+use std::collections::BTreeSet;
+
+use super::{Encoded, Event, Format, Rows, Stage, Written};
+use crate::error::Result;
+use crate::model::plan::{CrsRule, FormatInfo};
+use crate::model::{GeometryKind, WritePlan};
+
+mod archive;
+mod placemark;
+mod schema;
+mod xml;
+
+use archive::{Body, Piece};
+use schema::Schema;
+
+/// The KMZ format.
+pub struct Kmz;
+
+static INFO: FormatInfo = FormatInfo {
+    name: "kmz",
+    title: "KMZ (zipped KML 2.2)",
+    endings: &["kmz"],
+    kinds: &[GeometryKind::Point, GeometryKind::Multipoint, GeometryKind::Polyline, GeometryKind::Polygon],
+    tables: false,
+    z: true,
+    m: false,
+    mixed_kinds: true,
+    crs: CrsRule::Wgs84Only,
+    longest_field_name: None,
+    plain_field_names: false,
+    most_fields: None,
+    longest_text: None,
+    limits: "64-bit integers and dates are text, no m, control characters are left out; viewers slow down above 10,000 features",
+};
+
+/// Above this many features Google Earth becomes slow.
+const MANY_FEATURES: u64 = 10_000;
+
+impl Format for Kmz {
+    /// Placemarks, deflated.
+    type Chunk = Piece;
+
+    fn info(&self) -> &'static FormatInfo {
+        &INFO
+    }
+
+    fn encode(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<Piece>> {
+        let (text, losses) = placemark::encode(plan, rows);
+        Ok(Encoded { chunk: Piece::of(&text), rows: rows.batch.rows(), losses })
+    }
+
+    fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<Piece>>>) -> Result<Written> {
+        let mut layers = 0_usize;
+        let mut first_start = Vec::new();
+        let mut schemas = BTreeSet::new();
+        let mut body = Body::new(stage.scratch()?);
+        let mut written = Written::default();
+        for event in events {
+            let appended = match event? {
+                Event::Begin(plan) => {
+                    layers += 1;
+                    let start = layer_start(&plan, &mut schemas);
+                    if layers == 1 {
+                        first_start = start;
+                        Ok(())
+                    } else {
+                        body.append(&Piece::of(&start))
+                    }
+                }
+                Event::Rows(Encoded { chunk, rows, losses }) => {
+                    written.rows += rows as u64;
+                    written.losses.append(losses);
+                    body.append(&chunk)
+                }
+                Event::End => body.append(&Piece::of(DOCUMENT_END)),
+            };
+            appended.map_err(|why| stage.write_error(&why))?;
+        }
+
+        let mut head = KML_START.to_vec();
+        let mut tail = Vec::new();
+        if layers != 1 {
+            head.extend_from_slice(DOCUMENT_START);
+            xml::push_element(&mut head, "name", &stage.stem().to_string_lossy());
+            tail.extend_from_slice(DOCUMENT_END);
+        }
+        head.extend_from_slice(&first_start);
+        tail.extend_from_slice(KML_END);
+        let mut file = stage.create(&stage.main_file())?;
+        body.finish("doc.kml", &Piece::of(&head), &Piece::of(&tail), &mut file).map_err(|why| stage.write_error(&why))?;
+
+        if written.rows > MANY_FEATURES {
+            let rows = written.rows;
+            written.warnings.push(format!("{rows} features in one KMZ: Google Earth becomes slow above {MANY_FEATURES}"));
+        }
+        Ok(written)
+    }
+}
+
+const KML_START: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<kml xmlns=\"http://www.opengis.net/kml/2.2\">\n";
+const KML_END: &[u8] = b"</kml>\n";
+const DOCUMENT_START: &[u8] = b"<Document>\n";
+const DOCUMENT_END: &[u8] = b"</Document>\n";
+
+/// The start of a layer's document. An id may stand only once in a file, so a layer that is like one before it in
+/// name and columns refers to that one's schema.
+fn layer_start(plan: &WritePlan, schemas: &mut BTreeSet<String>) -> Vec<u8> {
+    let mut text = DOCUMENT_START.to_vec();
+    xml::push_element(&mut text, "name", &plan.layer);
+    if let Some(schema) = Schema::of(plan)
+        && schemas.insert(schema.id.clone())
+    {
+        text.extend_from_slice(&schema.to_kml());
+    }
+    text
+}
