@@ -163,7 +163,7 @@ def judge(geohaul, file, layer, form, ending, arguments, folder):
             raise Fault(f"to be refused, and yet status {status}")
         if "error:" not in stderr or (word or "") not in stderr:
             raise Fault(f"refused without naming {word!r}: {stderr.strip()[-200:]}")
-        if word == "--assume-crs" and form == "geojson" and in_degrees(layer) and not layer.curved:
+        if word == "--assume-crs" and form == "geojson" and in_degrees(layer) and layer.curved is None:
             judge(geohaul, file, replace(layer, wkid=4326), form, ending, [word, "EPSG:4326"], folder)
         return "refused"
     if status != (3 if layer.cut_off else 0):
