@@ -9,9 +9,32 @@ use tempfile::TempDir;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Side files that readers pick up by name beside a `.shp`; a stale one makes them read wrong rows.
-const SHAPEFILE_SIDE_FILES: [&str; 16] =
-    ["shp", "shx", "dbf", "prj", "cpg", "qix", "qpj", "sbn", "sbx", "fbn", "fbx", "ain", "aih", "atx", "shp.xml", "names.csv"];
+/// Endings of the files that readers pick up by name beside a `.shp`; a stale one makes them read wrong rows.
+/// Among them are the indexes of ArcGIS (`sbn` to `mxs`), of GDAL (`qix`, `idm`, `ind`) and of GeoTools (`fix`).
+const SHAPEFILE_ENDINGS: [&str; 22] = [
+    "shp",
+    "shx",
+    "dbf",
+    "prj",
+    "cpg",
+    "cst",
+    "qpj",
+    "qix",
+    "sbn",
+    "sbx",
+    "fbn",
+    "fbx",
+    "ain",
+    "aih",
+    "ixs",
+    "mxs",
+    "idm",
+    "ind",
+    "fix",
+    "atx",
+    "shp.xml",
+    "names.csv",
+];
 
 /// Where an output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,21 +69,14 @@ impl Stage {
                 .hint("give -o a file name inside it"));
         }
         let stem = stem.to_owned();
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let parent = directory_of(path);
         if !parent.is_dir() {
             return Err(Error::new(ErrorKind::File, "the output's directory does not exist")
                 .in_file(parent)
                 .hint(format!("make it first: mkdir -p {}", parent.display())));
         }
-        if !target.overwrite
-            && let Some(there) = data_set_files(path).into_iter().find(|file| file.exists())
-        {
-            return Err(Error::new(ErrorKind::File, "the output exists already")
-                .in_file(&there)
-                .hint("choose another name, or replace it with --overwrite"));
+        if !target.overwrite {
+            refuse_existing(&data_set_files(path))?;
         }
         let dir = tempfile::Builder::new()
             .prefix(".geohaul-")
@@ -127,17 +143,29 @@ impl Stage {
         staged.sort_by_key(|name| *name == main);
         let parent = self.target.path.parent().unwrap_or(Path::new("")).to_owned();
 
-        let mut moves = Moves::default();
+        let mut old = data_set_files(&self.target.path);
+        for path in staged.iter().map(|name| parent.join(name)) {
+            if path.symlink_metadata().is_ok() && !old.contains(&path) {
+                old.push(path);
+            }
+        }
+        if !self.target.overwrite {
+            // It may have appeared while we were busy.
+            refuse_existing(&old)?;
+        }
+        if staged == [main] && old.iter().all(|path| *path == self.target.path) {
+            // One file for one file: at no moment is there none.
+            fs::rename(self.main_file(), &self.target.path).map_err(|why| self.write_error(&why))?;
+            return Ok(vec![self.target.path]);
+        }
+
         let aside =
             tempfile::Builder::new().prefix(".geohaul-old-").tempdir_in(self.dir.path()).map_err(|why| self.write_error(&why))?;
+        let mut moves = Moves::default();
         let done = (|| {
-            let mut old = data_set_files(&self.target.path);
-            old.extend(staged.iter().map(|name| parent.join(name)));
-            for path in old {
-                if path.symlink_metadata().is_ok()
-                    && let Some(name) = path.file_name()
-                {
-                    moves.rename(&path, &aside.path().join(name))?;
+            for path in &old {
+                if let Some(name) = path.file_name() {
+                    moves.rename(path, &aside.path().join(name))?;
                 }
             }
             for name in &staged {
@@ -146,8 +174,14 @@ impl Stage {
             Ok(())
         })();
         if let Err(why) = done {
-            moves.undo();
-            return Err(self.write_error(&why));
+            let error = self.write_error(&why);
+            if moves.undo() {
+                return Err(error);
+            }
+            // Never delete what could not be put back.
+            let kept = aside.keep();
+            let _ = self.dir.keep();
+            return Err(error.hint(format!("the files that were replaced are in {}", kept.display())));
         }
         staged.reverse();
         Ok(staged.into_iter().map(|name| parent.join(name)).collect())
@@ -165,20 +199,127 @@ impl Moves {
         Ok(())
     }
 
-    fn undo(&mut self) {
+    /// `false` where a file could not be brought back.
+    fn undo(&mut self) -> bool {
+        let mut whole = true;
         for (from, to) in self.0.drain(..).rev() {
-            // The first failure is the one to report; this one can only leave the file where it is.
-            let _ = fs::rename(&to, &from);
+            whole &= fs::rename(&to, &from).is_ok();
         }
+        whole
     }
 }
 
-/// The files that belong to the data set at `path`: itself, and for a Shapefile its side files.
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn refuse_existing(old: &[PathBuf]) -> Result<()> {
+    let Some(there) = old.first() else { return Ok(()) };
+    Err(Error::new(ErrorKind::File, "the output exists already")
+        .in_file(there)
+        .hint("choose another name, or replace it with --overwrite"))
+}
+
+/// The existing files of the data set at `path`, the main one first: itself, and for a Shapefile its side files,
+/// whatever the case of their endings.
 fn data_set_files(path: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    if path.symlink_metadata().is_ok() {
+        files.push(path.to_owned());
+    }
     let is_shapefile = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("shp"));
-    if is_shapefile {
-        SHAPEFILE_SIDE_FILES.iter().map(|ending| path.with_extension(ending)).collect()
-    } else {
-        vec![path.to_owned()]
+    if let (true, Some(stem), Ok(entries)) = (is_shapefile, path.file_stem(), fs::read_dir(directory_of(path))) {
+        let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+        let mut side_files: Vec<_> = names
+            .filter(|name| is_side_file(name, stem))
+            .map(|name| path.with_file_name(name))
+            .filter(|side| side != path)
+            .collect();
+        side_files.sort();
+        files.append(&mut side_files);
+    }
+    files
+}
+
+fn is_side_file(name: &OsStr, stem: &OsStr) -> bool {
+    let ending = name.as_encoded_bytes().strip_prefix(stem.as_encoded_bytes()).and_then(|rest| rest.strip_prefix(b"."));
+    let Some(ending) = ending.and_then(|ending| std::str::from_utf8(ending).ok()).map(str::to_ascii_lowercase) else {
+        return false;
+    };
+    // ArcGIS names the index of an attribute `roads.FIELD.atx`.
+    let attribute_index = ending.strip_suffix(".atx").is_some_and(|field| !field.contains('.'));
+    attribute_index || SHAPEFILE_ENDINGS.contains(&ending.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<OsString> {
+        let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+
+    fn stage(path: &Path, overwrite: bool, endings: &[&str]) -> Stage {
+        let stage = Stage::open(Target { path: path.to_owned(), overwrite }).unwrap();
+        for ending in endings {
+            fs::write(stage.with_ending(ending), "new").unwrap();
+        }
+        stage
+    }
+
+    #[test]
+    fn a_stage_that_is_dropped_leaves_no_trace() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(stage(&dir.path().join("a.shp"), false, &["shp", "dbf"]));
+        assert!(names(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn the_main_file_is_named_first_and_nothing_else_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = stage(&dir.path().join("a.shp"), false, &["cpg", "dbf", "shp"]).commit().unwrap();
+        assert_eq!(files, ["a.shp", "a.dbf", "a.cpg"].map(|name| dir.path().join(name)));
+        assert_eq!(names(dir.path()), ["a.cpg", "a.dbf", "a.shp"]);
+    }
+
+    #[test]
+    fn an_output_that_appeared_meanwhile_is_not_replaced_unasked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.geojson");
+        let late = stage(&path, false, &["geojson"]);
+        fs::write(&path, "theirs").unwrap();
+        assert!(late.commit().unwrap_err().what().contains("exists already"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+        stage(&path, true, &["geojson"]).commit().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(names(dir.path()), ["a.geojson"]);
+    }
+
+    #[test]
+    fn an_existing_main_file_is_seen_whatever_the_case_of_its_ending() {
+        let dir = tempfile::tempdir().unwrap();
+        for (there, wanted) in [("a.SHP", "a.SHP"), ("b.DBF", "b.shp"), ("c.OID.atx", "c.shp")] {
+            fs::write(dir.path().join(there), "").unwrap();
+            let target = Target { path: dir.path().join(wanted), overwrite: false };
+            assert!(Stage::open(target).is_err(), "{there}");
+        }
+    }
+
+    #[test]
+    fn renames_are_taken_back_and_what_could_not_be_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(|name| dir.path().join(name));
+        fs::write(&a, "1").unwrap();
+        let mut moves = Moves::default();
+        moves.rename(&a, &b).unwrap();
+        moves.rename(&b, &c).unwrap();
+        assert!(moves.rename(&a, &b).is_err());
+        assert!(moves.undo());
+        assert_eq!(fs::read_to_string(&a).unwrap(), "1");
+        moves.rename(&a, &b).unwrap();
+        fs::remove_file(&b).unwrap();
+        assert!(!moves.undo());
     }
 }

@@ -1,0 +1,228 @@
+//! The `.dbf`: cells are spooled while rows come, and laid out when the width of every column is known.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use super::cells::{Cells, Facts, LONGEST_NUMBER};
+use super::check_size;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::WritePlan;
+use crate::model::plan::{Column, ColumnKind};
+use crate::write::Stage;
+
+/// The greatest number of columns. With texts of 254 bytes they fill a record of 64,771 bytes, so the format's
+/// limit of 65,535 is never met.
+pub(super) const MOST_FIELDS: usize = 255;
+
+/// Decimals of a real column: at least what others declare, so that edits are not cut, and at most what leaves
+/// room for a digit and the point.
+const DECIMALS: std::ops::RangeInclusive<usize> = 15..=LONGEST_NUMBER - 2;
+
+/// Writes the table, on one thread.
+pub(super) struct Writer<'s> {
+    stage: &'s Stage,
+    plan: Arc<WritePlan>,
+    spool: BufWriter<File>,
+    facts: Vec<Facts>,
+    rows: u64,
+}
+
+impl<'s> Writer<'s> {
+    /// # Errors
+    /// [`ErrorKind::Format`] for too many columns, and when the spool can't be made.
+    pub(super) fn create(stage: &'s Stage, plan: Arc<WritePlan>) -> Result<Self> {
+        if plan.columns.len() > MOST_FIELDS {
+            return Err(Error::new(ErrorKind::Format, format!("a Shapefile can't hold {} fields", plan.columns.len()))
+                .because(format!("a .dbf holds {MOST_FIELDS}"))
+                .in_layer(&plan.layer)
+                .hint("choose the fields with --fields"));
+        }
+        let spool = BufWriter::with_capacity(1 << 20, stage.scratch()?);
+        let facts = vec![Facts::default(); plan.columns.len()];
+        Ok(Self { stage, plan, spool, facts, rows: 0 })
+    }
+
+    /// Adds the rows of the next page.
+    ///
+    /// # Errors
+    /// As soon as the table is sure to pass the size limit, and when writing fails.
+    pub(super) fn append(&mut self, cells: &Cells) -> Result<()> {
+        self.rows += cells.rows as u64;
+        for (all, page) in self.facts.iter_mut().zip(&cells.facts) {
+            *all = all.join(*page);
+        }
+        let at_least: usize = self.facts.iter().map(|facts| facts.widest.max(1)).sum();
+        check_size("dbf", self.rows.saturating_mul(1 + at_least as u64))?;
+        self.spool.write_all(&cells.bytes).map_err(|why| self.stage.write_error(&why))
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// Before the file would pass the size limit, and when writing fails.
+    pub(super) fn finish(self, warnings: &mut Vec<String>) -> Result<()> {
+        let mut layout: Vec<Slot> =
+            self.plan.columns.iter().zip(&self.facts).map(|(column, facts)| Slot::of(column, facts)).collect();
+        for slot in layout.iter().filter(|slot| slot.decimals == 0 && slot.is_number() && slot.width > 18) {
+            warnings.push(format!(
+                "column {} holds integers of {} characters, which GDAL reads exactly only with -oo ADJUST_TYPE=YES",
+                slot.name, slot.width
+            ));
+        }
+        let numbered = layout.is_empty();
+        if numbered {
+            // More rows than nine digits can count would pass the size limit.
+            layout.push(Slot { name: "FID".to_owned(), code: b'N', width: 9, decimals: 0 });
+        }
+        let record: usize = 1 + layout.iter().map(|slot| slot.width).sum::<usize>();
+        let header = 32 + 32 * layout.len() + 1;
+        check_size("dbf", self.rows.saturating_mul(record as u64).saturating_add(header as u64 + 1))?;
+
+        let stage = self.stage;
+        let mut out = stage.create(&stage.with_ending("dbf"))?;
+        let write = || -> io::Result<()> {
+            write_header(&mut out, &layout, self.rows, header, record)?;
+            let mut spool = self.spool.into_inner()?;
+            spool.seek(SeekFrom::Start(0))?;
+            let mut spool = BufReader::with_capacity(1 << 20, spool);
+            let mut line = vec![b' '; record];
+            for row in 0..self.rows {
+                line.fill(b' ');
+                if numbered {
+                    write!(&mut line[1..], "{row:>9}")?;
+                } else {
+                    lay_out(&mut spool, &layout, &mut line)?;
+                }
+                out.write_all(&line)?;
+            }
+            out.write_all(&[0x1A])?;
+            out.flush()
+        };
+        write().map_err(|why| stage.write_error(&why))
+    }
+}
+
+/// A column as the `.dbf` declares it.
+struct Slot {
+    name: String,
+    /// `N` or `C`.
+    code: u8,
+    width: usize,
+    decimals: usize,
+}
+
+impl Slot {
+    /// The narrowest type that holds all cells of the column, with room for edits.
+    ///
+    /// GDAL reads N without decimals as 32 bits below a width of 10 and as 64 bits below 19, so integers start
+    /// with those widths and grow only where they must.
+    fn of(column: &Column, facts: &Facts) -> Self {
+        let text = |least: usize| (b'C', facts.widest.max(least), 0);
+        let real = (b'N', LONGEST_NUMBER, facts.decimals.clamp(*DECIMALS.start(), *DECIMALS.end()));
+        let (code, width, decimals) = match column.kind {
+            ColumnKind::Text { .. } => text(1),
+            ColumnKind::DateTime => text(24),
+            _ if facts.words => text(1),
+            ColumnKind::Single | ColumnKind::Double => real,
+            // Doubles would blur the integers.
+            ColumnKind::Integer { .. } if facts.fractions && facts.beyond_doubles => text(1),
+            ColumnKind::Integer { .. } if facts.fractions => real,
+            ColumnKind::Integer { bits: 16 } => (b'N', facts.widest.max(6), 0),
+            ColumnKind::Integer { bits: 32 } => (b'N', facts.widest.max(9), 0),
+            ColumnKind::Integer { .. } => (b'N', facts.widest.max(18), 0),
+        };
+        Self { name: column.name.clone(), code, width, decimals }
+    }
+
+    fn is_number(&self) -> bool {
+        self.code == b'N'
+    }
+}
+
+/// The header. Its date is fixed, so that the same rows give the same file on every day; 0 for the language
+/// leaves the encoding to the `.cpg`.
+fn write_header(out: &mut impl Write, layout: &[Slot], rows: u64, header: usize, record: usize) -> io::Result<()> {
+    let mut start = [0; 32];
+    start[..4].copy_from_slice(&[3, 70, 1, 1]);
+    // Below the size limit and the most fields, so all of these fit.
+    start[4..8].copy_from_slice(&(rows as u32).to_le_bytes());
+    start[8..10].copy_from_slice(&(header as u16).to_le_bytes());
+    start[10..12].copy_from_slice(&(record as u16).to_le_bytes());
+    out.write_all(&start)?;
+    for slot in layout {
+        let mut field = [0; 32];
+        // The last of the 11 bytes ends the name.
+        for (place, byte) in field[..10].iter_mut().zip(slot.name.bytes()) {
+            *place = byte;
+        }
+        field[11] = slot.code;
+        field[16] = slot.width as u8;
+        field[17] = slot.decimals as u8;
+        out.write_all(&field)?;
+    }
+    out.write_all(b"\r")
+}
+
+/// Takes the cells of one row off the spool into a blank line: numbers to the right, text to the left.
+fn lay_out(spool: &mut impl Read, layout: &[Slot], line: &mut [u8]) -> io::Result<()> {
+    let mut at = 1;
+    for slot in layout {
+        let mut length = [0];
+        spool.read_exact(&mut length)?;
+        let length = usize::from(length[0]).min(slot.width);
+        let indent = if slot.is_number() { slot.width - length } else { 0 };
+        spool.read_exact(&mut line[at + indent..at + indent + length])?;
+        at += slot.width;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Field, FieldType, GeometryKind};
+    use crate::write::Target;
+
+    fn plan(columns: Vec<Column>) -> Arc<WritePlan> {
+        Arc::new(WritePlan {
+            layer: "Roads".to_owned(),
+            columns,
+            geometry: Some(GeometryKind::Point),
+            z: false,
+            m: false,
+            crs: None,
+            transform: None,
+            decimals: None,
+            object_id: None,
+            display: None,
+            dates_are_utc: true,
+            rfc7946: false,
+        })
+    }
+
+    #[test]
+    fn a_table_that_would_pass_two_gigabytes_is_refused_as_soon_as_that_is_sure() {
+        let dir = tempfile::tempdir().unwrap();
+        let stage = Stage::open(Target { path: dir.path().join("a.shp"), overwrite: false }).unwrap();
+        let kind = ColumnKind::Text { length: None };
+        let column = Column { from: 0, name: "A".to_owned(), kind, field: Field::new("A", FieldType::String) };
+        let mut writer = Writer::create(&stage, plan(vec![column])).unwrap();
+        let page = |widest| Cells { bytes: vec![0], rows: 1, facts: vec![Facts { widest, ..Facts::default() }] };
+        writer.rows = 100_000_000;
+        writer.append(&page(9)).unwrap();
+        let error = writer.append(&page(200)).unwrap_err();
+        assert_eq!((error.kind(), error.why()), (ErrorKind::Format, Some("its .dbf would pass 2 GB")));
+        assert!(!stage.with_ending("dbf").exists());
+    }
+
+    #[test]
+    fn a_table_that_grows_past_two_gigabytes_at_the_end_is_not_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let stage = Stage::open(Target { path: dir.path().join("a.shp"), overwrite: false }).unwrap();
+        let mut writer = Writer::create(&stage, plan(Vec::new())).unwrap();
+        writer.rows = 214_748_400;
+        assert!(writer.finish(&mut Vec::new()).is_err());
+        assert!(!stage.with_ending("dbf").exists());
+    }
+}
