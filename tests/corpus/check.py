@@ -143,6 +143,8 @@ def refusal(layer, form):
         return layer.kind
     if form in ("geojson", "kmz") and layer.wkid is None and layer.kind:
         return "--assume-crs"
+    if form == "shp" and any(row.shape and row.shape.kind != layer.kind for row in layer.rows) and layer.kind != "envelope":
+        return "can't hold"
     return None if layer.curved is None else str(layer.curved)
 
 
