@@ -46,7 +46,8 @@ pub struct Output {
 }
 
 impl Output {
-    /// An output in the format of this name, or by the file's ending where there is no name.
+    /// An output in the format of this name, or by the file's ending where there is no name. A file without ending
+    /// gets the format's.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] where no format is known by it.
@@ -58,10 +59,15 @@ impl Output {
     /// assert!(Output::new("roads.xyz", None).is_err());
     /// ```
     pub fn new(path: impl Into<PathBuf>, format: Option<&str>) -> Result<Self> {
-        let path = path.into();
+        let mut path: PathBuf = path.into();
         let ending = path.extension().and_then(|ending| ending.to_str());
         let format = match (format, ending) {
-            (Some(name), _) => format_named(name)?,
+            (Some(name), None) => {
+                let format = format_named(name)?;
+                path.set_extension(format.info().endings[0]);
+                format
+            }
+            (Some(name), Some(_)) => format_named(name)?,
             (None, Some(ending)) => format_named(ending).map_err(|error| error.in_file(&path))?,
             (None, None) => {
                 return Err(Error::new(ErrorKind::Usage, "the output's name has no ending to tell the format by")

@@ -34,6 +34,7 @@ impl Layer {
             display: None,
             dates_are_utc: true,
             rfc7946: false,
+            antimeridian: Default::default(),
         };
         Self { plan, pages: vec![Batch::default()] }
     }

@@ -198,6 +198,7 @@ mod tests {
             display: None,
             dates_are_utc: true,
             rfc7946: false,
+            antimeridian: Default::default(),
         })
     }
 
