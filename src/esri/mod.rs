@@ -5,7 +5,9 @@ pub mod document;
 pub mod failure;
 pub mod features;
 pub mod fields;
+pub mod layer;
 pub mod scan;
+pub mod service;
 pub mod skeleton;
 mod survey;
 
