@@ -9,6 +9,8 @@ use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
 pub mod http;
+pub mod id_set;
+pub mod paging;
 pub mod retry;
 pub mod saved;
 pub mod session;
