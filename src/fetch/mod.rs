@@ -10,6 +10,7 @@ use crate::report::{MessageKind, Progress};
 
 pub mod http;
 pub mod id_set;
+pub mod layer;
 pub mod paging;
 pub mod retry;
 pub mod saved;
