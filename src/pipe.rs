@@ -18,6 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 /// let first = permits.take().unwrap();
 /// let _second = permits.take().unwrap();
 /// assert_eq!(permits.under_way(), 2);
+/// assert!(permits.try_take().is_none());
 /// drop(first);
 /// assert_eq!(permits.under_way(), 1);
 /// permits.cancel();
@@ -55,12 +56,20 @@ impl Permits {
         while !state.cancelled && (state.pages >= self.0.most_pages || (state.pages > 0 && state.bytes >= self.0.most_bytes)) {
             state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if state.cancelled {
-            return None;
-        }
+        if state.cancelled { None } else { Some(self.permit(&mut state)) }
+    }
+
+    /// A place if there is one right now: for reading ahead while another page is under way.
+    pub fn try_take(&self) -> Option<Permit> {
+        let mut state = self.0.lock();
+        let free = !state.cancelled && state.pages < self.0.most_pages && state.bytes < self.0.most_bytes;
+        free.then(|| self.permit(&mut state))
+    }
+
+    fn permit(&self, state: &mut State) -> Permit {
         state.pages += 1;
         state.high_water = state.high_water.max(state.pages);
-        Some(Permit { shared: Arc::clone(&self.0), bytes: 0 })
+        Permit { shared: Arc::clone(&self.0), bytes: 0 }
     }
 
     /// Ends all waiting: from now on [`Permits::take`] answers `None`.

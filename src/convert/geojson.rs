@@ -94,10 +94,10 @@ fn json_value(value: Value<'_>, kind: ColumnKind, plan: &WritePlan) -> JsonValue
 }
 
 fn geometry_value(shape: Shape<'_>) -> Option<GeometryValue> {
-    let z = !shape.z().is_empty() && shape.z().iter().all(|z| z.is_finite());
+    let z = !shape.z().is_empty();
     let position = |part: Part<'_>, at: usize| {
         let [x, y] = part.xy[at];
-        if z { Position::from(vec![x, y, part.z[at]]) } else { Position::from(vec![x, y]) }
+        if z && part.z[at].is_finite() { Position::from(vec![x, y, part.z[at]]) } else { Position::from(vec![x, y]) }
     };
     let line = |part: Part<'_>| (0..part.xy.len()).map(|at| position(part, at)).collect::<Vec<_>>();
     let mut parts = shape.parts();

@@ -59,6 +59,7 @@ struct Ring<'a> {
     low: [f64; 2],
     high: [f64; 2],
     bands: OnceCell<Bands>,
+    inner_point: OnceCell<[f64; 2]>,
 }
 
 impl<'a> Ring<'a> {
@@ -71,31 +72,39 @@ impl<'a> Ring<'a> {
                 high[axis] = high[axis].max(vertex[axis]);
             }
         }
-        Self { xy, area, low, high, bands: OnceCell::new() }
+        Self { xy, area, low, high, bands: OnceCell::new(), inner_point: OnceCell::new() }
     }
 
     fn holds_box_of(&self, other: &Ring<'_>) -> bool {
         (0..2).all(|axis| self.low[axis] <= other.low[axis] && self.high[axis] >= other.high[axis])
     }
 
-    /// Whether `other` lies inside, given that the two do not cross. Rings may touch, so a vertex on the
-    /// boundary says nothing; then the next one is asked, then the middles of the edges.
+    /// Whether `other` lies inside, given that the two do not cross. Rings may touch in vertices and edges, so a
+    /// point strictly inside `other` is asked, which lies on neither boundary.
     fn contains(&self, other: &Ring<'_>) -> bool {
         if self.area.abs() < other.area.abs() || !self.holds_box_of(other) {
             return false;
         }
         let bands = self.bands.get_or_init(|| Bands::new(self));
-        let middles =
-            other.xy.windows(2).map(|edge| [f64::midpoint(edge[0][0], edge[1][0]), f64::midpoint(edge[0][1], edge[1][1])]);
-        for point in other.xy.iter().copied().chain(middles) {
-            match bands.side(self, point) {
-                Side::Inside => return true,
-                Side::Outside => return false,
-                Side::Boundary => {}
-            }
-        }
-        // The same ring twice: the later one lies in the earlier one.
-        true
+        bands.side(self, other.inner_point()) != Side::Outside
+    }
+
+    /// A point strictly inside: on a height between the vertices, the middle of the widest stretch inside.
+    fn inner_point(&self) -> [f64; 2] {
+        *self.inner_point.get_or_init(|| {
+            let mut heights: Vec<f64> = self.xy.iter().map(|vertex| vertex[1]).collect();
+            heights.sort_by(f64::total_cmp);
+            let widest_gap = heights.windows(2).max_by(|a, b| (a[1] - a[0]).total_cmp(&(b[1] - b[0])));
+            let y = widest_gap.map_or(self.xy[0][1], |gap| f64::midpoint(gap[0], gap[1]));
+            let crossing = |edge: &[[f64; 2]]| {
+                let ([ax, ay], [bx, by]) = (edge[0], edge[1]);
+                ((ay > y) != (by > y)).then(|| ax + (y - ay) / (by - ay) * (bx - ax))
+            };
+            let mut crossings: Vec<f64> = self.xy.windows(2).filter_map(crossing).collect();
+            crossings.sort_by(f64::total_cmp);
+            let widest = crossings.chunks_exact(2).max_by(|a, b| (a[1] - a[0]).total_cmp(&(b[1] - b[0])));
+            widest.map_or(self.xy[0], |stretch| [f64::midpoint(stretch[0], stretch[1]), y])
+        })
     }
 }
 
@@ -206,7 +215,7 @@ impl<'a> Nesting<'a> {
     /// The smallest ring of the tree that contains `ring`.
     fn smallest_around(&self, tree: &RTree<Entry>, ring: usize) -> Option<usize> {
         let inner = &self.rings[ring];
-        let at = AABB::from_point(inner.xy[0]);
+        let at = AABB::from_point(inner.inner_point());
         let mut around: Vec<usize> = tree.locate_in_envelope_intersecting(at).map(|entry| entry.data).collect();
         around.retain(|outer| *outer != ring && self.is_larger(*outer, ring));
         around.sort_by(|a, b| self.rings[*a].area.abs().total_cmp(&self.rings[*b].area.abs()).then(b.cmp(a)));

@@ -64,6 +64,7 @@ struct Said {
     curve: bool,
     has_z: Option<bool>,
     has_m: Option<bool>,
+    unknown_key: bool,
 }
 
 impl Shapes {
@@ -91,7 +92,7 @@ impl Shapes {
         let (first_part, first_vertex) = (into.part_ends.len(), into.xy.len());
         let said = self.members(cursor, into, row)?;
         let kind = self.build(&said, into, first_part, row)?;
-        self.settle_third_ordinate(&said, into, first_vertex);
+        self.settle_ordinates(&said, into, first_vertex);
         if kind == ShapeKind::Polygon {
             rings::arrange(into, first_part);
         }
@@ -132,8 +133,10 @@ impl Shapes {
                     let value = cursor.skip()?;
                     said.curve = cursor.slice(value) != b"[]" && cursor.slice(value) != b"null";
                 }
+                b"ids" | b"spatialReference" => drop(cursor.skip()?),
                 _ => {
                     cursor.skip()?;
+                    said.unknown_key = true;
                 }
             }
         }
@@ -179,8 +182,8 @@ impl Shapes {
                 if self.end_ring(into, into.xy.len() - 5, row) { Ok(ShapeKind::Polygon) } else { Ok(ShapeKind::Null) }
             }
             [Some(_), ..] => Ok(ShapeKind::Null),
-            _ if said.x.is_some() || said.y.is_some() || said.has_z.is_some() || said.has_m.is_some() => Ok(ShapeKind::Null),
-            _ => Err(Unfit::Unknown.into()),
+            _ if said.unknown_key && said.x.is_none() && said.y.is_none() => Err(Unfit::Unknown.into()),
+            _ => Ok(ShapeKind::Null),
         }
     }
 
@@ -316,15 +319,27 @@ impl Shapes {
         }
     }
 
-    /// A third number is z, unless only m is declared: by the geometry itself, else by the layer.
-    fn settle_third_ordinate(&self, said: &Said, into: &mut Geometries, first_vertex: usize) {
-        let is_tuple_list = said.list.is_some();
-        let has_z = said.has_z.unwrap_or(self.has_z && !(said.has_m == Some(true)));
-        let has_m = said.has_m.unwrap_or(self.has_m);
-        if is_tuple_list && has_m && !has_z && into.z.len() > first_vertex {
-            into.m.resize(first_vertex, f64::NAN);
-            into.m.extend_from_slice(&into.z[first_vertex..]);
-            into.z[first_vertex..].fill(f64::NAN);
+    /// Which numbers behind x and y are z and m: what the geometry says of itself, else what the layer says; where
+    /// neither says anything the third is z and the fourth m. A number that nobody announced is none of them.
+    fn settle_ordinates(&self, said: &Said, into: &mut Geometries, first_vertex: usize) {
+        if said.list.is_some() {
+            let own = said.has_z.is_some() || said.has_m.is_some();
+            let (has_z, has_m) = if own {
+                (said.has_z.unwrap_or(false), said.has_m.unwrap_or(false))
+            } else if self.has_z || self.has_m {
+                (self.has_z, self.has_m)
+            } else {
+                (true, true)
+            };
+            if has_m && !has_z && into.z.len() > first_vertex {
+                into.m.resize(first_vertex, f64::NAN);
+                into.m.extend_from_slice(&into.z[first_vertex..]);
+            }
+            for (has, side) in [(has_z, &mut into.z), (has_m, &mut into.m)] {
+                if !has && side.len() > first_vertex {
+                    side[first_vertex..].fill(f64::NAN);
+                }
+            }
         }
         // Side arrays are as long as `xy` or empty.
         let vertices = into.xy.len();

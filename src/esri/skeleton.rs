@@ -58,6 +58,23 @@ impl Skeleton {
         let index = object.get("features")?.get(PLACEHOLDER)?.as_u64()?;
         self.arrays.get(usize::try_from(index).ok()?)
     }
+
+    /// What there is to know of the rows of one page, scanned as a whole: with pages of `u64::MAX` bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Input`] where the document holds more than one `features` array.
+    pub fn page_facts(&self) -> Result<PageFacts> {
+        let (rows, features) = match self.arrays.as_slice() {
+            [] => (0, 0..0),
+            [array] => match array.pages.as_slice() {
+                [] => (0, 0..0),
+                // One range per array, as no page is ever full; offsets are those of the body.
+                [page, ..] => (page.rows as usize, page.offset as usize..(page.offset + page.len) as usize),
+            },
+            _ => return Err(Error::new(ErrorKind::Input, "the answer holds several lists of features where one was asked for")),
+        };
+        Ok(PageFacts { rows, features, exceeded: exceeded_transfer_limit(&self.value) })
+    }
 }
 
 /// Takes a document in pieces: see the module.
@@ -352,17 +369,8 @@ pub fn peek(body: &Bytes) -> Result<(Skeleton, PageFacts)> {
     let mut scanner = Scanner::new(u64::MAX);
     scanner.push(body)?;
     let skeleton = scanner.finish()?;
-    let exceeded = exceeded_transfer_limit(&skeleton.value);
-    let (rows, features) = match skeleton.arrays.as_slice() {
-        [] => (0, 0..0),
-        [array] => match array.pages.as_slice() {
-            [] => (0, 0..0),
-            // One range per array, as no page is ever full; offsets are those of the body.
-            [page, ..] => (page.rows as usize, page.offset as usize..(page.offset + page.len) as usize),
-        },
-        _ => return Err(Error::new(ErrorKind::Input, "the answer holds several lists of features where one was asked for")),
-    };
-    Ok((skeleton, PageFacts { rows, features, exceeded }))
+    let facts = skeleton.page_facts()?;
+    Ok((skeleton, facts))
 }
 
 /// Whether the server says that there is more, in either of the places where it does.

@@ -106,7 +106,7 @@ impl FeatureVisitor<Syntax> for Look<'_> {
             return cursor.skip().map(drop);
         }
         cursor.expect(b'{', "a geometry")?;
-        let (mut first, mut kind, mut empty, mut flags, mut ordinates) = (true, None, false, [false; 2], 0);
+        let (mut first, mut kind, mut empty, mut flags, mut ordinates) = (true, None, false, [None; 2], 0);
         while let Some(key) = cursor.key(&mut first)? {
             let key = cursor.slice(key.span);
             if matches!(key, b"paths" | b"rings" | b"points") {
@@ -119,10 +119,8 @@ impl FeatureVisitor<Syntax> for Look<'_> {
                     kind = Some(GeometryKind::Point);
                     empty = value == b"null";
                 }
-                b"z" => flags[0] |= value != b"null",
-                b"m" => flags[1] |= value != b"null",
-                b"hasZ" => flags[0] |= value == b"true",
-                b"hasM" => flags[1] |= value == b"true",
+                b"z" | b"hasZ" => flags[0] = Some(value != b"null" && value != b"false"),
+                b"m" | b"hasM" => flags[1] = Some(value != b"null" && value != b"false"),
                 b"points" => kind = Some(GeometryKind::Multipoint),
                 b"paths" | b"curvePaths" => kind = Some(GeometryKind::Polyline),
                 b"rings" | b"curveRings" => kind = Some(GeometryKind::Polygon),
@@ -137,10 +135,13 @@ impl FeatureVisitor<Syntax> for Look<'_> {
         if let (Some(kind), false) = (kind, empty) {
             self.survey.see_geometry(kind);
         }
-        // The third number is m only where the geometry says so.
-        let [z, m] = flags;
-        self.survey.has_z |= z || (ordinates > 2 && !m);
-        self.survey.has_m |= m || ordinates > 3;
+        // Where the geometry says nothing, the third number is z and the fourth m.
+        let (z, m) = match flags {
+            [None, None] => (ordinates > 2, ordinates > 3),
+            [z, m] => (z == Some(true), m == Some(true)),
+        };
+        self.survey.has_z |= z;
+        self.survey.has_m |= m;
         Ok(())
     }
 

@@ -1,12 +1,17 @@
-//! The network seam: one function, [`Transport::send`]. Retry and pacing wrap it; tests hand in a scripted one.
+//! The network seam: one function, [`Transport::send`]. Retry wraps it; tests hand in a scripted one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use url::Url;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind};
+
+mod client;
+
+pub use client::HttpTransport;
 
 /// GET or POST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +39,24 @@ pub struct Request {
     pub total_limit: Duration,
     /// The largest body after decompression, in bytes.
     pub most_bytes: usize,
+    /// Ends the request early.
+    pub cancel: Cancel,
+}
+
+impl Request {
+    /// The URL that is asked: with the parameters for GET, without them for POST.
+    pub fn full_url(&self) -> Url {
+        let mut url = self.url.clone();
+        if self.method == Method::Get && !self.params.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.params);
+        }
+        url
+    }
+
+    /// `error` with the place of this request, secrets hidden.
+    pub fn locate(&self, error: Error) -> Error {
+        error.at_url(&self.full_url())
+    }
 }
 
 /// What came back, whatever its status.
@@ -51,14 +74,76 @@ pub struct Response {
     pub body: Bytes,
 }
 
+/// Why no whole answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The host name has no address.
+    UnknownHost,
+    /// Nobody takes the connection.
+    NoConnection,
+    /// The certificate or the TLS handshake failed.
+    Tls,
+    /// The answer took too long.
+    TimedOut,
+    /// The connection broke before the answer was whole.
+    CutOff,
+    /// The answer is larger than allowed.
+    TooLarge,
+    /// The redirects go on and on, or lead nowhere.
+    Redirect,
+    /// The caller gave up.
+    Cancelled,
+    /// Anything else.
+    Other,
+}
+
+/// No whole answer came: the kind for the retry rules, the error for people.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// What kind of fault.
+    pub kind: FaultKind,
+    /// The error to show.
+    pub error: Error,
+}
+
+impl Fault {
+    /// The fault of a request that its caller gave up.
+    pub fn cancelled() -> Self {
+        Self { kind: FaultKind::Cancelled, error: Error::new(ErrorKind::Cancelled, "the work was stopped") }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        fault.error
+    }
+}
+
 /// Sends one request and reads its whole answer. Any HTTP status is an `Ok`.
 pub trait Transport: Send + Sync {
     /// Sends `request`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Network`] where no whole answer came.
-    fn send(&self, request: &Request) -> Result<Response>;
+    /// A [`Fault`] where no whole answer came.
+    fn send(&self, request: &Request) -> Result<Response, Fault>;
 }
 
 /// A transport that many owners share.
 pub type SharedTransport = Arc<dyn Transport>;
+
+/// Says to all requests that carry it that nobody waits for them any more.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Ends the requests.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// `true` after [`Cancel::cancel`].
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -9,7 +9,13 @@ use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
 pub mod http;
+pub mod id_set;
+pub mod layer;
+pub mod paging;
+pub mod retry;
 pub mod saved;
+pub mod session;
+pub mod target;
 
 /// What a target holds. Lazy: a bad item does not end the list.
 pub trait Input: Send {

@@ -105,7 +105,7 @@ impl Encoder<'_> {
             }
         }
         self.out.extend_from_slice(br#","geometry":"#);
-        self.geometry(shape, row);
+        self.geometry(shape);
         self.out.extend_from_slice(br#","properties":{"#);
         for (column, key) in self.plan.columns.iter().zip(keys) {
             self.out.extend_from_slice(key);
@@ -156,12 +156,8 @@ impl Encoder<'_> {
         }
     }
 
-    fn geometry(&mut self, shape: Shape<'_>, row: usize) {
-        // One vertex without z makes a mixed line, which no reader expects: the whole geometry goes without.
-        let z = self.plan.z && !shape.z().is_empty() && shape.z().iter().all(|z| z.is_finite());
-        if self.plan.z && !z && shape.z().iter().any(|z| z.is_finite()) {
-            self.lose(LossKind::ZDropped, None, row);
-        }
+    fn geometry(&mut self, shape: Shape<'_>) {
+        let z = self.plan.z && !shape.z().is_empty();
         let single = shape.part_count() == 1;
         match shape.kind {
             ShapeKind::Null => self.out.extend_from_slice(b"null"),
@@ -232,7 +228,8 @@ impl Encoder<'_> {
     fn vertex(&mut self, part: Part<'_>, at: usize, z: bool) {
         self.out.push(b'[');
         push_xy(&mut self.out, self.batch, &part, at, self.plan.decimals);
-        if z {
+        // A vertex without z beside others that have one goes without: a number would be made up.
+        if z && part.z[at].is_finite() {
             self.out.push(b',');
             push_coordinate(&mut self.out, part.z[at], None);
         }

@@ -138,15 +138,14 @@ class Geohaul:
 
 
 def refusal(layer, form):
-    """A word that the refusal must hold; None where the set must convert."""
-    shapes = any(row.shape for row in layer.rows)
-    if layer.curved is not None and form != "csv":
-        return str(layer.curved)
+    """A word that the refusal must hold; None where the set must convert. What shows without the rows comes first."""
+    if form == "csv" and layer.kind not in (None, "point"):
+        return layer.kind
     if form in ("geojson", "kmz") and layer.wkid is None and layer.kind:
         return "--assume-crs"
-    if form == "csv" and layer.kind not in (None, "point"):
-        return layer.kind if shapes else ""
-    return None
+    if form == "shp" and any(row.shape and row.shape.kind != layer.kind for row in layer.rows) and layer.kind != "envelope":
+        return "can't hold"
+    return None if layer.curved is None else str(layer.curved)
 
 
 def judge(geohaul, file, layer, form, ending, arguments, folder):
@@ -166,7 +165,7 @@ def judge(geohaul, file, layer, form, ending, arguments, folder):
             raise Fault(f"to be refused, and yet status {status}")
         if "error:" not in stderr or (word or "") not in stderr:
             raise Fault(f"refused without naming {word!r}: {stderr.strip()[-200:]}")
-        if word == "--assume-crs" and form == "geojson" and in_degrees(layer):
+        if word == "--assume-crs" and form == "geojson" and in_degrees(layer) and layer.curved is None:
             judge(geohaul, file, replace(layer, wkid=4326), form, ending, [word, "EPSG:4326"], folder)
         return "refused"
     if status != (3 if layer.cut_off else 0):

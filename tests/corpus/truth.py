@@ -103,7 +103,7 @@ def read_shape(geometry, layer_z, layer_m):
             numbers = [geometry[key]] if kind == "multipoint" else geometry[key]
             parts = [read_part(kind, part, z, m) for part in numbers or []]
             kept = [part for part in parts if part]
-            return Shape(kind, kept, len(parts) - len(kept))
+            return Shape(kind, kept, 0 if kind == "multipoint" else len(parts) - len(kept))
     if "x" in geometry or "y" in geometry:
         at = vertex([geometry.get("x"), geometry.get("y"), geometry.get("z"), geometry.get("m")], True, True)
         return Shape("point", [[at]]) if at else None

@@ -1,0 +1,253 @@
+//! [`HttpTransport`]: HTTP over TLS by blocking `reqwest`, with limits of time and size of our own.
+
+use std::error::Error as StdError;
+use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use reqwest::blocking::{Client, Response as Answer};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use url::Url;
+
+use super::{Fault, FaultKind, Method, Request, Response, Transport};
+use crate::error::{Error, ErrorKind, Result, redact};
+
+/// How the server sees us.
+const USER_AGENT: &str = concat!("geohaul/", env!("CARGO_PKG_VERSION"));
+const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+const MOST_REDIRECTS: usize = 5;
+
+/// The real network. Many threads may share it; connections are kept and used again.
+///
+/// It blocks, so it must not be made or used inside an async runtime.
+pub struct HttpTransport {
+    /// One client per idle limit: reqwest takes that limit (and only as an idle limit, as bodies are read
+    /// piece by piece) from the client, while a time-out of the request would bound the whole of it.
+    clients: Mutex<Vec<(Duration, Client)>>,
+}
+
+impl HttpTransport {
+    /// A transport without connections yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Network`] where TLS can't be set up.
+    pub fn new() -> Result<Self> {
+        let transport = Self { clients: Mutex::default() };
+        transport.client(Duration::from_secs(60)).map_err(|fault| fault.error)?;
+        Ok(transport)
+    }
+
+    fn client(&self, idle_limit: Duration) -> Result<Client, Fault> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = clients.iter().find(|(limit, _)| *limit == idle_limit) {
+            return Ok(client.clone());
+        }
+        let client = Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_LIMIT)
+            .timeout(idle_limit)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|why| fault(FaultKind::Other, "the network can't be used", why.without_url()))?;
+        clients.push((idle_limit, client.clone()));
+        Ok(client)
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: &Request) -> Result<Response, Fault> {
+        let deadline = Instant::now() + request.total_limit;
+        let client = self.client(request.idle_limit.min(request.total_limit))?;
+        let located = |fault: Fault| Fault { error: request.locate(fault.error), ..fault };
+        let mut hop = request.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            if request.cancel.is_cancelled() {
+                return Err(Fault::cancelled());
+            }
+            let call = match hop.method {
+                Method::Get => client.get(hop.full_url()),
+                Method::Post => client.post(hop.url.clone()).form(&hop.params),
+            };
+            let answer = call.send().map_err(|why| located(explain(&why, &hop)))?;
+            match next_hop(&hop, &answer) {
+                Some(next) => hop = next.map_err(located)?,
+                None => return read(answer, request, deadline).map_err(located),
+            }
+        }
+        let error =
+            Error::new(ErrorKind::Network, "the server redirects in a loop").because(format!("{MOST_REDIRECTS} redirects"));
+        Err(located(Fault { kind: FaultKind::Redirect, error }))
+    }
+}
+
+/// The request that a redirect asks for; `None` where the answer is no redirect.
+///
+/// On the same host the parameters go along, also from http to https. To another origin nothing of ours is
+/// carried but what the server itself wrote into the new address, less a token.
+fn next_hop(hop: &Request, answer: &Answer) -> Option<Result<Request, Fault>> {
+    let status = answer.status().as_u16();
+    if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = header(answer.headers(), &LOCATION)?;
+    let from = hop.full_url();
+    let to = match from.join(location) {
+        Ok(to) if matches!(to.scheme(), "http" | "https") => to,
+        _ => {
+            let error = Error::new(ErrorKind::Network, "the server redirects to an address that is none").because(location);
+            return Some(Err(Fault { kind: FaultKind::Redirect, error }));
+        }
+    };
+    let upgrade = from.scheme() == "http" && to.scheme() == "https" && from.host() == to.host();
+    let mut next = Request { url: to, ..hop.clone() };
+    if hop.method == Method::Post && status != 303 && (upgrade || from.origin() == next.url.origin()) {
+        return Some(Ok(next));
+    }
+    next.method = Method::Get;
+    next.params.clear();
+    if !upgrade && from.origin() != next.url.origin() {
+        drop_token(&mut next.url);
+    }
+    Some(Ok(next))
+}
+
+fn drop_token(url: &mut Url) {
+    if url.query_pairs().any(|(key, _)| key.eq_ignore_ascii_case("token")) {
+        let kept: Vec<(String, String)> =
+            url.query_pairs().into_owned().filter(|(key, _)| !key.eq_ignore_ascii_case("token")).collect();
+        url.query_pairs_mut().clear().extend_pairs(kept);
+    }
+}
+
+fn read(mut answer: Answer, request: &Request, deadline: Instant) -> Result<Response, Fault> {
+    let status = answer.status().as_u16();
+    let url = answer.url().clone();
+    let content_type = header(answer.headers(), &CONTENT_TYPE).map(str::to_owned);
+    let retry_after = header(answer.headers(), &RETRY_AFTER).and_then(|text| wait(text, header(answer.headers(), &DATE)));
+    let mut body = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        if request.cancel.is_cancelled() {
+            return Err(Fault::cancelled());
+        }
+        if Instant::now() > deadline {
+            return Err(timed_out(format!("it took more than {} s", request.total_limit.as_secs())));
+        }
+        let count = match answer.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
+            Err(why) => return Err(broken_body(&why, body.len(), request)),
+        };
+        if body.len() + count > request.most_bytes {
+            let error = Error::new(ErrorKind::Server, "the answer is too large")
+                .because(format!("it has more than {} bytes", request.most_bytes))
+                .hint("ask for fewer features at once with --page-size");
+            return Err(Fault { kind: FaultKind::TooLarge, error });
+        }
+        body.extend_from_slice(&piece[..count]);
+    }
+    Ok(Response { status, url, content_type, retry_after, body: Bytes::from(body) })
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// `Retry-After` as a wait: seconds, or a date, which counts from the server's own clock where it shows it.
+fn wait(text: &str, server_now: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| Some(jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp().as_second());
+    let now = server_now.and_then(date).unwrap_or_else(|| jiff::Timestamp::now().as_second());
+    Some(Duration::from_secs(u64::try_from(date(text)?.saturating_sub(now)).unwrap_or(0)))
+}
+
+fn fault(kind: FaultKind, what: impl Into<String>, why: impl std::fmt::Display) -> Fault {
+    Fault { kind, error: Error::new(ErrorKind::Network, what).because(why) }
+}
+
+fn timed_out(why: String) -> Fault {
+    let mut fault = fault(FaultKind::TimedOut, "the server took too long to answer", why);
+    fault.error = fault.error.hint("try again later, or ask for fewer features at once with --page-size");
+    fault
+}
+
+fn broken_body(why: &io::Error, received: usize, request: &Request) -> Fault {
+    let timeout = why.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()).is_some_and(reqwest::Error::is_timeout);
+    if timeout || why.kind() == io::ErrorKind::TimedOut {
+        return timed_out(format!("nothing came for {} s, after {received} bytes", request.idle_limit.as_secs()));
+    }
+    fault(FaultKind::CutOff, "the answer ends in the middle", format!("{} after {received} bytes", root_cause(why)))
+}
+
+/// One clear message for a request that got no answer.
+fn explain(why: &reqwest::Error, hop: &Request) -> Fault {
+    let host = hop.url.host_str().unwrap_or("the host").to_owned();
+    let cause = root_cause(why);
+    let (kind, what, hint) = if why.is_dns() {
+        (FaultKind::UnknownHost, format!("the host {host} is not known"), "check the address, and that this machine is online")
+    } else if mentions_tls(why) {
+        let hint = "the certificate may be expired, self-signed or made for another name; ask the server's owner";
+        (FaultKind::Tls, format!("no secure connection to {host}"), hint)
+    } else if why.is_connect() {
+        let hint = "check the address and the port; the server may be down, or a firewall in between";
+        (FaultKind::NoConnection, format!("no connection to {host}"), hint)
+    } else if why.is_timeout() {
+        return timed_out(format!("nothing came for {} s", hop.idle_limit.as_secs()));
+    } else if why.is_builder() {
+        (FaultKind::Other, format!("the address {} can't be asked", redact(&hop.url)), "check the address")
+    } else {
+        (FaultKind::CutOff, format!("the connection to {host} broke"), "try again later")
+    };
+    let mut fault = fault(kind, what, cause);
+    fault.error = fault.error.hint(hint);
+    fault
+}
+
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}
+
+/// The innermost cause in words, without Rust's `(os error 111)` tail.
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let text = chain(error).last().map(ToString::to_string).unwrap_or_default();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    // Some layers' last word is a bare number or nothing.
+    if text.is_empty() { "unknown cause".to_owned() } else { text.to_owned() }
+}
+
+fn mentions_tls(error: &(dyn StdError + 'static)) -> bool {
+    let words = ["certificate", "tls", "handshake", "corrupt message"];
+    chain(error).any(|cause| {
+        let text = cause.to_string().to_ascii_lowercase();
+        words.iter().any(|word| text.contains(word))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_servers_clock() {
+        assert_eq!(wait("7", None), Some(Duration::from_secs(7)));
+        let now = "Wed, 21 Oct 2015 07:28:00 GMT";
+        assert_eq!(wait("Wed, 21 Oct 2015 07:28:30 GMT", Some(now)), Some(Duration::from_secs(30)));
+        assert_eq!(wait("Wed, 21 Oct 2015 07:00:00 GMT", Some(now)), Some(Duration::ZERO));
+        assert_eq!(wait("Wed, 21 Oct 2015 07:28:30 GMT", None), Some(Duration::ZERO));
+        assert_eq!(wait("soon", None), None);
+    }
+
+    #[test]
+    fn a_token_does_not_go_along_to_another_origin() {
+        let mut url: Url = "https://other.example/q?f=json&Token=abc".parse().unwrap();
+        drop_token(&mut url);
+        assert_eq!(url.as_str(), "https://other.example/q?f=json");
+    }
+}

@@ -1,0 +1,334 @@
+//! A layer or table on a server as a [`Source`]: what it is, how its rows can be asked for, and its pages.
+//!
+//! Before the first page a probe of one row finds the form of question that the server takes (ordered offsets,
+//! plain offsets, object ids, one query), and what its answers say of the spatial reference: not what the layer
+//! claims, but what the answer names, is what the coordinates are in.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use url::Url;
+
+use super::paging::{Ask, Pager, Situation, Start};
+use super::retry::Refused;
+use super::session::{Answer, Session};
+use super::{Pages, Source};
+use crate::error::{Error, ErrorKind, Result};
+use crate::esri::layer::{LayerInfo, likely_object_id};
+use crate::esri::{fields_of, object_ids};
+use crate::model::{FieldType, GeometryKind, Header, ReadPlan, SpatialReference};
+use crate::pipe::Permits;
+use crate::report::Progress;
+
+mod pages;
+mod query;
+
+use pages::LayerPages;
+use query::Query;
+
+/// Rows to ask for at once, where the server allows as many.
+const PAGE_SIZE: u64 = 2000;
+
+/// The same where the server does not say what it allows.
+const CAUTIOUS_PAGE_SIZE: u64 = 1000;
+
+/// What to take of a layer, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerOptions {
+    /// Only the rows that this SQL condition holds for.
+    pub where_clause: Option<String>,
+    /// The spatial reference to ask the server for; by default the layer's own.
+    pub out_sr: Option<SpatialReference>,
+    /// Rows to ask for at once; by default what the layer allows, at most 2,000.
+    pub page_size: Option<u64>,
+    /// Requests under way at once; at least 1.
+    pub connections: usize,
+}
+
+impl Default for LayerOptions {
+    fn default() -> Self {
+        Self { where_clause: None, out_sr: None, page_size: None, connections: 4 }
+    }
+}
+
+/// A layer or table on a server, opened: its header is known, no page is asked for yet.
+pub struct LayerSource {
+    session: Session,
+    query: Query,
+    header: Header,
+    situation: Situation,
+    /// The id list, where opening needed it already.
+    ids: Option<Vec<i64>>,
+    /// The attribute that holds the object id.
+    id_key: Option<String>,
+    connections: usize,
+    warnings: Vec<String>,
+}
+
+impl LayerSource {
+    /// Asks a layer what it is and how it can be read: three requests, or four where it knows no offsets.
+    ///
+    /// # Errors
+    /// Where the address is no layer or table, is a group or another kind without rows, or can't be asked; with
+    /// the server's own words.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    /// use geohaul::fetch::{Source, layer::{LayerOptions, LayerSource}, session::Session};
+    /// use geohaul::report::Silent;
+    ///
+    /// let url = "https://h.example/arcgis/rest/services/Roads/FeatureServer/0".parse().unwrap();
+    /// let layer = LayerSource::open(&Session::online()?, &url, LayerOptions::default(), Arc::new(Silent))?;
+    /// println!("{} rows", layer.header().count.unwrap_or(0));
+    /// # Ok::<(), geohaul::Error>(())
+    /// ```
+    pub fn open(session: &Session, url: &Url, options: LayerOptions, progress: Arc<dyn Progress>) -> Result<Self> {
+        let session = session.watched_by(progress);
+        let json = session.json(url, &[])?;
+        let info = LayerInfo::of(&json);
+        let name = info.name.clone().unwrap_or_else(|| "layer".to_owned());
+        refuse_what_has_no_rows(&info, &json).map_err(|error| error.in_layer(&name).at_url(url))?;
+        let opening = Opening { session: &session, query: Query::new(url, &info, &options), info: &info };
+        let source = opening.finish(&name, &options).map_err(|error| error.in_layer(&name))?;
+        Ok(Self { session, ..source })
+    }
+}
+
+impl Source for LayerSource {
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
+    }
+
+    fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
+        let Self { session, mut query, header, situation, ids, id_key, connections, .. } = *self;
+        query.narrow(read);
+        let fetcher = pages::Fetcher { session: session.watched_by(Arc::clone(&progress)), query, id_key };
+        let mut pages = LayerPages::new(fetcher, Pager::new(situation), permits.clone(), progress);
+        pages.expected = header.spatial_reference;
+        pages.layer = header.name;
+        pages.count_before = header.count;
+        pages.ids = ids;
+        pages.connections = connections;
+        pages.requests_before = session.sent();
+        Ok(Box::new(pages))
+    }
+}
+
+/// Groups, rasters and the like are refused by name; so is what is no layer at all.
+fn refuse_what_has_no_rows(info: &LayerInfo, json: &Value) -> Result<()> {
+    let unsupported = |what: String| Error::new(ErrorKind::Unsupported, what);
+    if let Some(kind) = info.not_queryable() {
+        let error = unsupported(format!("a {kind} has no rows of its own"));
+        let names: Vec<String> = info.sub_layers.iter().map(|(id, name)| format!("{id} ({name})")).collect();
+        return Err(match names.as_slice() {
+            [] => error.hint("choose a feature layer or a table of the service; `geohaul info` on the service lists them"),
+            _ => error.hint(format!("choose one of its layers: {}", names.join(", "))),
+        });
+    }
+    if let Some(kind) = &info.unknown_geometry {
+        return Err(unsupported(format!("geometries of the type {kind} are not known")));
+    }
+    if info.geometry == Some(GeometryKind::Multipatch) {
+        return Err(unsupported("multipatches (3D surfaces) can't be exported".to_owned()));
+    }
+    let service = json.get("layers").is_some() || json.get("services").is_some() || json.get("tasks").is_some();
+    if service || (info.fields.is_empty() && info.layer_type.is_none() && info.geometry.is_none()) {
+        return Err(Error::new(ErrorKind::Usage, "the address names no layer or table")
+            .hint("a layer's address ends in a number, such as FeatureServer/0; `geohaul info` on the service lists them"));
+    }
+    Ok(())
+}
+
+/// A layer while it is being opened.
+struct Opening<'a> {
+    session: &'a Session,
+    query: Query,
+    info: &'a LayerInfo,
+}
+
+/// What the probe found.
+struct Probed {
+    start: Start,
+    ordered: bool,
+    ids: Option<Vec<i64>>,
+    /// The answer with at most one row; `None` where there was nothing to ask for.
+    answer: Option<Answer>,
+}
+
+impl Opening<'_> {
+    fn finish(mut self, name: &str, options: &LayerOptions) -> Result<LayerSource> {
+        let mut warnings = Vec::new();
+        if self.info.denies_queries() {
+            warnings.push("the layer says that it can't be queried; it was tried nevertheless".to_owned());
+        }
+        let count = self.count()?;
+        if count.is_none() {
+            warnings
+                .push("the server does not count the rows, so nothing but its own word says that all of them came".to_owned());
+        }
+        let Probed { start, ordered, ids, answer } = self.probe()?;
+        if !ordered {
+            self.query = self.query.unordered();
+        }
+        let (header, id_key) = self.header(name, count, answer.as_ref(), &mut warnings)?;
+        if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference)
+            && !named.same_as(asked)
+        {
+            warnings.push(format!("the server was asked for {asked} and answers in {named}"));
+        }
+        let allowed = self.info.max_record_count;
+        let page_size = options.page_size.unwrap_or(allowed.unwrap_or(CAUTIOUS_PAGE_SIZE).min(PAGE_SIZE)).max(1);
+        let has_ids = id_key.is_some();
+        Ok(LayerSource {
+            session: self.session.clone(),
+            query: self.query,
+            header,
+            situation: Situation { start, has_ids, page_size, count },
+            ids,
+            id_key,
+            connections: options.connections.max(1),
+            warnings,
+        })
+    }
+
+    /// The server's count; `None` where it does not count.
+    fn count(&self) -> Result<Option<u64>> {
+        match self.ask(&self.query, &Ask::Count) {
+            Ok(answer) => Ok(query::count_in(&answer.skeleton.value)),
+            // Where the condition is wrong, the probe is refused as well and says so.
+            Err(refused) if refused.is_refusal() => Ok(None),
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    fn ask(&self, query: &Query, ask: &Ask) -> Result<Answer, Refused> {
+        self.session.ask(&query.request(self.session, ask), true)
+    }
+
+    /// Tries the forms of question from the best to the plainest with one row.
+    fn probe(&self) -> Result<Probed> {
+        let plain = self.query.unordered();
+        let mut forms: Vec<(&Query, Start)> = Vec::new();
+        for start in [Start::Offsets, Start::ObjectIds] {
+            if start == Start::Offsets && !self.info.supports_pagination {
+                continue;
+            }
+            forms.extend(self.query.order.is_some().then_some((&self.query, start)));
+            forms.push((&plain, start));
+        }
+        let mut first_refusal = None;
+        let mut ids: Option<Option<Vec<i64>>> = None;
+        for (query, start) in forms {
+            let ask = match start {
+                Start::ObjectIds => {
+                    if ids.is_none() {
+                        ids = Some(self.id_list(&mut first_refusal)?);
+                    }
+                    match ids.as_ref().and_then(Option::as_ref) {
+                        None => break,
+                        Some(list) => match list.iter().min() {
+                            Some(id) => Ask::Objects(vec![*id]),
+                            None => {
+                                return Ok(Probed { start, ordered: query.order.is_some(), ids: ids.flatten(), answer: None });
+                            }
+                        },
+                    }
+                }
+                _ => Ask::Window { offset: 0, limit: 1 },
+            };
+            match self.ask(query, &ask) {
+                Ok(answer) => {
+                    return Ok(Probed { start, ordered: query.order.is_some(), ids: ids.flatten(), answer: Some(answer) });
+                }
+                Err(refused) if refused.is_refusal() => {
+                    first_refusal.get_or_insert(refused.error);
+                }
+                Err(refused) => return Err(refused.into()),
+            }
+        }
+        // One row can't be asked for here, but none can.
+        match self.ask(&plain.without_rows(), &Ask::Everything) {
+            Ok(answer) => Ok(Probed { start: Start::OneQuery, ordered: false, ids: None, answer: Some(answer) }),
+            Err(refused) => {
+                let error = first_refusal.unwrap_or(refused.error);
+                Err(if self.query.has_condition() { error.hint("check the condition (where)") } else { error })
+            }
+        }
+    }
+
+    fn id_list(&self, first_refusal: &mut Option<Error>) -> Result<Option<Vec<i64>>> {
+        match self.ask(&self.query, &Ask::IdList) {
+            Ok(answer) => Ok(query::ids_in(&answer.skeleton.value)),
+            Err(refused) if refused.is_refusal() => {
+                first_refusal.get_or_insert(refused.error);
+                Ok(None)
+            }
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// The header, and the attribute that holds the object ids.
+    fn header(
+        &self,
+        name: &str,
+        count: Option<u64>,
+        answer: Option<&Answer>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(Header, Option<String>)> {
+        let info = self.info;
+        let said = answer.map_or(&Value::Null, |answer| &answer.skeleton.value);
+        let mut header = Header { count, dates_in_unknown_time_zone: info.dates_in_unknown_time_zone, ..Header::new(name) };
+        header.fields = info.fields.clone();
+        let told = said.get("fields").map(fields_of).unwrap_or_default();
+        for field in told.into_iter().filter(|field| field.field_type != FieldType::Geometry) {
+            // The layer's own list knows more (domains); the answer's may hold more.
+            if header.field_index(&field.name).is_none() {
+                header.fields.push(field);
+            }
+        }
+        header.geometry = info.geometry;
+        if header.geometry.is_none() && info.layer_type.as_deref() != Some("Table") {
+            header.geometry = said.get("geometryType").and_then(Value::as_str).and_then(GeometryKind::from_esri);
+        }
+        let flag = |key: &str, claimed: bool| said.get(key).and_then(Value::as_bool).map_or(claimed, |told| told && claimed);
+        header.has_z = header.geometry.is_some() && flag("hasZ", info.has_z);
+        header.has_m = header.geometry.is_some() && flag("hasM", info.has_m);
+        if header.geometry.is_some() {
+            header.spatial_reference = said.get("spatialReference").and_then(SpatialReference::from_json);
+            if header.spatial_reference.is_none() {
+                header.spatial_reference = self.query.out_sr.clone();
+                if let Some(sr) = &header.spatial_reference
+                    && count != Some(0)
+                {
+                    warnings.push(format!("the answers name no spatial reference; the layer's is taken: {sr}"));
+                }
+            }
+        }
+        let told = said.get("objectIdFieldName").and_then(Value::as_str).filter(|name| !name.is_empty());
+        let object_id = info.object_id.as_deref().or(told).or_else(|| likely_object_id(&header.fields)).map(str::to_owned);
+        header.object_id = object_id.as_deref().and_then(|name| header.field_index(name));
+        header.display = info.display.as_deref().and_then(|name| header.field_index(name));
+        let field = header.object_id.map(|index| header.fields[index].name.clone());
+        let short = header.object_id.map(|index| header.fields[index].short_name().to_owned());
+        let candidates = [told.map(str::to_owned), field, object_id, short].into_iter().flatten();
+        Ok((header, id_key(answer, candidates)?))
+    }
+}
+
+/// The first of `candidates` that the probe's row has an integer under.
+fn id_key(answer: Option<&Answer>, mut candidates: impl Iterator<Item = String>) -> Result<Option<String>> {
+    let Some(answer) = answer else { return Ok(candidates.next()) };
+    let facts = answer.skeleton.page_facts()?;
+    if facts.rows == 0 {
+        return Ok(candidates.next());
+    }
+    let holds_ids = |name: &String| {
+        let ids = object_ids(&answer.body, facts.features.clone(), name).unwrap_or_default();
+        !ids.is_empty() && ids.iter().all(Option::is_some)
+    };
+    Ok(candidates.find(holds_ids))
+}

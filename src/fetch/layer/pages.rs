@@ -1,0 +1,290 @@
+//! The pages of a layer: asks what the [`Pager`] wants, a few requests ahead, and hands out pages in order.
+//!
+//! Each request runs on a plain thread of its own. A permit is taken before a page is asked for; the first page
+//! in line waits for one, those behind it take one only if it is free, so the line always moves.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::query::{Query, count_in, ids_in};
+use crate::error::{Error, ErrorKind, Result};
+use crate::esri::failure::{Failure, Shape};
+use crate::esri::object_ids;
+use crate::fetch::Pages;
+use crate::fetch::paging::{Ask, Outcome, Pager, Then};
+use crate::fetch::retry::{Cause, Refused};
+use crate::fetch::session::Session;
+use crate::model::{Evidence, Page, PageFacts, SpatialReference};
+use crate::pipe::{Permit, Permits};
+use crate::report::Progress;
+
+/// What a request thread needs.
+pub(super) struct Fetcher {
+    pub(super) session: Session,
+    pub(super) query: Query,
+    /// The attribute that holds the object ids.
+    pub(super) id_key: Option<String>,
+}
+
+/// A page as it came.
+struct Body {
+    bytes: Bytes,
+    facts: PageFacts,
+    spatial_reference: Option<SpatialReference>,
+}
+
+type Fetched = Result<(Outcome, Option<Body>), Refused>;
+
+impl Fetcher {
+    fn fetch(&self, ask: &Ask) -> Fetched {
+        let request = self.query.request(&self.session, ask);
+        let answer = self.session.ask(&request, ask.is_shrinkable())?;
+        let value = &answer.skeleton.value;
+        match ask {
+            Ask::Count => return Ok((Outcome::Count(count_in(value)), None)),
+            Ask::IdList => return Ok((Outcome::IdList(ids_in(value)), None)),
+            Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => {}
+        }
+        let broken = |words: String| {
+            let failure = Failure { shape: Shape::Broken, code: None, words };
+            Refused { error: request.locate(failure.to_error()), cause: Cause::Failure(failure) }
+        };
+        if value.get("features").is_none() {
+            return Err(broken("it holds no features".to_owned()));
+        }
+        let facts = answer.skeleton.page_facts().map_err(|error| broken(error.what().to_owned()))?;
+        let rows = &answer.body[facts.features.clone()];
+        let ids = match &self.id_key {
+            Some(key) => Some(object_ids(&answer.body, facts.features.clone(), key).map_err(|why| broken(why.to_string()))?),
+            None => None,
+        };
+        let mut print = DefaultHasher::new();
+        rows.hash(&mut print);
+        let outcome = Outcome::Rows {
+            rows: facts.rows as u64,
+            exceeded: facts.exceeded,
+            // Rows without a single id come from an answer that left the field out.
+            ids: ids.filter(|ids| ids.is_empty() || ids.iter().any(Option::is_some)),
+            print: print.finish(),
+        };
+        let spatial_reference = value.get("spatialReference").and_then(SpatialReference::from_json);
+        Ok((outcome, Some(Body { bytes: answer.body.clone(), facts, spatial_reference })))
+    }
+}
+
+/// A question in line; with its request once that is under way.
+struct Slot {
+    ask: Ask,
+    request: Option<(Receiver<Fetched>, Option<Permit>)>,
+}
+
+/// The [`Pages`] of a layer.
+pub(super) struct LayerPages {
+    fetcher: Arc<Fetcher>,
+    pager: Pager,
+    permits: Permits,
+    progress: Arc<dyn Progress>,
+    pub(super) layer: String,
+    pub(super) count_before: Option<u64>,
+    /// The spatial reference that every page must name, where one is known.
+    pub(super) expected: Option<SpatialReference>,
+    /// The id list, where it is known already.
+    pub(super) ids: Option<Vec<i64>>,
+    pub(super) connections: usize,
+    pub(super) requests_before: u64,
+    line: VecDeque<Slot>,
+    /// The permit of a page that brought nothing, for the next in line.
+    spare: Option<Permit>,
+    pages: u64,
+    rows_before: u64,
+    over: bool,
+}
+
+impl LayerPages {
+    pub(super) fn new(fetcher: Fetcher, pager: Pager, permits: Permits, progress: Arc<dyn Progress>) -> Self {
+        Self {
+            fetcher: Arc::new(fetcher),
+            pager,
+            permits,
+            progress,
+            layer: String::new(),
+            count_before: None,
+            expected: None,
+            ids: None,
+            connections: 1,
+            requests_before: 0,
+            line: VecDeque::new(),
+            spare: None,
+            pages: 0,
+            rows_before: 0,
+            over: false,
+        }
+    }
+
+    /// Lines up what the pager wants.
+    fn line_up(&mut self) {
+        while self.line.len() < self.connections {
+            match self.pager.next_ask(self.line.len()) {
+                // The id list that opening the layer needed is as good as a new one.
+                Some(Ask::IdList) if self.ids.is_some() => {
+                    self.pager.outcome(&Ask::IdList, Outcome::IdList(self.ids.take()));
+                }
+                Some(ask) => self.line.push_back(Slot { ask, request: None }),
+                None => break,
+            }
+        }
+    }
+
+    /// Starts what may start, from the front of the line; `None` once the permits are cancelled.
+    fn start(&mut self) -> Option<Result<()>> {
+        let running = self.line.iter().filter(|slot| slot.request.is_some()).count();
+        let waiting = self.line.iter_mut().enumerate().filter(|(_, slot)| slot.request.is_none());
+        for ((place, slot), running) in waiting.zip(running..) {
+            // What stands before pages that are under way must start all the same.
+            if place > 0 && running >= self.connections {
+                break;
+            }
+            let permit = if !slot.ask.is_page() {
+                None
+            } else if let Some(spare) = self.spare.take() {
+                Some(spare)
+            } else if place == 0 {
+                Some(self.permits.take()?)
+            } else {
+                match self.permits.try_take() {
+                    Some(permit) => Some(permit),
+                    None => break,
+                }
+            };
+            match request(&self.fetcher, &slot.ask) {
+                Ok(answer) => slot.request = Some((answer, permit)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(Ok(()))
+    }
+
+    /// Waits for an answer; `None` once the permits are cancelled.
+    fn wait(&self, answer: &Receiver<Fetched>) -> Option<Result<Fetched>> {
+        loop {
+            match answer.recv_timeout(Duration::from_millis(100)) {
+                Ok(fetched) => return Some(Ok(fetched)),
+                Err(RecvTimeoutError::Timeout) if self.permits.is_cancelled() => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Some(Err(Error::new(ErrorKind::Internal, "a request thread broke down")));
+                }
+            }
+        }
+    }
+
+    /// The next page; `Ok(None)` where there is none.
+    fn advance(&mut self) -> Result<Option<(Page, Permit)>> {
+        loop {
+            self.line_up();
+            match self.start() {
+                None => return Ok(None),
+                Some(started) => started?,
+            }
+            let Some(Slot { ask, request: Some((answer, permit)) }) = self.line.pop_front() else { return Ok(None) };
+            let Some(fetched) = self.wait(&answer) else { return Ok(None) };
+            let (outcome, body, refusal) = match fetched? {
+                Ok((outcome, body)) => (outcome, body, None),
+                Err(refused) if refused.is_heavy() => (Outcome::TooMuch, None, Some(refused.error)),
+                Err(refused) if refused.is_refusal() => (Outcome::Refused, None, Some(refused.error)),
+                Err(refused) => return Err(refused.error),
+            };
+            let step = self.pager.outcome(&ask, outcome);
+            match step.then {
+                Then::GoOn => {}
+                Then::Discard => self.line.clear(),
+                Then::Stop(why) => return Err(Error::new(ErrorKind::Server, "the rows can't be read to their end").because(why)),
+                Then::Fail => {
+                    return Err(refusal.unwrap_or_else(|| Error::new(ErrorKind::Server, "the server lists no object ids")));
+                }
+            }
+            for ask in step.first.into_iter().rev() {
+                self.line.push_front(Slot { ask, request: None });
+            }
+            match (body, permit) {
+                (Some(body), Some(permit)) if body.facts.rows > 0 => return self.page(body, step.drop_rows, permit).map(Some),
+                (_, permit) => self.spare = permit.or(self.spare.take()),
+            }
+        }
+    }
+
+    fn page(&mut self, body: Body, drop_rows: Vec<usize>, mut permit: Permit) -> Result<(Page, Permit)> {
+        if let Some(named) = &body.spatial_reference {
+            match &self.expected {
+                None => self.expected = Some(named.clone()),
+                Some(expected) if expected.same_as(named) => {}
+                Some(expected) => {
+                    return Err(Error::new(ErrorKind::Server, "the spatial reference changes from page to page")
+                        .because(format!("this page is in {named}, not in {expected}"))
+                        .hint("the server does not keep to outSR; try again, or export a smaller part of the layer"));
+                }
+            }
+        }
+        permit.hold_bytes(body.bytes.len());
+        let rows = body.facts.rows as u64;
+        self.progress.rows(rows - drop_rows.len() as u64);
+        let page = Page { seq: self.pages, bytes: body.bytes, facts: body.facts, drop_rows, rows_before: self.rows_before };
+        self.pages += 1;
+        self.rows_before += rows;
+        Ok((page, permit))
+    }
+}
+
+/// Asks on a thread of its own.
+fn request(fetcher: &Arc<Fetcher>, ask: &Ask) -> Result<Receiver<Fetched>> {
+    let (sender, answer) = channel();
+    let (fetcher, ask) = (Arc::clone(fetcher), ask.clone());
+    let work = move || {
+        // Nobody listens once the pages were dropped.
+        let _ = sender.send(fetcher.fetch(&ask));
+    };
+    match std::thread::Builder::new().name("fetch".to_owned()).spawn(work) {
+        Ok(_) => Ok(answer),
+        Err(why) => Err(Error::new(ErrorKind::Internal, "no thread for a request").because(why)),
+    }
+}
+
+impl Pages for LayerPages {
+    fn next(&mut self) -> Option<Result<(Page, Permit)>> {
+        if self.over || self.permits.is_cancelled() {
+            return None;
+        }
+        let advanced = self.advance().map_err(|error| error.on_page(self.pages).in_layer(&self.layer)).transpose();
+        if !matches!(advanced, Some(Ok(_))) {
+            self.over = true;
+            self.line.clear();
+            self.spare = None;
+        }
+        advanced
+    }
+
+    fn finish(self: Box<Self>) -> Result<Evidence> {
+        Ok(Evidence {
+            rows: self.pager.rows(),
+            pages: self.pages,
+            requests: self.requests_before + self.fetcher.session.sent(),
+            count_before: self.count_before,
+            count_after: self.pager.count_after(),
+            duplicates: self.pager.duplicates(),
+            missing_ids: self.pager.missing().to_vec(),
+            cut_off: self.pager.cut_off(),
+            strategy: self.pager.describe(),
+        })
+    }
+}
+
+impl Drop for LayerPages {
+    fn drop(&mut self) {
+        self.fetcher.session.cancel();
+    }
+}

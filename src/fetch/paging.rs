@@ -1,0 +1,120 @@
+//! How the pages of a layer are asked for, as a pure decision: answers in, next questions out. No network here.
+//!
+//! A server's word is taken for little. `exceededTransferLimit` means that there is more, also on short and on
+//! empty pages; its absence means the end only on servers that have shown that they set it. A short page is
+//! asked on from the offset plus the rows that came. Where offsets turn out not to work (refused, ignored, or
+//! empty pages without end), and where rows are missing at the end, the list of all object ids is fetched and
+//! what has not come is asked for by id. So every way ends in the same check.
+
+mod pager;
+
+pub use pager::Pager;
+
+/// How to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// By `resultOffset`.
+    Offsets,
+    /// By lists of object ids.
+    ObjectIds,
+    /// By one query without paging.
+    OneQuery,
+}
+
+/// What is known before the first page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Situation {
+    /// How to begin.
+    pub start: Start,
+    /// Rows carry object ids, so that the list of ids can help.
+    pub has_ids: bool,
+    /// Rows to ask for at once; at least 1.
+    pub page_size: u64,
+    /// The server's count.
+    pub count: Option<u64>,
+}
+
+/// A question to the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// Rows by position.
+    Window {
+        /// Rows to pass over.
+        offset: u64,
+        /// The most rows to send.
+        limit: u64,
+    },
+    /// All rows, without paging.
+    Everything,
+    /// Rows by object id.
+    Objects(Vec<i64>),
+    /// The list of all object ids.
+    IdList,
+    /// The number of rows.
+    Count,
+}
+
+impl Ask {
+    /// The answer is a page of rows.
+    pub fn is_page(&self) -> bool {
+        !matches!(self, Self::IdList | Self::Count)
+    }
+
+    /// Less can be asked for.
+    pub fn is_shrinkable(&self) -> bool {
+        match self {
+            Self::Window { limit, .. } => *limit > 1,
+            Self::Objects(ids) => ids.len() > 1,
+            Self::Everything | Self::IdList | Self::Count => false,
+        }
+    }
+}
+
+/// What came of an [`Ask`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A page.
+    Rows {
+        /// Number of rows.
+        rows: u64,
+        /// The server says that there is more.
+        exceeded: bool,
+        /// The object id of each row, where rows have ids.
+        ids: Option<Vec<Option<i64>>>,
+        /// A hash of the rows' bytes.
+        print: u64,
+    },
+    /// The ids; `None` where the answer held no list of integers.
+    IdList(Option<Vec<i64>>),
+    /// The number of rows; `None` where the answer held none.
+    Count(Option<u64>),
+    /// The server could not manage it; less of it may pass.
+    TooMuch,
+    /// The server does not want the question in this form.
+    Refused,
+}
+
+/// What follows from an [`Outcome`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Rows of the page that came before, ascending.
+    pub drop_rows: Vec<usize>,
+    /// Questions to ask next, before all that are under way.
+    pub first: Vec<Ask>,
+    /// And then.
+    pub then: Then,
+}
+
+/// The second half of a [`Step`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Then {
+    /// Go on.
+    #[default]
+    GoOn,
+    /// Go on, but without the answers to what is under way.
+    Discard,
+    /// There is no other way: give up with the server's refusal.
+    Fail,
+    /// There is no other way: give up for this reason.
+    Stop(&'static str),
+}

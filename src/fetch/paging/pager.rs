@@ -1,0 +1,460 @@
+//! The decisions. Each way of paging has its method; all of them end in [`Pager::check`].
+
+use super::{Ask, Outcome, Situation, Start, Step, Then};
+use crate::fetch::id_set::IdSet;
+
+/// The most ids in one question, whatever the page size.
+const MOST_IDS: u64 = 1000;
+
+/// After this many pages in a row that say "more" and bring nothing new, offsets are given up.
+const MOST_BARREN: u32 = 20;
+
+/// A page size that was halved is doubled again after this many good pages.
+const GOOD_PAGES: u32 = 10;
+
+/// How often the id list is fetched: once for what is missing, once more for what was added meanwhile.
+const MOST_LISTS: u32 = 2;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Phase {
+    Offsets,
+    OneQuery,
+    /// The id list is wanted. `must`: without it there are no rows.
+    List {
+        must: bool,
+    },
+    Objects {
+        left: Vec<i64>,
+        next: usize,
+    },
+    Count,
+    Done,
+}
+
+/// Decides what to ask. Outcomes are handed in by page order.
+#[derive(Debug)]
+pub struct Pager {
+    situation: Situation,
+    phase: Phase,
+    /// Rows to ask for at once now.
+    size: u64,
+    /// Where it may grow to again.
+    most: u64,
+    good_pages: u32,
+    /// All windows before this position have been asked for.
+    horizon: u64,
+    /// There are rows beyond the horizon, as far as is known.
+    more: bool,
+    flag_seen: bool,
+    largest: u64,
+    /// Rows of the last short page, and how many in a row were that short.
+    short: (u64, u32),
+    barren: u32,
+    first_print: Option<u64>,
+    refused: Option<Ask>,
+    /// Something was passed over on a guess, so the id list should be compared.
+    doubtful: bool,
+    lists: u32,
+    seen: IdSet,
+    repeats: bool,
+    rows: u64,
+    duplicates: u64,
+    missing: Vec<i64>,
+    count_after: Option<u64>,
+    cut_off: bool,
+}
+
+impl Pager {
+    /// Begins.
+    pub fn new(situation: Situation) -> Self {
+        let size = situation.page_size.max(1);
+        Self {
+            situation,
+            phase: match situation.start {
+                Start::Offsets => Phase::Offsets,
+                Start::ObjectIds => Phase::List { must: true },
+                Start::OneQuery => Phase::OneQuery,
+            },
+            size,
+            most: size,
+            good_pages: 0,
+            horizon: 0,
+            more: true,
+            flag_seen: false,
+            largest: 0,
+            short: (0, 0),
+            barren: 0,
+            first_print: None,
+            refused: None,
+            doubtful: false,
+            lists: 0,
+            seen: IdSet::default(),
+            repeats: false,
+            rows: 0,
+            duplicates: 0,
+            missing: Vec::new(),
+            count_after: None,
+            cut_off: false,
+        }
+    }
+
+    /// Rows kept so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Rows dropped so far.
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    /// Ids that the server lists and does not send.
+    pub fn missing(&self) -> &[i64] {
+        &self.missing
+    }
+
+    /// The count at the end.
+    pub fn count_after(&self) -> Option<u64> {
+        self.count_after
+    }
+
+    /// The server said that there is more, and there was no way to ask for it.
+    pub fn cut_off(&self) -> bool {
+        self.cut_off
+    }
+
+    /// The same object id stood on several rows of one page, so ids can't tell duplicates.
+    pub fn repeats(&self) -> bool {
+        self.repeats
+    }
+
+    /// How the rows were asked for.
+    pub fn describe(&self) -> String {
+        let start = match self.situation.start {
+            Start::Offsets => "offsets",
+            Start::ObjectIds => "lists of object ids",
+            Start::OneQuery => "one query",
+        };
+        let mended = self.lists > 0 && self.situation.start != Start::ObjectIds;
+        format!("{start}{}", if mended { ", then lists of object ids" } else { "" })
+    }
+
+    /// The next question while `under_way` others have no outcome yet; `None` where one of those must come
+    /// first, or where there is none under way and all is done.
+    pub fn next_ask(&mut self, under_way: usize) -> Option<Ask> {
+        loop {
+            if under_way > 0 && !matches!(self.phase, Phase::Offsets | Phase::Objects { .. }) {
+                return None;
+            }
+            match &mut self.phase {
+                Phase::Offsets => {
+                    let known = self.situation.count.is_some_and(|count| self.horizon < count) && self.more;
+                    if under_way > 0 && !known {
+                        return None;
+                    }
+                    if !self.more {
+                        self.phase = Phase::Count;
+                        continue;
+                    }
+                    let ask = Ask::Window { offset: self.horizon, limit: self.size };
+                    self.horizon = self.horizon.saturating_add(self.size);
+                    return Some(ask);
+                }
+                Phase::OneQuery => return Some(Ask::Everything),
+                Phase::List { .. } => return Some(Ask::IdList),
+                Phase::Objects { left, next } => {
+                    if *next < left.len() {
+                        let end = left.len().min(*next + usize::try_from(self.size.min(MOST_IDS)).unwrap_or(1));
+                        let chunk = left[*next..end].to_vec();
+                        *next = end;
+                        return Some(Ask::Objects(chunk));
+                    }
+                    if under_way > 0 {
+                        return None;
+                    }
+                    self.phase = Phase::Count;
+                }
+                Phase::Count if self.situation.count.is_some() => return Some(Ask::Count),
+                Phase::Count => self.check(),
+                Phase::Done => return None,
+            }
+        }
+    }
+
+    /// Takes the outcome of `ask`.
+    pub fn outcome(&mut self, ask: &Ask, outcome: Outcome) -> Step {
+        if outcome != Outcome::Refused {
+            self.refused = None;
+        }
+        match (ask, outcome) {
+            (Ask::IdList, Outcome::IdList(Some(ids))) => self.listed(ids),
+            (Ask::IdList, _) => self.no_list(),
+            (Ask::Count, outcome) => {
+                self.count_after = if let Outcome::Count(count) = outcome { count } else { None };
+                self.check();
+                Step::default()
+            }
+            (ask, Outcome::Rows { rows, exceeded, ids, print }) => {
+                // Rows that came without ids must not be asked for again by id.
+                self.situation.has_ids &= ids.is_some() || rows == 0;
+                let (drop_rows, new) = self.keep(rows, ids.as_deref());
+                self.flag_seen |= exceeded;
+                let step = match ask {
+                    Ask::Window { offset, limit } => self.window(*offset, *limit, Seen { rows, exceeded, new, print }),
+                    Ask::Objects(asked) => self.objects(asked, exceeded, new, ids.is_some()),
+                    _ => self.everything(exceeded),
+                };
+                Step { drop_rows, ..step }
+            }
+            (ask, Outcome::TooMuch) => self.too_much(ask),
+            (ask, _) => self.refused(ask),
+        }
+    }
+
+    /// Counts rows; which of them came before, and how many are new.
+    fn keep(&mut self, rows: u64, ids: Option<&[Option<i64>]>) -> (Vec<usize>, u64) {
+        let Some(ids) = ids else {
+            self.rows += rows;
+            return (Vec::new(), rows);
+        };
+        let mut sorted: Vec<i64> = ids.iter().flatten().copied().collect();
+        sorted.sort_unstable();
+        self.repeats |= sorted.windows(2).any(|pair| pair[0] == pair[1]);
+        let came_before = |(row, id): (usize, &Option<i64>)| id.filter(|id| self.seen.contains(*id)).map(|_| row);
+        let old: Vec<usize> = ids.iter().enumerate().filter_map(came_before).collect();
+        for id in sorted {
+            self.seen.insert(id);
+        }
+        let new = rows.saturating_sub(old.len() as u64);
+        // Where one id may stand on many rows, a second one is no duplicate.
+        let drop_rows = if self.repeats { Vec::new() } else { old };
+        self.rows += rows - drop_rows.len() as u64;
+        self.duplicates += drop_rows.len() as u64;
+        (drop_rows, new)
+    }
+
+    fn window(&mut self, offset: u64, limit: u64, page: Seen) -> Step {
+        let Seen { rows, exceeded, mut new, print } = page;
+        let end = offset.saturating_add(limit);
+        // Pages that say "more" beyond the counted end, from rows without ids, are no news.
+        if !self.situation.has_ids && self.situation.count.is_some_and(|count| offset >= count) {
+            new = 0;
+        }
+        if offset == 0 {
+            self.first_print = Some(print);
+        } else if rows > 0 && Some(print) == self.first_print && (self.situation.has_ids || rows > 1) {
+            // The first page again: the offset was ignored.
+            return self.give_up_offsets("the server ignores resultOffset, and its rows have no object ids to ask for instead");
+        }
+        self.barren = if exceeded && new == 0 { self.barren + 1 } else { 0 };
+        if self.barren > MOST_BARREN {
+            return self.give_up_offsets("the server says that there is more, but sends nothing new");
+        }
+        self.largest = self.largest.max(rows);
+        if rows > limit {
+            // The limit was ignored, and the windows under way overlap this one.
+            self.horizon = offset.saturating_add(rows);
+            self.more = self.goes_on(self.horizon, rows, exceeded);
+            return Step { then: Then::Discard, ..Step::default() };
+        }
+        let position = match rows {
+            0 if exceeded => {
+                self.doubtful = true;
+                offset.saturating_add(if self.largest > 0 { self.largest.min(limit) } else { limit })
+            }
+            _ => offset + rows,
+        };
+        let goes_on = self.goes_on(position, rows, exceeded);
+        if position < end {
+            self.learn_cap(rows);
+            if goes_on {
+                return self.again_from(position, end);
+            }
+        } else {
+            self.grow();
+        }
+        if end == self.horizon {
+            self.more = goes_on;
+        } else if rows == 0 && !exceeded {
+            // Nothing here and no flag: reading further ahead is of no use.
+            self.more = false;
+        }
+        Step::default()
+    }
+
+    /// Whether there are rows from `position` on, after an answer of `rows` rows that ended there.
+    fn goes_on(&self, position: u64, rows: u64, exceeded: bool) -> bool {
+        exceeded
+            || rows > 0
+                && match self.situation.count {
+                    Some(count) => position < count,
+                    // Without a count only a server that is known to set the flag is believed.
+                    None => !self.flag_seen,
+                }
+    }
+
+    /// Two short pages of the same length in a row: the server sends no more than that at once.
+    fn learn_cap(&mut self, rows: u64) {
+        self.good_pages = 0;
+        self.short = if rows > 0 && self.short.0 == rows { (rows, self.short.1 + 1) } else { (rows, 1) };
+        if rows > 0 && self.short.1 >= 2 && rows == self.largest {
+            self.size = self.size.min(rows);
+            self.most = self.most.min(rows);
+        }
+    }
+
+    fn grow(&mut self) {
+        self.good_pages += 1;
+        if self.good_pages >= GOOD_PAGES && self.size < self.most {
+            self.size = (self.size * 2).min(self.most);
+            self.good_pages = 0;
+        }
+    }
+
+    /// Asks for what is left of a window: as the next in line, in pieces of the page size, or, where nothing was
+    /// asked for beyond it, by reading on from there.
+    fn again_from(&mut self, position: u64, end: u64) -> Step {
+        if end == self.horizon {
+            self.horizon = position;
+            self.more = true;
+            return Step::default();
+        }
+        let mut first = Vec::new();
+        let mut offset = position;
+        while offset < end {
+            let limit = self.size.min(end - offset);
+            first.push(Ask::Window { offset, limit });
+            offset += limit;
+        }
+        Step { first, ..Step::default() }
+    }
+
+    fn objects(&mut self, asked: &[i64], exceeded: bool, new: u64, has_ids: bool) -> Step {
+        if !has_ids {
+            // Which of them came can't be told.
+            self.cut_off |= exceeded;
+            return Step::default();
+        }
+        let rest: Vec<i64> = asked.iter().copied().filter(|id| !self.seen.contains(*id)).collect();
+        if rest.is_empty() {
+            self.grow();
+            return Step::default();
+        }
+        if new > 0 {
+            if exceeded {
+                self.size = self.size.min(new);
+                self.most = self.size;
+            }
+            return Step { first: vec![Ask::Objects(rest)], ..Step::default() };
+        }
+        if exceeded && rest.len() > 1 {
+            return Step { first: halves(&rest), ..Step::default() };
+        }
+        self.missing.extend(rest);
+        Step::default()
+    }
+
+    fn everything(&mut self, exceeded: bool) -> Step {
+        self.phase = Phase::Count;
+        if exceeded {
+            if self.situation.has_ids {
+                self.phase = Phase::List { must: true };
+            } else {
+                self.cut_off = true;
+            }
+        }
+        Step::default()
+    }
+
+    fn too_much(&mut self, ask: &Ask) -> Step {
+        self.good_pages = 0;
+        let first = match ask {
+            Ask::Window { offset, limit } if *limit > 1 => {
+                self.size = self.size.min(limit / 2);
+                return self.again_from(*offset, offset.saturating_add(*limit));
+            }
+            Ask::Objects(ids) if ids.len() > 1 => {
+                self.size = self.size.min(ids.len() as u64 / 2);
+                halves(ids)
+            }
+            Ask::Everything if self.situation.has_ids => return self.turn_to_list(),
+            _ => return Step { then: Then::Fail, ..Step::default() },
+        };
+        Step { first, ..Step::default() }
+    }
+
+    /// A refusal may be a passing mood, so the same is asked once more; then in another way.
+    fn refused(&mut self, ask: &Ask) -> Step {
+        if self.refused.as_ref() != Some(ask) {
+            self.refused = Some(ask.clone());
+            return Step { first: vec![ask.clone()], ..Step::default() };
+        }
+        match ask {
+            Ask::Window { .. } | Ask::Everything if self.situation.has_ids => self.turn_to_list(),
+            Ask::Objects(ids) if ids.len() > 1 => Step { first: halves(ids), ..Step::default() },
+            _ => Step { then: Then::Fail, ..Step::default() },
+        }
+    }
+
+    fn give_up_offsets(&mut self, why: &'static str) -> Step {
+        if self.situation.has_ids { self.turn_to_list() } else { Step { then: Then::Stop(why), ..Step::default() } }
+    }
+
+    fn turn_to_list(&mut self) -> Step {
+        self.phase = Phase::List { must: true };
+        Step { then: Then::Discard, ..Step::default() }
+    }
+
+    fn listed(&mut self, mut ids: Vec<i64>) -> Step {
+        self.lists += 1;
+        self.missing.clear();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|id| !self.seen.contains(*id));
+        let nothing_left = ids.is_empty() && self.count_after.is_some();
+        self.phase = if nothing_left { Phase::Done } else { Phase::Objects { left: ids, next: 0 } };
+        Step::default()
+    }
+
+    fn no_list(&mut self) -> Step {
+        if matches!(self.phase, Phase::List { must: true, .. }) {
+            return Step { then: Then::Fail, ..Step::default() };
+        }
+        self.phase = Phase::Done;
+        Step::default()
+    }
+
+    /// All rows are in: whether something is missing, and whether the id list can tell what.
+    fn check(&mut self) {
+        let short = match self.count_after.or(self.situation.count) {
+            Some(count) => self.rows < count,
+            None => self.doubtful && self.lists == 0,
+        };
+        if short && self.situation.has_ids && self.lists < MOST_LISTS {
+            self.phase = Phase::List { must: false };
+            return;
+        }
+        // Listed but deleted before they were asked for: the count says that none is missing.
+        if !short && self.count_after.is_some() && !self.repeats {
+            self.missing.clear();
+        }
+        self.phase = Phase::Done;
+    }
+}
+
+/// What a window's page was.
+struct Seen {
+    rows: u64,
+    exceeded: bool,
+    new: u64,
+    print: u64,
+}
+
+fn halves(ids: &[i64]) -> Vec<Ask> {
+    let (left, right) = ids.split_at(ids.len() / 2);
+    vec![Ask::Objects(left.to_vec()), Ask::Objects(right.to_vec())]
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,285 @@
+//! The pager against servers that keep their word, and servers that do not.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A layer and the ways of its server.
+#[derive(Debug, Clone)]
+struct Server {
+    ids: Vec<i64>,
+    /// Rows that the server counts in offsets and never sends, before the row of that position.
+    ghosts: BTreeSet<usize>,
+    /// The most rows in one answer.
+    cap: u64,
+    /// Sets `exceededTransferLimit`.
+    flags: bool,
+    /// Honours `resultOffset`.
+    offsets: bool,
+    counts: bool,
+    lists: bool,
+    /// The answers with these numbers are cut to half, flagged.
+    short: BTreeSet<usize>,
+    /// Manages no more than this at once.
+    strength: u64,
+    asked: usize,
+}
+
+impl Server {
+    fn of(ids: impl IntoIterator<Item = i64>) -> Self {
+        Self {
+            ids: ids.into_iter().collect(),
+            ghosts: BTreeSet::new(),
+            cap: 1000,
+            flags: true,
+            offsets: true,
+            counts: true,
+            lists: true,
+            short: BTreeSet::new(),
+            strength: u64::MAX,
+            asked: 0,
+        }
+    }
+
+    /// Rows as offsets see them: a ghost is `None`.
+    fn positions(&self) -> Vec<Option<i64>> {
+        let row = |(at, id): (usize, &i64)| self.ghosts.contains(&at).then_some(None).into_iter().chain([Some(*id)]);
+        self.ids.iter().enumerate().flat_map(row).collect()
+    }
+
+    fn answer(&mut self, ask: &Ask) -> Outcome {
+        self.asked += 1;
+        match ask {
+            Ask::Count => Outcome::Count(self.counts.then_some(self.ids.len() as u64)),
+            Ask::IdList if self.lists => Outcome::IdList(Some(self.ids.iter().rev().copied().collect())),
+            Ask::IdList => Outcome::Refused,
+            Ask::Everything => self.window(0, self.cap),
+            Ask::Window { offset, limit } => self.window(if self.offsets { *offset } else { 0 }, *limit),
+            Ask::Objects(asked) if asked.len() as u64 > self.strength => Outcome::TooMuch,
+            Ask::Objects(asked) => {
+                let found: Vec<i64> = self.ids.iter().copied().filter(|id| asked.contains(id)).collect();
+                let sent = found.len().min(self.cap as usize);
+                rows(&found[..sent], self.flags && sent < found.len())
+            }
+        }
+    }
+
+    fn window(&self, offset: u64, limit: u64) -> Outcome {
+        let mut limit = limit.min(self.cap);
+        if limit > self.strength {
+            return Outcome::TooMuch;
+        }
+        let cut = self.short.contains(&self.asked);
+        if cut {
+            // Without id lists nothing could bring back what an empty page passes over.
+            limit = if self.lists { limit / 2 } else { limit.div_ceil(2) };
+        }
+        let positions = self.positions();
+        let from = positions.len().min(offset as usize);
+        let to = positions.len().min(from + limit as usize);
+        let sent: Vec<i64> = positions[from..to].iter().flatten().copied().collect();
+        rows(&sent, (self.flags || cut) && to < positions.len())
+    }
+}
+
+fn rows(ids: &[i64], exceeded: bool) -> Outcome {
+    let print = ids.iter().fold(17_u64, |hash, id| hash.wrapping_mul(31).wrapping_add(*id as u64));
+    Outcome::Rows { rows: ids.len() as u64, exceeded, ids: Some(ids.iter().copied().map(Some).collect()), print }
+}
+
+/// Runs a pager to its end, with up to `ahead` questions under way; the ids that were kept, and the pager.
+fn export(server: &mut Server, start: Start, page_size: u64, ahead: usize) -> Result<(Vec<i64>, Pager), Then> {
+    let count = server.counts.then_some(server.ids.len() as u64);
+    let mut pager = Pager::new(Situation { start, has_ids: true, page_size, count });
+    let mut under_way: VecDeque<Ask> = VecDeque::new();
+    let mut kept = Vec::new();
+    for _ in 0..20_000 {
+        while under_way.len() < ahead {
+            match pager.next_ask(under_way.len()) {
+                Some(ask) => under_way.push_back(ask),
+                None => break,
+            }
+        }
+        let Some(ask) = under_way.pop_front() else { return Ok((kept, pager)) };
+        let outcome = server.answer(&ask);
+        let step = pager.outcome(&ask, outcome.clone());
+        if let Outcome::Rows { ids: Some(ids), .. } = outcome {
+            kept.extend(ids.iter().enumerate().filter(|(row, _)| !step.drop_rows.contains(row)).filter_map(|(_, id)| *id));
+        }
+        match step.then {
+            Then::GoOn => {}
+            Then::Discard => under_way.clear(),
+            other => return Err(other),
+        }
+        step.first.into_iter().rev().for_each(|ask| under_way.push_front(ask));
+    }
+    panic!("the pager does not end: {pager:?}");
+}
+
+/// Asserts that every id came once, and hands out the pager.
+fn whole(mut server: Server, start: Start, page_size: u64, ahead: usize) -> (Pager, usize) {
+    let (mut kept, pager) = export(&mut server, start, page_size, ahead).expect("a whole layer");
+    let mut truth = server.ids.clone();
+    kept.sort_unstable();
+    truth.sort_unstable();
+    assert_eq!(kept, truth);
+    assert_eq!((pager.rows(), pager.missing()), (truth.len() as u64, &[][..]));
+    (pager, server.asked)
+}
+
+#[test]
+fn a_plain_layer_takes_one_question_per_page_and_one_count() {
+    let (pager, asked) = whole(Server::of(0..25), Start::Offsets, 10, 4);
+    assert_eq!((asked, pager.describe().as_str()), (4, "offsets"));
+}
+
+#[test]
+fn a_cap_below_the_asked_size_loses_nothing_and_is_learned() {
+    let (_, asked) = whole(Server { cap: 3, ..Server::of(0..100) }, Start::Offsets, 10, 1);
+    assert!(asked < 45, "{asked}");
+    let (_, asked) = whole(Server { cap: 10, ..Server::of(0..177) }, Start::Offsets, 2000, 4);
+    assert!(asked < 25, "{asked}");
+}
+
+#[test]
+fn a_flag_on_an_empty_page_is_gone_past() {
+    let ghosts = (10..30).collect();
+    whole(Server { ghosts, ..Server::of(0..40) }, Start::Offsets, 5, 1);
+    let all_first = Server { counts: false, lists: false, ghosts: BTreeSet::from([0, 1, 2, 3]), ..Server::of(0..8) };
+    whole(all_first, Start::Offsets, 1, 1);
+}
+
+#[test]
+fn a_server_that_never_sets_the_flag_is_read_to_its_count_or_to_an_empty_page() {
+    whole(Server { flags: false, cap: 4, ..Server::of(0..30) }, Start::Offsets, 10, 3);
+    whole(Server { flags: false, counts: false, cap: 4, ..Server::of(0..30) }, Start::Offsets, 10, 3);
+}
+
+#[test]
+fn an_ignored_offset_leads_to_lists_of_ids() {
+    let (pager, _) = whole(Server { offsets: false, cap: 10, ..Server::of(0..35) }, Start::Offsets, 10, 4);
+    assert_eq!(pager.describe(), "offsets, then lists of object ids");
+}
+
+#[test]
+fn an_ignored_offset_without_ids_is_an_error() {
+    let situation = Situation { start: Start::Offsets, has_ids: false, page_size: 2, count: Some(4) };
+    let mut pager = Pager::new(situation);
+    let page = Outcome::Rows { rows: 2, exceeded: true, ids: None, print: 7 };
+    let first = pager.next_ask(0).unwrap();
+    assert_eq!(pager.outcome(&first, page.clone()).then, Then::GoOn);
+    let second = pager.next_ask(0).unwrap();
+    assert!(matches!(pager.outcome(&second, page).then, Then::Stop(_)));
+}
+
+#[test]
+fn a_page_that_is_too_much_is_halved_and_grows_again() {
+    let (pager, asked) = whole(Server { strength: 3, ..Server::of(0..64) }, Start::Offsets, 16, 2);
+    assert!(asked < 100, "{asked}");
+    assert_eq!(pager.describe(), "offsets");
+    whole(Server { strength: 3, ..Server::of(0..64) }, Start::ObjectIds, 16, 2);
+    let mut weak = Server { strength: 0, ..Server::of(0..3) };
+    assert_eq!(export(&mut weak, Start::Offsets, 16, 2).unwrap_err(), Then::Fail);
+}
+
+#[test]
+fn refused_paging_leads_to_lists_of_ids_and_their_refusal_to_an_error() {
+    for lists in [true, false] {
+        let mut pager = Pager::new(Situation { start: Start::Offsets, has_ids: true, page_size: 10, count: Some(3) });
+        let ask = pager.next_ask(0).unwrap();
+        assert_eq!(pager.outcome(&ask, Outcome::Refused).first, std::slice::from_ref(&ask), "once more, as a refusal may pass");
+        assert_eq!(pager.outcome(&ask, Outcome::Refused).then, Then::Discard);
+        assert_eq!(pager.next_ask(0), Some(Ask::IdList));
+        let outcome = if lists { Outcome::IdList(Some(vec![3, 1, 2])) } else { Outcome::Refused };
+        assert_eq!(pager.outcome(&Ask::IdList, outcome).then, if lists { Then::GoOn } else { Then::Fail });
+        assert!(!lists || pager.next_ask(0) == Some(Ask::Objects(vec![1, 2, 3])));
+    }
+}
+
+#[test]
+fn ids_that_are_listed_and_not_sent_are_named() {
+    let mut pager = Pager::new(Situation { start: Start::ObjectIds, has_ids: true, page_size: 10, count: Some(3) });
+    let mut sent = [vec![1, 3], vec![], vec![], vec![]].into_iter();
+    while let Some(ask) = pager.next_ask(0) {
+        let mut asks = VecDeque::from([ask]);
+        while let Some(ask) = asks.pop_front() {
+            let outcome = match &ask {
+                Ask::IdList => Outcome::IdList(Some(vec![1, 2, 3])),
+                Ask::Count => Outcome::Count(Some(3)),
+                _ => rows(&sent.next().unwrap(), false),
+            };
+            asks.extend(pager.outcome(&ask, outcome).first);
+        }
+    }
+    assert_eq!((pager.rows(), pager.missing()), (2, &[2][..]));
+}
+
+#[test]
+fn rows_of_a_join_that_share_an_id_are_kept() {
+    let mut pager = Pager::new(Situation { start: Start::Offsets, has_ids: true, page_size: 3, count: Some(5) });
+    let first = pager.next_ask(0).unwrap();
+    assert!(pager.outcome(&first, rows(&[1, 1, 2], true)).drop_rows.is_empty());
+    let second = pager.next_ask(0).unwrap();
+    assert!(pager.outcome(&second, rows(&[2, 3], false)).drop_rows.is_empty());
+    assert_eq!((pager.rows(), pager.repeats()), (5, true));
+}
+
+#[test]
+fn one_query_that_is_cut_off_is_completed_by_ids_or_said_to_be_cut_off() {
+    let (pager, _) = whole(Server { cap: 10, ..Server::of(0..35) }, Start::OneQuery, 10, 4);
+    assert_eq!(pager.describe(), "one query, then lists of object ids");
+    let mut pager = Pager::new(Situation { start: Start::OneQuery, has_ids: false, page_size: 10, count: None });
+    let ask = pager.next_ask(0).unwrap();
+    pager.outcome(&ask, Outcome::Rows { rows: 10, exceeded: true, ids: None, print: 1 });
+    assert_eq!((pager.next_ask(0), pager.cut_off()), (None, true));
+}
+
+#[test]
+fn a_server_that_says_more_for_ever_is_left_after_a_while() {
+    let mut pager = Pager::new(Situation { start: Start::Offsets, has_ids: false, page_size: 10, count: None });
+    for _ in 0..100 {
+        let ask = pager.next_ask(0).unwrap();
+        if let Then::Stop(why) = pager.outcome(&ask, Outcome::Rows { rows: 0, exceeded: true, ids: None, print: 1 }).then {
+            assert!(why.contains("nothing new"));
+            return;
+        }
+    }
+    panic!("it goes on");
+}
+
+fn servers() -> impl Strategy<Value = Server> {
+    let ids = prop::collection::btree_set(prop_oneof![0..300_i64, -1_000_000_000_000..1_000_000_000_000_i64], 0..120);
+    let places = || prop::collection::btree_set(0..120_usize, 0..40);
+    (ids, places(), 1..40_u64, any::<[bool; 4]>(), places(), prop_oneof![Just(u64::MAX), 1..10_u64]).prop_map(
+        |(ids, ghosts, cap, [flags, offsets, counts, with_ghosts], short, strength)| Server {
+            ghosts: if with_ghosts && flags { ghosts } else { BTreeSet::new() },
+            short: if flags { short } else { BTreeSet::new() },
+            cap,
+            flags,
+            offsets,
+            counts,
+            strength,
+            ..Server::of(ids)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn every_id_comes_exactly_once_whatever_the_server_does(server in servers(), size in 1..50_u64, ahead in 1..5_usize, start in 0..3_u8) {
+        let start = [Start::Offsets, Start::ObjectIds, Start::OneQuery][usize::from(start)];
+        // Where neither flag nor count speaks, nothing tells an ignored offset, or an answer that was cut off,
+        // from the end of a small layer.
+        let told = server.flags || server.counts || (server.offsets && start != Start::OneQuery);
+        let server = Server { counts: server.counts || !told, ..server };
+        whole(server, start, size, ahead);
+    }
+
+    #[test]
+    fn without_id_lists_offsets_alone_are_enough_where_they_work(server in servers(), size in 1..50_u64, ahead in 1..5_usize) {
+        let ghosts = BTreeSet::new();
+        whole(Server { lists: false, offsets: true, ghosts, ..server }, Start::Offsets, size, ahead);
+    }
+}

@@ -1,0 +1,175 @@
+//! [`Session`]: asks ArcGIS questions. It chooses GET or POST, repeats what may pass, and takes no answer for
+//! data before it has looked for an error in it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use url::Url;
+
+use super::http::{Cancel, HttpTransport, Method, Request, Response, SharedTransport};
+use super::retry::{Refused, Retry, RetryPolicy};
+use crate::error::Result;
+use crate::esri::failure::Failure;
+use crate::esri::{Scanner, Skeleton};
+use crate::report::Progress;
+
+/// Longer queries go into a body, as Esri's own client does it.
+const LONGEST_QUERY: usize = 2000;
+
+/// Parameters that grow with the data, or that content delivery networks refuse in a query.
+const BODY_PARAMETERS: [&str; 2] = ["objectIds", "geometry"];
+
+const IDLE_LIMIT: Duration = Duration::from_secs(90);
+const TOTAL_LIMIT: Duration = Duration::from_secs(600);
+const MOST_BYTES: usize = 1 << 30;
+
+/// A way to servers, shared by everything that asks them. Cheap to clone.
+#[derive(Clone)]
+pub struct Session {
+    retry: Retry,
+    cancel: Cancel,
+}
+
+/// A JSON answer without an error in it.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The body as received, decompressed.
+    pub body: Bytes,
+    /// The answer without the rows of its `features` arrays.
+    pub skeleton: Skeleton,
+    /// Where it came from, after redirects.
+    pub url: Url,
+}
+
+impl Session {
+    /// Asks through `transport`.
+    pub fn new(transport: SharedTransport) -> Self {
+        Self::with_retry(Retry::new(transport, RetryPolicy::default()))
+    }
+
+    /// Asks through `retry`.
+    pub fn with_retry(retry: Retry) -> Self {
+        Self { retry, cancel: Cancel::default() }
+    }
+
+    /// Asks the network.
+    ///
+    /// # Errors
+    /// Where TLS can't be set up.
+    pub fn online() -> Result<Self> {
+        Ok(Self::new(Arc::new(HttpTransport::new()?)))
+    }
+
+    /// The same way for one piece of work: tells `progress` of retries, counts its requests from 0, and is
+    /// cancelled by itself.
+    #[must_use]
+    pub fn watched_by(&self, progress: Arc<dyn Progress>) -> Self {
+        Self { retry: self.retry.watched_by(progress), cancel: Cancel::default() }
+    }
+
+    /// Requests sent since [`Session::watched_by`], retries included.
+    pub fn sent(&self) -> u64 {
+        self.retry.sent()
+    }
+
+    /// Ends what is under way and what is asked later, here and in clones.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    /// A request for JSON that may be repeated: GET where it is short, POST where it is long. Its fields may be
+    /// changed before it is sent.
+    pub fn request(&self, url: &Url, params: &[(&str, &str)]) -> Request {
+        let mut params: Vec<(String, String)> =
+            params.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        if !params.iter().any(|(key, _)| key == "f") {
+            params.push(("f".to_owned(), "json".to_owned()));
+        }
+        let grows = params.iter().any(|(key, _)| BODY_PARAMETERS.contains(&key.as_str()));
+        let mut request = Request {
+            method: Method::Get,
+            url: url.clone(),
+            params,
+            repeatable: true,
+            idle_limit: IDLE_LIMIT,
+            total_limit: TOTAL_LIMIT,
+            most_bytes: MOST_BYTES,
+            cancel: self.cancel.clone(),
+        };
+        if grows || request.full_url().as_str().len() > LONGEST_QUERY {
+            request.method = Method::Post;
+        }
+        request
+    }
+
+    /// Sends a request for JSON. `shrinkable`: see [`Retry::run`].
+    ///
+    /// # Errors
+    /// What kept the answer away, after all tries that seemed worth it.
+    pub fn ask(&self, request: &Request, shrinkable: bool) -> Result<Answer, Refused> {
+        self.retry.run(request, shrinkable, judge)
+    }
+
+    /// Asks for a JSON document; `features` arrays in it are left out.
+    ///
+    /// # Errors
+    /// Where no JSON answer without an error could be had.
+    pub fn json(&self, url: &Url, params: &[(&str, &str)]) -> Result<Value> {
+        Ok(self.ask(&self.request(url, params), false)?.skeleton.value)
+    }
+}
+
+/// Takes an answer for data, or says what it is instead.
+fn judge(response: Response) -> Result<Answer, Failure> {
+    let Response { status, url, content_type, body, .. } = response;
+    if let Some(failure) = Failure::in_body(status, content_type.as_deref(), &body) {
+        return Err(failure);
+    }
+    let mut scanner = Scanner::new(u64::MAX);
+    let scanned = scanner.push(&body).and_then(|()| scanner.finish());
+    let skeleton = scanned.map_err(|why| Failure::broken(status, &why))?;
+    match Failure::in_json(&skeleton.value).or_else(|| Failure::of_status(status)) {
+        Some(failure) => Err(failure),
+        None => Ok(Answer { body, skeleton, url }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::esri::failure::Shape;
+
+    struct Nobody;
+
+    impl super::super::http::Transport for Nobody {
+        fn send(&self, _: &Request) -> Result<Response, super::super::http::Fault> {
+            Err(super::super::http::Fault::cancelled())
+        }
+    }
+
+    #[test]
+    fn long_queries_and_id_lists_go_into_the_body() {
+        let session = Session::new(Arc::new(Nobody));
+        let url = "http://h.example/query".parse().unwrap();
+        let method = |params: &[(&str, &str)]| session.request(&url, params).method;
+        assert_eq!(method(&[("where", "1=1")]), Method::Get);
+        assert_eq!(method(&[("where", &"x".repeat(2000))]), Method::Post);
+        assert_eq!(method(&[("objectIds", "1")]), Method::Post);
+        assert_eq!(session.request(&url, &[("f", "html")]).params.len(), 1);
+    }
+
+    #[test]
+    fn an_error_counts_whatever_the_status_and_a_status_counts_without_one() {
+        let judge = |status, body: &'static str| {
+            let url = "http://h.example/".parse().unwrap();
+            judge(Response { status, url, content_type: None, retry_after: None, body: Bytes::from_static(body.as_bytes()) })
+        };
+        assert_eq!(judge(200, r#"{"error":{"code":498,"message":"Invalid token."}}"#).unwrap_err().code, Some(498));
+        assert_eq!(judge(500, r#"{"error":{"code":400,"message":"no"}}"#).unwrap_err().code, Some(400));
+        assert_eq!(judge(500, "{}").unwrap_err().shape, Shape::Status);
+        assert_eq!(judge(200, r#"{"features":[{"#).unwrap_err().shape, Shape::Broken);
+        assert_eq!(judge(200, "\u{feff}{\"extent\":{\"xmin\":NaN}}").unwrap().skeleton.value["extent"]["xmin"], Value::Null);
+    }
+}
