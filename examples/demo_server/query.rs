@@ -105,15 +105,18 @@ fn select<'a>(layer: &'a Layer, request: &Request) -> Result<Vec<&'a Row>, Failu
     Ok(rows)
 }
 
+/// Whether the order of a value and a literal is the wanted one.
+type Wanted = fn(Ordering) -> bool;
+
 /// `1=1`, or `FIELD op literal`.
 enum Condition<'a> {
     Always,
-    Compare { field: &'a str, wanted: fn(Ordering) -> bool, literal: Value },
+    Compare { field: &'a str, wanted: Wanted, literal: Value },
 }
 
 impl<'a> Condition<'a> {
     fn parse(layer: &'a Layer, text: &str) -> Result<Self, Failure> {
-        const OPERATORS: [(&str, fn(Ordering) -> bool); 6] = [
+        const OPERATORS: [(&str, Wanted); 6] = [
             ("<>", Ordering::is_ne),
             ("<=", Ordering::is_le),
             (">=", Ordering::is_ge),

@@ -8,6 +8,7 @@ use crate::model::{Evidence, Header, Page, ReadPlan};
 use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
+pub mod gp;
 pub mod http;
 pub mod id_set;
 pub mod layer;
