@@ -66,7 +66,9 @@ impl Failure {
                 return json(code_of(value), join([words_in(other), words_of(value, &["error_description", "message"])]));
             }
         }
-        let status = value.get("status").and_then(Value::as_str).unwrap_or_default();
+        // A job has a status of its own, and its messages say more.
+        let is_job = value.get("jobStatus").is_some();
+        let status = value.get("status").and_then(Value::as_str).filter(|_| !is_job).unwrap_or_default();
         if status.eq_ignore_ascii_case("error") {
             return json(code_of(value), words_of(value, &["messages", "message"]));
         }
@@ -261,6 +263,7 @@ mod tests {
             json!({"status": "success"}),
             json!({"code": 500, "name": "a product"}),
             json!({"jobStatus": "esriJobFailed"}),
+            json!({"jobStatus": "expectedFailure", "status": "failed"}),
             json!({"code": 404, "message": "m", "features": []}),
             json!([1, 2]),
         ] {
