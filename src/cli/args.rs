@@ -31,6 +31,19 @@ pub enum Verb {
     /// Convert saved Esri JSON.
     #[command(after_help = "Example: geohaul convert answer.json -o roads.geojson -o roads.shp")]
     Convert(ConvertArgs),
+    /// Export all rows of a layer or table.
+    #[command(
+        after_help = "Example: geohaul export https://host/arcgis/rest/services/Roads/FeatureServer/0 -o roads.geojson -o roads.shp"
+    )]
+    Export(ExportArgs),
+    /// Run a geoprocessing task and bring home its results.
+    #[command(
+        after_help = "Example: geohaul run https://host/arcgis/rest/services/Tools/GPServer/Buffer -p Points=@wells.geojson -p Distance='{\"distance\":2,\"units\":\"esriKilometers\"}' -o results/ --format shapefile --format kmz"
+    )]
+    Run(RunArgs),
+    /// Say what is at a URL or in a file: services, layers, fields, tasks, jobs.
+    #[command(after_help = "Example: geohaul info https://host/arcgis/rest/services/Roads/FeatureServer/0")]
+    Info(InfoArgs),
     /// List the formats and what each can hold.
     #[command(after_help = "Example: geohaul formats --json")]
     Formats(FormatsArgs),
@@ -46,6 +59,63 @@ pub struct ConvertArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub outputs: OutputArgs,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    /// The layer or table: .../FeatureServer/0 or .../MapServer/0, also as a pasted query.
+    #[arg(value_name = "LAYER URL")]
+    pub url: String,
+    /// Only the rows for which this SQL condition holds.
+    #[arg(long = "where", value_name = "SQL")]
+    pub where_clause: Option<String>,
+    /// Rows to ask for at once. The default is what the layer allows, at most 2000.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub page_size: Option<u64>,
+    /// Who brings the coordinates into --crs: PROJ here, or the server.
+    #[arg(long, value_enum, default_value = "local", help_heading = "Spatial reference")]
+    pub project: Project,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub outputs: OutputArgs,
+}
+
+/// Who reprojects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Project {
+    /// PROJ on this machine.
+    Local,
+    /// The server, by its own transformation; the report says so.
+    Server,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// The task: .../GPServer/TASK.
+    #[arg(value_name = "TASK URL")]
+    pub url: String,
+    /// An input of the task. VALUE is text, JSON, or @FILE (Esri JSON, GeoJSON or a Shapefile for features).
+    #[arg(short, long = "parameter", value_name = "NAME=VALUE")]
+    pub parameter: Vec<String>,
+    /// The spatial reference to ask the results in; the default leaves it to the task.
+    #[arg(long, value_name = "CRS", help_heading = "Spatial reference")]
+    pub out_sr: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub outputs: OutputArgs,
+}
+
+/// Arguments of `info`.
+#[derive(Debug, clap::Args)]
+pub struct InfoArgs {
+    /// A services directory, service, layer, task or job by its URL, or a saved file.
+    #[arg(value_name = "URL|FILE")]
+    pub target: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `formats`.

@@ -8,9 +8,12 @@ use clap::Parser;
 mod args;
 mod complaint;
 mod convert;
+mod export;
 mod formats;
+mod info;
 mod outputs;
 mod printer;
+mod run;
 mod status;
 
 pub use args::Args;
@@ -19,7 +22,7 @@ pub use status::Status;
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    let status = match run(args.verb) {
+    let status = match dispatch(args.verb) {
         Ok(status) => status,
         Err(error) => {
             complaint::print(&error);
@@ -29,9 +32,12 @@ pub fn main() -> ExitCode {
     status.into()
 }
 
-fn run(verb: args::Verb) -> crate::Result<Status> {
+fn dispatch(verb: args::Verb) -> crate::Result<Status> {
     match verb {
         args::Verb::Convert(args) => convert::run(&args),
+        args::Verb::Export(args) => export::run(&args),
+        args::Verb::Run(args) => run::run(&args),
+        args::Verb::Info(args) => info::run(&args),
         args::Verb::Formats(args) => formats::run(&args),
     }
 }

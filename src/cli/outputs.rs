@@ -16,12 +16,16 @@ use crate::write::{Stage, Target};
 
 /// Exports an input as the arguments say, and tells of it.
 pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs) -> Result<Status> {
-    let destination = destination(args)?;
+    deliver_to(input, &destination(args)?, args)
+}
+
+/// The same to a given destination.
+pub(super) fn deliver_to(input: &mut dyn Input, destination: &Destination, args: &OutputArgs) -> Result<Status> {
     let options = options(args)?;
     // Opened before anything is fetched, as every output is.
     let report_stage =
         args.report.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()?;
-    let report = export(input, &destination, &options, &progress(args))?;
+    let report = export(input, destination, &options, &progress(args))?;
     if let Some(stage) = report_stage {
         write_report(&report, stage)?;
     }
@@ -66,14 +70,41 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
     })
 }
 
+/// Everything about the outputs that can be wrong before the input is known.
+pub(super) fn check(args: &OutputArgs) -> Result<()> {
+    let options = options(args)?;
+    if let Destination::Files(outputs) = destination(args)? {
+        for output in outputs {
+            // A stage that is dropped leaves nothing behind.
+            Stage::open(Target { path: output.path, overwrite: options.overwrite })?;
+        }
+    }
+    Ok(())
+}
+
+/// One directory, whether it exists or not.
+pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
+    let [path] = args.output.as_slice() else {
+        return Err(
+            Error::new(ErrorKind::Usage, "more than one output is given").hint("results go into one directory: -o results/")
+        );
+    };
+    if path.is_file() {
+        return Err(Error::new(ErrorKind::Usage, "the output is an existing file")
+            .in_file(path)
+            .hint("give a directory: -o results/"));
+    }
+    let named = args.format.iter().map(|name| format_named(name)).collect::<Result<Vec<_>>>()?;
+    let formats = if named.is_empty() { vec![format_named("geojson")?] } else { named };
+    Ok(Destination::Directory { path: path.clone(), formats })
+}
+
 /// Files, or one directory.
 pub(super) fn destination(args: &OutputArgs) -> Result<Destination> {
     if let [path] = args.output.as_slice()
         && is_directory(path)
     {
-        let named = args.format.iter().map(|name| format_named(name)).collect::<Result<Vec<_>>>()?;
-        let formats = if named.is_empty() { vec![format_named("geojson")?] } else { named };
-        return Ok(Destination::Directory { path: path.clone(), formats });
+        return directory(args);
     }
     if let Some(directory) = args.output.iter().find(|path| is_directory(path)) {
         return Err(Error::new(ErrorKind::Usage, "a directory is given beside another output")

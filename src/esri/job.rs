@@ -1,9 +1,11 @@
 //! The wire shapes of a geoprocessing job (`<task>/jobs/<id>?f=json`), its statuses and messages.
 
+use serde::Serialize;
 use serde_json::Value;
 
 /// The state of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Status {
     /// `esriJobNew`.
     New,
@@ -34,7 +36,8 @@ pub enum Status {
 }
 
 /// What a status means for whoever waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Phase {
     /// Ask again.
     Running,
@@ -107,7 +110,8 @@ impl Status {
 }
 
 /// How grave a message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Level {
     /// For information; also what has an unknown type.
     Informative,
@@ -118,7 +122,8 @@ pub enum Level {
 }
 
 /// One message of a tool.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Message {
     /// How grave it is.
     pub level: Level,
@@ -145,7 +150,8 @@ impl Message {
 }
 
 /// `<task>/jobs/<id>?f=json`, and the answer of `submitJob`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Job {
     /// The id in the job's URL; empty where the answer names none.
     pub id: String,

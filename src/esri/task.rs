@@ -2,10 +2,14 @@
 //!
 //! Read by shape: a missing or strange member is `None` or empty, and an unknown word is kept by name.
 
+use std::fmt;
+
+use serde::Serialize;
 use serde_json::Value;
 
 /// `GPServer?f=json`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Service {
     /// The names of the tasks; they may hold spaces.
     pub tasks: Vec<String>,
@@ -34,7 +38,8 @@ impl Service {
 }
 
 /// How a task runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Execution {
     /// `execute`: the answer holds the results.
     Synchronous,
@@ -53,7 +58,8 @@ impl Execution {
 }
 
 /// `GPServer/<task>?f=json`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Task {
     /// The name in URLs.
     pub name: String,
@@ -92,7 +98,8 @@ impl Task {
 }
 
 /// Into the task or out of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Direction {
     /// The caller gives it.
     Input,
@@ -100,8 +107,18 @@ pub enum Direction {
     Output,
 }
 
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        })
+    }
+}
+
 /// Whether an input must be given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Need {
     /// It must, unless it has a default.
     Required,
@@ -111,8 +128,19 @@ pub enum Need {
     Derived,
 }
 
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+            Self::Derived => "derived",
+        })
+    }
+}
+
 /// One parameter of a task.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Parameter {
     /// The key in requests and results, as the server writes it.
     pub name: String,

@@ -8,6 +8,7 @@ use crate::model::{Evidence, Header, Page, ReadPlan};
 use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
+pub mod describe;
 pub mod gp;
 pub mod http;
 pub mod id_set;
@@ -43,6 +44,29 @@ pub enum Item {
     Value(Scalar),
 }
 
+/// An input of one layer.
+pub struct Single {
+    layer: Option<Box<dyn Source>>,
+    origin: String,
+}
+
+impl Single {
+    /// `origin` says where the layer is, without secrets.
+    pub fn new(layer: Box<dyn Source>, origin: String) -> Self {
+        Self { layer: Some(layer), origin }
+    }
+}
+
+impl Input for Single {
+    fn items(&mut self) -> Box<dyn Iterator<Item = Result<Item>> + Send + '_> {
+        Box::new(self.layer.take().into_iter().map(|layer| Ok(Item::Layer(layer))))
+    }
+
+    fn describe(&self) -> String {
+        self.origin.clone()
+    }
+}
+
 /// A file that a server offers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Download {
@@ -53,7 +77,8 @@ pub struct Download {
 }
 
 /// A value that is neither rows nor a file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Scalar {
     /// The parameter it is the value of.
     pub name: String,

@@ -176,6 +176,18 @@ impl Crs {
         osr::crs_from_user(text)
     }
 
+    /// As ArcGIS writes it: by code where there is one, else by WKT.
+    ///
+    /// ```
+    /// assert_eq!(geohaul::Crs::wgs84().spatial_reference().wkid, Some(4326));
+    /// ```
+    pub fn spatial_reference(&self) -> SpatialReference {
+        match &self.authority {
+            Some((_, code)) => SpatialReference::from_wkid(*code),
+            None => SpatialReference { wkt: self.esri_wkt.clone(), ..SpatialReference::default() },
+        }
+    }
+
     /// `true` for WGS 84 longitude and latitude.
     pub fn is_wgs84(&self) -> bool {
         self.is("EPSG", 4326) || self.is("OGC", 84)
