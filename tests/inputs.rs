@@ -1,6 +1,8 @@
 //! Saved Esri JSON in every shape that people have: what comes in is in the file. The outputs are read as plain
 //! JSON, with the source's coordinates (`--crs native`).
 
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -1,5 +1,7 @@
 //! The pipeline: bounded pages, parallel encoding, order, and the same bytes whatever the threads.
 
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
+
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};

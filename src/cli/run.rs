@@ -18,8 +18,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
         }
     };
     let inputs = Inputs::parse(&args.parameter)?;
-    let mut options = Options::default();
-    options.out_sr = args.out_sr.as_deref().map(Crs::parse).transpose()?.map(|crs| crs.spatial_reference());
+    let out_sr = args.out_sr.as_deref().map(Crs::parse).transpose()?.map(|crs| crs.spatial_reference());
+    let options = Options { out_sr, ..Options::default() };
     // Bad outputs fail before the task runs.
     let destination = outputs::directory(&args.outputs)?;
     outputs::options(&args.outputs)?;

@@ -54,7 +54,6 @@ pub use wait::Polling;
 
 /// How to run a task.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Options {
     /// The spatial reference to ask the results in; `None` leaves it to the task.
     pub out_sr: Option<SpatialReference>,
