@@ -2,10 +2,11 @@
 
 use crate::esri::scan::{Cursor, Syntax};
 use crate::model::geometry::{Role, signed_area2};
-use crate::model::{Geometries, GeometryKind, Header, ShapeKind, Span};
+use crate::model::{Geometries, GeometryKind, Header, ShapeKind, Span, SpatialReference};
 
 use super::rings;
 use super::rows::Fault;
+use crate::report::LossKind;
 
 /// A geometry that can't be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +15,10 @@ pub(super) enum Unfit {
     Curve,
     /// A multipatch.
     Multipatch,
-    /// An object of no known shape.
+    /// A value of no known shape.
     Unknown,
+    /// In another spatial reference than its layer.
+    Elsewhere,
 }
 
 impl Unfit {
@@ -23,7 +26,8 @@ impl Unfit {
         match self {
             Self::Curve => "it holds true curves, which this version does not convert",
             Self::Multipatch => "it is a multipatch",
-            Self::Unknown => "it is an object without x, points, paths, rings or xmin",
+            Self::Unknown => "it has no x, points, paths, rings or xmin",
+            Self::Elsewhere => "it names another spatial reference than its layer",
         }
     }
 
@@ -32,6 +36,7 @@ impl Unfit {
             Self::Curve => "ask the server for densified geometry: returnTrueCurves=false",
             Self::Multipatch => "ask the server for footprints: multipatchOption=xyFootprint",
             Self::Unknown => "check the saved file",
+            Self::Elsewhere => "give the features of each spatial reference a file of their own",
         }
     }
 }
@@ -44,13 +49,21 @@ pub(super) struct Shapes {
     multipatch: bool,
     /// Some number was no JSON text, so texts are given up for this page.
     text_unfit: bool,
-    /// Vertices, paths and rings left out: how many, and the first row.
-    pub(super) counts: [(u64, usize); 3],
+    reference: Option<SpatialReference>,
+    /// The last text of a geometry's own spatial reference that was found to be the layer's.
+    known_reference: Vec<u8>,
+    /// What was left out: how many, and the first row. See [`COUNTED`].
+    pub(super) counts: [(u64, usize); COUNTED.len()],
 }
 
+/// What [`Shapes::counts`] counts: vertices, paths and rings; geometries whose third or fourth numbers nobody announced.
+pub(super) const COUNTED: [LossKind; 5] =
+    [LossKind::VertexDropped, LossKind::PathDropped, LossKind::RingDropped, LossKind::ZDropped, LossKind::MDropped];
 const VERTICES: usize = 0;
 const PATHS: usize = 1;
 const RINGS: usize = 2;
+const Z: usize = 3;
+const M: usize = 4;
 
 /// What a geometry object says about itself, in any key order.
 #[derive(Default)]
@@ -75,14 +88,19 @@ impl Shapes {
             multipoint: header.geometry == Some(GeometryKind::Multipoint),
             multipatch: header.geometry == Some(GeometryKind::Multipatch),
             text_unfit: false,
-            counts: [(0, 0); 3],
+            reference: header.spatial_reference.clone(),
+            known_reference: Vec::new(),
+            counts: Default::default(),
         }
     }
 
     /// Reads the geometry under the cursor and ends a row.
     pub(super) fn read(&mut self, cursor: &mut Cursor<'_>, into: &mut Geometries, row: usize) -> Result<(), Fault> {
         if cursor.peek() != Some(b'{') {
-            cursor.skip()?;
+            let value = cursor.skip()?;
+            if cursor.slice(value) != b"null" {
+                return Err(Unfit::Unknown.into());
+            }
             into.end_row(ShapeKind::Null);
             return Ok(());
         }
@@ -92,7 +110,7 @@ impl Shapes {
         let (first_part, first_vertex) = (into.part_ends.len(), into.xy.len());
         let said = self.members(cursor, into, row)?;
         let kind = self.build(&said, into, first_part, row)?;
-        self.settle_ordinates(&said, into, first_vertex);
+        self.settle_ordinates(&said, into, first_vertex, row);
         if kind == ShapeKind::Polygon {
             rings::arrange(into, first_part);
         }
@@ -116,7 +134,7 @@ impl Shapes {
                 b"ymax" => said.corners[3] = Some(cursor.ordinate()?),
                 b"hasZ" => said.has_z = Some(flag(cursor)?),
                 b"hasM" => said.has_m = Some(flag(cursor)?),
-                name @ (b"points" | b"paths" | b"rings") if said.list.is_none() && cursor.peek() == Some(b'[') => {
+                name @ (b"points" | b"paths" | b"rings") if said.list.is_none() => {
                     said.list = Some(match name {
                         b"points" => ShapeKind::Multipoint,
                         b"paths" => ShapeKind::Polyline,
@@ -133,7 +151,11 @@ impl Shapes {
                     let value = cursor.skip()?;
                     said.curve = cursor.slice(value) != b"[]" && cursor.slice(value) != b"null";
                 }
-                b"ids" | b"spatialReference" => drop(cursor.skip()?),
+                b"spatialReference" => {
+                    let value = cursor.skip()?;
+                    self.check_reference(cursor.slice(value))?;
+                }
+                b"ids" => drop(cursor.skip()?),
                 _ => {
                     cursor.skip()?;
                     said.unknown_key = true;
@@ -141,6 +163,23 @@ impl Shapes {
             }
         }
         Ok(said)
+    }
+
+    /// A geometry may repeat its layer's spatial reference. Coordinates in another would end up in the wrong place.
+    fn check_reference(&mut self, text: &[u8]) -> Result<(), Unfit> {
+        if self.known_reference == text {
+            return Ok(());
+        }
+        let own = serde_json::from_slice(text).ok().and_then(|value| SpatialReference::from_json(&value));
+        if let (Some(own), Some(layers)) = (own, &self.reference)
+            && own.code().is_some()
+            && layers.code().is_some()
+            && !own.same_as(layers)
+        {
+            return Err(Unfit::Elsewhere);
+        }
+        self.known_reference = text.to_vec();
+        Ok(())
     }
 
     /// Ends the parts that are not ended yet, and says what the row is.
@@ -161,9 +200,13 @@ impl Shapes {
             into.roles.truncate(first_part);
             return Ok(ShapeKind::Null);
         }
-        if let (Some((x, x_text)), Some((y, y_text))) = (said.x, said.y) {
-            // An empty point says so by null or NaN; z and m alone are no place.
+        if said.x.is_some() || said.y.is_some() {
+            let [(x, x_text), (y, y_text)] = [said.x, said.y].map(|ordinate| ordinate.unwrap_or((f64::NAN, None)));
             if !x.is_finite() || !y.is_finite() {
+                // An empty point says so by an x of null or NaN; of any other, half is lost.
+                if !said.x.is_some_and(|(x, _)| x.is_nan()) {
+                    self.count(VERTICES, row);
+                }
                 return Ok(ShapeKind::Null);
             }
             self.vertex(into, [x, y], x_text.zip(y_text), said.z, said.m);
@@ -182,13 +225,17 @@ impl Shapes {
                 if self.end_ring(into, into.xy.len() - 5, row) { Ok(ShapeKind::Polygon) } else { Ok(ShapeKind::Null) }
             }
             [Some(_), ..] => Ok(ShapeKind::Null),
-            _ if said.unknown_key && said.x.is_none() && said.y.is_none() => Err(Unfit::Unknown.into()),
+            _ if said.unknown_key => Err(Unfit::Unknown.into()),
             _ => Ok(ShapeKind::Null),
         }
     }
 
     /// Paths or rings.
     fn parts(&mut self, cursor: &mut Cursor<'_>, into: &mut Geometries, rings: bool, row: usize) -> Result<(), Fault> {
+        if cursor.peek() == Some(b'n') {
+            cursor.skip()?;
+            return Ok(());
+        }
         cursor.expect(b'[', "a list of parts")?;
         let mut first = true;
         while cursor.element(&mut first)? {
@@ -321,7 +368,7 @@ impl Shapes {
 
     /// Which numbers behind x and y are z and m: what the geometry says of itself, else what the layer says; where
     /// neither says anything the third is z and the fourth m. A number that nobody announced is none of them.
-    fn settle_ordinates(&self, said: &Said, into: &mut Geometries, first_vertex: usize) {
+    fn settle_ordinates(&mut self, said: &Said, into: &mut Geometries, first_vertex: usize, row: usize) {
         if said.list.is_some() {
             let own = said.has_z.is_some() || said.has_m.is_some();
             let (has_z, has_m) = if own {
@@ -331,13 +378,15 @@ impl Shapes {
             } else {
                 (true, true)
             };
-            if has_m && !has_z && into.z.len() > first_vertex {
+            let is_there = |side: &[f64]| side.iter().skip(first_vertex).any(|value| value.is_finite());
+            if has_m && !has_z && into.z.len() > first_vertex && !is_there(&into.m) {
                 into.m.resize(first_vertex, f64::NAN);
-                into.m.extend_from_slice(&into.z[first_vertex..]);
+                into.m.extend(into.z.drain(first_vertex..));
             }
-            for (has, side) in [(has_z, &mut into.z), (has_m, &mut into.m)] {
-                if !has && side.len() > first_vertex {
+            for (has, side, what) in [(has_z, &mut into.z, Z), (has_m, &mut into.m, M)] {
+                if !has && is_there(side) {
                     side[first_vertex..].fill(f64::NAN);
+                    self.count(what, row);
                 }
             }
         }
