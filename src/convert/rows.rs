@@ -7,7 +7,7 @@ use crate::esri::features::Walked;
 use crate::esri::scan::Quoted;
 use crate::esri::{Cursor, Feature, FeatureVisitor, Syntax, Token, walk};
 use crate::model::batch::unescape;
-use crate::model::{Batch, Cell, Geometries, Header, Page};
+use crate::model::{Batch, Cell, Geometries, Header, Page, ReadPlan};
 use crate::report::{LossKind, Losses};
 
 use super::shapes::{COUNTED, Shapes, Unfit};
@@ -17,9 +17,9 @@ use super::shapes::{COUNTED, Shapes, Unfit};
 /// The losses are those of reading: rings without area, vertices without x, attributes that no field names.
 ///
 /// # Errors
-/// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a curve, a multipatch or a geometry in
-/// another spatial reference; both name the feature.
-pub fn parse_page(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
+/// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a multipatch or a geometry in another
+/// spatial reference; both name the feature.
+pub fn parse_page(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
     let raw = &page.bytes[page.facts.features.clone()];
     if u32::try_from(raw.len()).is_err() {
         return Err(Error::new(ErrorKind::Unsupported, "a page is larger than 4 GiB")
@@ -36,7 +36,7 @@ pub fn parse_page(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
             String::from_utf8_lossy(wrong.as_bytes()).into_owned()
         }
     };
-    let mut rows = Rows::new(text.as_bytes(), page, header);
+    let mut rows = Rows::new(text.as_bytes(), page, header, read);
     let walked = walk(text.as_bytes(), 0..text.len(), &mut rows);
     let Rows { mut cells, geometry, shapes, unplaced, .. } = rows;
     if let Err((fault, feature)) = walked {
@@ -129,7 +129,7 @@ struct Unplaced {
 }
 
 impl<'a> Rows<'a> {
-    fn new(text: &'a [u8], page: &'a Page, header: &'a Header) -> Self {
+    fn new(text: &'a [u8], page: &'a Page, header: &'a Header, read: &ReadPlan) -> Self {
         let mut rows = Self {
             drop_rows: &page.drop_rows,
             row: 0,
@@ -137,7 +137,7 @@ impl<'a> Rows<'a> {
             cells: Vec::with_capacity(page.facts.rows.saturating_mul(header.fields.len()).min(text.len())),
             columns: header.fields.len(),
             geometry: Geometries::default(),
-            shapes: Shapes::new(header),
+            shapes: Shapes::new(header, read.curve_tolerance),
             unplaced: HashMap::new(),
             start: 0,
             has_shape: false,
