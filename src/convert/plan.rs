@@ -171,9 +171,8 @@ fn output(header: &Header, format: &'static FormatInfo, options: &PlanOptions, s
 }
 
 fn check_geometry(header: &Header, format: &FormatInfo) -> Result<()> {
-    let refuse = |what: &str, hint: &str| {
-        Err(Error::new(ErrorKind::Format, format!("{} can't hold {what}", format.title)).because(format.limits).hint(hint))
-    };
+    let refuse =
+        |what: &str, hint: &str| Err(Error::new(ErrorKind::Format, format!("{} can't hold {what}", format.title)).hint(hint));
     match header.geometry {
         None if !format.tables => refuse("a table without geometry", "write CSV or GeoJSON"),
         Some(GeometryKind::Multipatch) => Err(Error::new(ErrorKind::Unsupported, "multipatch geometry can't be converted")

@@ -336,7 +336,7 @@ impl Scanner {
     pub fn finish(mut self) -> Result<Skeleton> {
         self.end_word();
         if self.text.is_empty() && self.rows.is_none() {
-            return Err(Error::new(ErrorKind::Input, "the answer is empty"));
+            return Err(Error::new(ErrorKind::Input, "the JSON is empty"));
         }
         if !self.done || self.rows.is_some() {
             return Err(Error::new(ErrorKind::Input, "the JSON ends in the middle")
