@@ -254,10 +254,8 @@ fn outputs_in(
 ) -> Result<Vec<Output>> {
     let stem = unique_file_stem(name, taken);
     let formats = if is_table { vec![format_named("csv")?] } else { formats.to_vec() };
-    let output = |format: &'static dyn AnyFormat| Output {
-        path: directory.join(format!("{stem}.{}", format.info().endings[0])),
-        format,
-    };
+    let output =
+        |format: &'static dyn AnyFormat| Output { path: directory.join(format!("{stem}.{}", format.info().endings[0])), format };
     Ok(formats.into_iter().map(output).collect())
 }
 
@@ -360,13 +358,13 @@ fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
                 "the server cut the result off after {} rows (exceededTransferLimit), and there is no way to ask for the rest",
                 evidence.rows
             ))
-            .hint("fetch the layer itself with geohaul export, or write what there is with --allow-partial"),
+            .hint("export the layer itself, or run the task on less; --allow-partial writes what there is"),
         (false, expected) => {
             let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
-            let named = if ids.is_empty() { String::new() } else { format!("; object ids {ids}") };
+            let named = if ids.is_empty() { String::new() } else { format!(", object id {ids}") };
             let counted = expected.map_or(String::new(), |count| format!(" of the {count} that the server counts"));
             error
-                .because(format!("{} rows came{counted}: {missing} are missing{named}", evidence.rows))
+                .because(format!("{} rows came{counted}; {missing} missing{named}", evidence.rows))
                 .hint("run the same command again; or write what there is with --allow-partial")
         }
     })

@@ -20,9 +20,8 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
                 .hint("append the number of a layer, such as /0; geohaul info on this address lists them"));
         }
         Target::File(_) | Target::Stdin => {
-            return Err(
-                Error::new(ErrorKind::Usage, "export reads layers on servers, not files").hint("for saved files there is geohaul convert")
-            );
+            return Err(Error::new(ErrorKind::Usage, "export reads layers on servers, not files")
+                .hint("for saved files there is geohaul convert"));
         }
         Target::GpTask { url } | Target::GpService { url } => {
             return Err(Error::new(ErrorKind::Usage, "the address names a geoprocessing task, not a layer")
@@ -36,7 +35,9 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
     };
     let out_sr = match (args.project, args.outputs.crs.as_deref()) {
         (Project::Local, _) => None,
-        (Project::Server, Some(crs)) if !crs.eq_ignore_ascii_case("native") => Some(outputs::crs("--crs", crs)?.spatial_reference()),
+        (Project::Server, Some(crs)) if !crs.eq_ignore_ascii_case("native") => {
+            Some(outputs::crs("--crs", crs)?.spatial_reference())
+        }
         (Project::Server, _) => {
             return Err(Error::new(ErrorKind::Usage, "--project server does not say into which spatial reference")
                 .hint("name it: --project server --crs EPSG:4326"));

@@ -99,7 +99,9 @@ pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> 
 fn check_directory(path: &Path) -> Result<()> {
     let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
     if !there.is_dir() {
-        return Err(Error::new(ErrorKind::File, "the output's directory is a file").in_file(there).hint("choose another directory"));
+        return Err(Error::new(ErrorKind::File, "the output's directory is a file")
+            .in_file(there)
+            .hint("choose another directory"));
     }
     match tempfile::tempfile_in(there) {
         Ok(_) => Ok(()),

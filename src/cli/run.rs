@@ -22,7 +22,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
         }
     };
     let inputs = Inputs::parse(&args.parameter)?;
-    let out_sr = args.out_sr.as_deref().map(|text| outputs::crs("--out-sr", text)).transpose()?.map(|crs| crs.spatial_reference());
+    let out_sr =
+        args.out_sr.as_deref().map(|text| outputs::crs("--out-sr", text)).transpose()?.map(|crs| crs.spatial_reference());
     let options = Options { out_sr, ..Options::default() };
     // Bad outputs fail before the task runs, which may take hours.
     let destination = outputs::directory(&args.outputs)?;
