@@ -10,7 +10,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Status> {
     let done = outputs::deliver(&mut Saved::open(&args.files)?, &args.outputs);
     // Of several files nobody knows any more which one a row came from.
     match args.files.as_slice() {
-        [file] => done.map_err(|error| if error.place().layer.is_some() { error.in_file(file) } else { error }),
+        [file] => done.map_err(|error| if error.place().page.is_some() { error.in_file(file) } else { error }),
         _ => done,
     }
 }

@@ -247,6 +247,10 @@ impl Scanner {
             }
             b',' => {}
             _ => {
+                if byte == b'<' && self.text.is_empty() {
+                    return Err(Error::new(ErrorKind::Input, "the answer is a web page or XML, not JSON")
+                        .hint("save the answer that the server gives with f=json; a page may be its sign-in or an error"));
+                }
                 if self.stack.is_empty() {
                     return Err(self.broken(at, "expected { or [").hint("is this a saved answer of an ArcGIS server (f=json)?"));
                 }
@@ -336,7 +340,7 @@ impl Scanner {
     pub fn finish(mut self) -> Result<Skeleton> {
         self.end_word();
         if self.text.is_empty() && self.rows.is_none() {
-            return Err(Error::new(ErrorKind::Input, "the JSON is empty"));
+            return Err(Error::new(ErrorKind::Input, "the answer is empty").hint("fetch it again, with f=json"));
         }
         if !self.done || self.rows.is_some() {
             return Err(Error::new(ErrorKind::Input, "the JSON ends in the middle")
