@@ -15,11 +15,14 @@ pub mod gp;
 pub mod http;
 pub mod id_set;
 pub mod layer;
+mod open;
 pub mod paging;
 pub mod retry;
 pub mod saved;
 pub mod session;
 pub mod target;
+
+pub use open::open;
 
 /// What a target holds. Lazy: a bad item does not end the list.
 pub trait Input: Send {
