@@ -1,6 +1,6 @@
 //! Each refusal says what, why, where and what next, in these words; nothing is left behind.
 
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 
 use serde_json::json;
 
@@ -513,7 +513,7 @@ fn a_directory_without_permission_is_told_before_anything_is_asked() {
     std::fs::set_permissions(desk.path("locked"), std::fs::Permissions::from_mode(0o555)).unwrap();
     if std::fs::write(desk.path("locked/probe"), "").is_ok() {
         // Root writes where it likes; only the file in place of a directory above stops it.
-        eprintln!("\nLEFT OUT: a directory without permission, for want of a user who is not root");
+        let _ = writeln!(std::io::stderr(), "\nLEFT OUT: a directory without permission, for want of a user who is not root");
         return;
     }
     output_says(

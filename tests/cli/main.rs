@@ -21,6 +21,7 @@ mod demo;
 mod layer;
 #[path = "../support/server.rs"]
 mod server;
+#[allow(dead_code, reason = "nothing is left out here")]
 #[path = "../support/tools.rs"]
 mod tools;
 
