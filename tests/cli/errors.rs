@@ -1,5 +1,7 @@
 //! Each refusal says what, why, where and what next, in these words; nothing is left behind.
 
+use std::io::{BufRead, Write};
+
 use serde_json::json;
 
 use super::demo::Demo;
@@ -257,6 +259,42 @@ fn a_server_without_tls_is_never_asked_without_it() {
     assert!(server.calls().is_empty(), "nothing went out in the clear");
 }
 
+/// A TLS server that says what it was asked for, line by line.
+const TLS_SERVER: &str = r#"
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1])
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    client, _ = listener.accept()
+    try:
+        print("asked", context.wrap_socket(client, server_side=True).recv(1000), flush=True)
+    except OSError as why:
+        print("refused", why, flush=True)
+"#;
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused_and_nothing_is_sent() {
+    let certificate = super::tools::in_clone("testdata/tls/self-signed.pem");
+    let mut server = std::process::Command::new("python3")
+        .args(["-c", TLS_SERVER])
+        .arg(&certificate)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(server.stdout.take().unwrap()).lines();
+    let port = lines.next().unwrap().unwrap();
+    let desk = Desk::beside(&format!("https://127.0.0.1:{port}"));
+    let url = format!("https://127.0.0.1:{port}/arcgis/rest/services/A/FeatureServer/0?token=hush");
+    let run = desk.run(&["export", &url, "-o", "a.geojson"]);
+    let heard = lines.next().unwrap().unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(run.stderr.starts_with("error: no secure connection to 127.0.0.1\n"), "{}", run.stderr);
+    assert!(heard.starts_with("refused") && run.status == 1, "{heard}");
+}
+
 // Answers that are cut short or empty: `execute` is never repeated, so they are told at once.
 
 #[track_caller]
@@ -476,7 +514,7 @@ fn a_directory_without_permission_is_told_before_anything_is_asked() {
     std::fs::set_permissions(desk.path("locked"), std::fs::Permissions::from_mode(0o555)).unwrap();
     if std::fs::write(desk.path("locked/probe"), "").is_ok() {
         // Root writes where it likes; only the file in place of a directory above stops it.
-        eprintln!("\nLEFT OUT: a directory without permission, for want of a user who is not root");
+        let _ = writeln!(std::io::stderr(), "\nLEFT OUT: a directory without permission, for want of a user who is not root");
         return;
     }
     output_says(

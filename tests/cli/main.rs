@@ -4,6 +4,7 @@
 //! server's address as `SERVER`.
 
 #![cfg(all(feature = "cli", feature = "gdal"))]
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test, in a helper as well as in a test")]
 
 mod convert;
 mod documents;
@@ -20,6 +21,7 @@ mod demo;
 mod layer;
 #[path = "../support/server.rs"]
 mod server;
+#[allow(dead_code, reason = "nothing is left out here")]
 #[path = "../support/tools.rs"]
 mod tools;
 
