@@ -9,6 +9,7 @@ use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
 pub mod describe;
+mod features;
 pub mod gp;
 pub mod http;
 pub mod id_set;
