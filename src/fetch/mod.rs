@@ -8,6 +8,7 @@ use crate::model::{Evidence, Header, Page, ReadPlan};
 use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
+pub mod areas;
 pub mod describe;
 mod features;
 pub mod gp;
@@ -17,6 +18,7 @@ pub mod layer;
 pub mod paging;
 pub mod retry;
 pub mod saved;
+pub mod selection;
 pub mod session;
 pub mod target;
 
