@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::{Input, Item, Pages, Source};
-use crate::model::{Batch, Evidence, Geometries, Header, Page, WritePlan};
+use crate::model::{Area, Batch, Evidence, Geometries, Header, Page, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
-use crate::report::{Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
+use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, unique_file_stem};
 
 /// Raw pages under way hold at most about this many bytes.
@@ -26,6 +26,8 @@ const BYTES_UNDER_WAY: usize = 48 << 20;
 pub struct ExportOptions {
     /// Spatial references, precision and the like.
     pub plan: PlanOptions,
+    /// Cut geometries at this area.
+    pub clip: Option<Area>,
     /// Existing outputs may be replaced.
     pub overwrite: bool,
     /// Write what there is even if rows are missing; the report then holds a failure.
@@ -254,6 +256,9 @@ pub fn export_layer(
     let header = source.header().clone();
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
     let plan = convert::plan(&header, &formats, &options.plan)?;
+    let clip = options.clip.as_ref().filter(|_| header.geometry.is_some());
+    let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
+    let clip = clip.map_err(|error| error.in_layer(&header.name))?;
     let stages = open_stages(outputs, options.overwrite)?;
     progress.layer(&header.name, header.count);
 
@@ -264,7 +269,8 @@ pub fn export_layer(
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let hauled = haul(pages, &header, lanes.collect(), threads, &permits).map_err(|error| error.in_layer(&header.name))?;
+    let way = Way { header: &header, clip: clip.as_ref(), lanes: lanes.collect() };
+    let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let shortfall = shortfall(&header, &hauled.evidence);
     if let Some(error) = &shortfall
@@ -274,7 +280,7 @@ pub fn export_layer(
     }
     let mut written = Vec::new();
     for ((output, plan), done) in outputs.iter().zip(&plan.outputs).zip(hauled.written) {
-        written.push(output_report(output, plan, done, hauled.evidence.rows)?);
+        written.push(output_report(output, plan, done, hauled.evidence.rows - hauled.clipped.outside)?);
     }
     if options.strict {
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
@@ -289,6 +295,7 @@ pub fn export_layer(
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
         evidence: hauled.evidence,
         losses: hauled.losses,
+        clipped: clip.map(|_| hauled.clipped),
         outputs: written,
     };
     Ok(ExportedLayer { report, warnings, shortfall })
@@ -373,9 +380,17 @@ struct Lane<'a> {
     stage: &'a Stage,
 }
 
+/// What the rows of one layer pass through.
+struct Way<'a> {
+    header: &'a Header,
+    clip: Option<&'a convert::Clip>,
+    lanes: Vec<Lane<'a>>,
+}
+
 struct Hauled {
     evidence: Evidence,
     losses: Losses,
+    clipped: Clipped,
     written: Vec<Written>,
 }
 
@@ -383,27 +398,30 @@ struct Hauled {
 type Packet = (u64, Result<(Encoded<AnyChunk>, Arc<Permit>)>);
 
 /// Runs the pipeline: pages from here to the workers, from them to one writer thread per lane.
-fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, threads: usize, permits: &Permits) -> Result<Hauled> {
+fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Permits) -> Result<Hauled> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|index| format!("geohaul-{index}"))
         .build()
         .map_err(|why| Error::new(ErrorKind::Internal, "can't start the workers").because(why))?;
-    let read_losses = Mutex::new(BTreeMap::new());
-    let (senders, receivers): (Vec<Sender<Packet>>, Vec<Receiver<Packet>>) = lanes.iter().map(|_| mpsc::channel()).unzip();
-    let lanes = &lanes;
+    let read = Mutex::new(BTreeMap::new());
+    let (senders, receivers): (Vec<Sender<Packet>>, Vec<Receiver<Packet>>) = way.lanes.iter().map(|_| mpsc::channel()).unzip();
 
     let results: Vec<Result<Written>> = std::thread::scope(|scope| {
-        let writers: Vec<_> =
-            lanes.iter().zip(receivers).map(|(lane, packets)| scope.spawn(move || write_lane(lane, packets, permits))).collect();
+        let writers: Vec<_> = way
+            .lanes
+            .iter()
+            .zip(receivers)
+            .map(|(lane, packets)| scope.spawn(move || write_lane(lane, packets, permits)))
+            .collect();
         pool.in_place_scope(|workers| {
             let mut seq = 0;
             while let Some(next) = pages.next() {
                 match next {
                     Ok((page, permit)) => {
                         seq = page.seq + 1;
-                        let (senders, read_losses) = (senders.clone(), &read_losses);
-                        workers.spawn(move |_| work(page, permit, header, lanes, &senders, read_losses));
+                        let (senders, read) = (senders.clone(), &read);
+                        workers.spawn(move |_| work(page, permit, way, &senders, read));
                     }
                     Err(error) => {
                         senders.iter().for_each(|sender| drop(sender.send((seq, Err(error.clone().on_page(seq))))));
@@ -430,22 +448,16 @@ fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, thread
         return Err(error);
     }
     let evidence = pages.finish()?;
-    let mut losses = Losses::default();
-    for page in read_losses.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
-        losses.append(page);
+    let (mut losses, mut clipped) = (Losses::default(), Clipped::default());
+    for (page_losses, page_clipped) in read.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
+        losses.append(page_losses);
+        clipped.add(page_clipped);
     }
-    Ok(Hauled { evidence, losses, written })
+    Ok(Hauled { evidence, losses, clipped, written })
 }
 
 /// One page on a worker: parsed once, then encoded for each lane. Never blocks.
-fn work(
-    page: Page,
-    permit: Permit,
-    header: &Header,
-    lanes: &[Lane<'_>],
-    senders: &[Sender<Packet>],
-    read_losses: &Mutex<BTreeMap<u64, Losses>>,
-) {
+fn work(page: Page, permit: Permit, way: &Way<'_>, senders: &[Sender<Packet>], read: &Mutex<BTreeMap<u64, (Losses, Clipped)>>) {
     let (seq, permit) = (page.seq, Arc::new(permit));
     let guarded = |step: &mut dyn FnMut() -> Result<()>| {
         let panicked =
@@ -454,15 +466,17 @@ fn work(
     };
     let mut batch = Batch::default();
     let parsed = guarded(&mut || {
-        let (parsed, losses) = convert::parse_page(&page, header)?;
-        batch = parsed;
-        if !losses.is_empty() {
-            read_losses.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, losses);
-        }
+        let (parsed, losses) = convert::parse_page(&page, way.header)?;
+        let (left, clipped) = match way.clip {
+            Some(clip) => clip.apply(parsed),
+            None => (parsed, Clipped::default()),
+        };
+        batch = left;
+        read.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
         Ok(())
     });
     drop(page);
-    for (lane, sender) in lanes.iter().zip(senders) {
+    for (lane, sender) in way.lanes.iter().zip(senders) {
         let mut encoded = None;
         let done = parsed.clone().and_then(|()| {
             guarded(&mut || {
