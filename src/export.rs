@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::{Input, Item, Pages, Source};
-use crate::model::{Area, Batch, Evidence, Geometries, Header, Page, WritePlan};
+use crate::model::{Area, Batch, Evidence, Geometries, Header, Page, ReadPlan, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, unique_file_stem};
@@ -269,7 +269,7 @@ pub fn export_layer(
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let way = Way { header: &header, clip: clip.as_ref(), lanes: lanes.collect() };
+    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect() };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let shortfall = shortfall(&header, &hauled.evidence);
@@ -383,6 +383,7 @@ struct Lane<'a> {
 /// What the rows of one layer pass through.
 struct Way<'a> {
     header: &'a Header,
+    read: &'a ReadPlan,
     clip: Option<&'a convert::Clip>,
     lanes: Vec<Lane<'a>>,
 }
@@ -404,7 +405,7 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
         .thread_name(|index| format!("geohaul-{index}"))
         .build()
         .map_err(|why| Error::new(ErrorKind::Internal, "can't start the workers").because(why))?;
-    let read = Mutex::new(BTreeMap::new());
+    let tallies = Mutex::new(BTreeMap::new());
     let (senders, receivers): (Vec<Sender<Packet>>, Vec<Receiver<Packet>>) = way.lanes.iter().map(|_| mpsc::channel()).unzip();
 
     let results: Vec<Result<Written>> = std::thread::scope(|scope| {
@@ -420,8 +421,8 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
                 match next {
                     Ok((page, permit)) => {
                         seq = page.seq + 1;
-                        let (senders, read) = (senders.clone(), &read);
-                        workers.spawn(move |_| work(page, permit, way, &senders, read));
+                        let (senders, tallies) = (senders.clone(), &tallies);
+                        workers.spawn(move |_| work(page, permit, way, &senders, tallies));
                     }
                     Err(error) => {
                         senders.iter().for_each(|sender| drop(sender.send((seq, Err(error.clone().on_page(seq))))));
@@ -449,7 +450,7 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
     }
     let evidence = pages.finish()?;
     let (mut losses, mut clipped) = (Losses::default(), Clipped::default());
-    for (page_losses, page_clipped) in read.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
+    for (page_losses, page_clipped) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
         losses.append(page_losses);
         clipped.add(page_clipped);
     }
@@ -457,7 +458,13 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
 }
 
 /// One page on a worker: parsed once, then encoded for each lane. Never blocks.
-fn work(page: Page, permit: Permit, way: &Way<'_>, senders: &[Sender<Packet>], read: &Mutex<BTreeMap<u64, (Losses, Clipped)>>) {
+fn work(
+    page: Page,
+    permit: Permit,
+    way: &Way<'_>,
+    senders: &[Sender<Packet>],
+    tallies: &Mutex<BTreeMap<u64, (Losses, Clipped)>>,
+) {
     let (seq, permit) = (page.seq, Arc::new(permit));
     let guarded = |step: &mut dyn FnMut() -> Result<()>| {
         let panicked =
@@ -466,13 +473,13 @@ fn work(page: Page, permit: Permit, way: &Way<'_>, senders: &[Sender<Packet>], r
     };
     let mut batch = Batch::default();
     let parsed = guarded(&mut || {
-        let (parsed, losses) = convert::parse_page(&page, way.header)?;
+        let (parsed, losses) = convert::parse_page(&page, way.header, way.read)?;
         let (left, clipped) = match way.clip {
             Some(clip) => clip.apply(parsed),
             None => (parsed, Clipped::default()),
         };
         batch = left;
-        read.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
+        tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
         Ok(())
     });
     drop(page);

@@ -2,6 +2,7 @@
 
 mod antimeridian;
 mod clip;
+mod curves;
 mod geojson;
 pub mod plan;
 mod reproject;

@@ -7,7 +7,7 @@ use crate::esri::features::Walked;
 use crate::esri::scan::Quoted;
 use crate::esri::{Cursor, Feature, FeatureVisitor, Syntax, Token, walk};
 use crate::model::batch::unescape;
-use crate::model::{Batch, Cell, Geometries, Header, Page};
+use crate::model::{Batch, Cell, Geometries, Header, Page, ReadPlan};
 use crate::report::{LossKind, Losses};
 
 use super::shapes::{Shapes, Unfit};
@@ -17,9 +17,9 @@ use super::shapes::{Shapes, Unfit};
 /// The losses are those of reading: rings without area, vertices without x, attributes that no field names.
 ///
 /// # Errors
-/// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a curve or a multipatch; both
+/// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a multipatch; both
 /// name the feature.
-pub fn parse_page(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
+pub fn parse_page(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
     let raw = &page.bytes[page.facts.features.clone()];
     if u32::try_from(raw.len()).is_err() {
         return Err(Error::new(ErrorKind::Unsupported, "a page is larger than 4 GiB")
@@ -36,14 +36,16 @@ pub fn parse_page(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
             String::from_utf8_lossy(wrong.as_bytes()).into_owned()
         }
     };
-    let mut rows = Rows::new(text.as_bytes(), page, header);
+    let mut rows = Rows::new(text.as_bytes(), page, header, read);
     let walked = walk(text.as_bytes(), 0..text.len(), &mut rows);
     let Rows { cells, geometry, shapes, unknown, .. } = rows;
     if let Err((fault, feature)) = walked {
         return Err(fault.explain(&feature_words(&text, header, page, feature)).on_page(page.seq));
     }
     let counts = shapes.counts;
-    for (kind, (count, row)) in [LossKind::VertexDropped, LossKind::PathDropped, LossKind::RingDropped].into_iter().zip(counts) {
+    for (kind, (count, row)) in
+        [LossKind::VertexDropped, LossKind::PathDropped, LossKind::RingDropped, LossKind::Densified].into_iter().zip(counts)
+    {
         losses.add_many(kind, None, count, None, || Some(row_words(page, row)));
     }
     for (name, (count, row)) in unknown {
@@ -125,7 +127,7 @@ struct Mark {
 }
 
 impl<'a> Rows<'a> {
-    fn new(text: &'a [u8], page: &'a Page, header: &'a Header) -> Self {
+    fn new(text: &'a [u8], page: &'a Page, header: &'a Header, read: &ReadPlan) -> Self {
         let mut rows = Self {
             drop_rows: &page.drop_rows,
             row: 0,
@@ -133,7 +135,7 @@ impl<'a> Rows<'a> {
             cells: Vec::with_capacity(page.facts.rows.saturating_mul(header.fields.len()).min(text.len())),
             columns: header.fields.len(),
             geometry: Geometries::default(),
-            shapes: Shapes::new(header),
+            shapes: Shapes::new(header, read.curve_tolerance),
             unknown: HashMap::new(),
             start: Mark::default(),
             has_shape: false,
