@@ -87,7 +87,7 @@ impl LayerSource {
     /// ```
     pub fn open(session: &Session, url: &Url, options: LayerOptions, progress: Arc<dyn Progress>) -> Result<Self> {
         let session = session.watched_by(progress);
-        let json = session.json(url, &[])?;
+        let json = session.json(url, &[]).map_err(|error| error.hint("`geohaul info` on the service shows what is there"))?;
         let info = LayerInfo::of(&json);
         let name = info.name.clone().unwrap_or_else(|| "layer".to_owned());
         refuse_what_has_no_rows(&info, &json).map_err(|error| error.in_layer(&name).at_url(url))?;
@@ -183,10 +183,17 @@ impl Opening<'_> {
         let Probed { start, query, ids, answer } = self.probe(selection)?;
         self.query = query;
         let (header, id_key) = self.header(name, count, answer.as_ref(), selection, &mut warnings)?;
-        if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference)
-            && !named.same_as(asked)
-        {
-            warnings.push(format!("the server was asked for {asked} and answers in {named}"));
+        if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference) {
+            let own = self.info.source_sr.as_ref().or(self.info.extent_sr.as_ref());
+            if !named.same_as(asked) {
+                warnings.push(format!("the server was asked for {asked} and answers in {named}"));
+            } else if own.is_none_or(|own| !own.same_as(asked)) {
+                let way = match &selection.datum_transformation {
+                    Some(way) => format!("asked to use the transformation {way}"),
+                    None => "by a transformation that it does not name".to_owned(),
+                };
+                warnings.push(format!("the server brought the coordinates into {asked}, {way}"));
+            }
         }
         let allowed = self.info.max_record_count;
         let page_size = at_most(options.page_size.unwrap_or(allowed.unwrap_or(CAUTIOUS_PAGE_SIZE).min(PAGE_SIZE))).max(1);
