@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fetch::{Input, Item, Pages, Source};
-use crate::model::{Batch, Evidence, Header, Page, ReadPlan, WritePlan};
+use crate::fetch::{Download, Input, Item, Pages, Source};
+use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
-use crate::report::{Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
+use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{
     AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, place_of, unique_file_stem,
 };
@@ -31,6 +31,8 @@ const MOST_THREADS: usize = 256;
 pub struct ExportOptions {
     /// Spatial references, precision and the like.
     pub plan: PlanOptions,
+    /// Cut geometries at this area.
+    pub clip: Option<Area>,
     /// Existing outputs may be replaced.
     pub overwrite: bool,
     /// Write what there is even if rows are missing; the report then holds a failure.
@@ -179,10 +181,7 @@ fn only_layer(input: &mut dyn Input, report: &mut Report) -> Result<Box<dyn Sour
                     .push(format!("\"{}\" is a value and is in the report only; a directory takes it too", scalar.name));
                 report.values.insert(scalar.name, scalar.value);
             }
-            Item::File(download) => {
-                let url = crate::redact(&download.url);
-                report.warnings.push(format!("\"{}\" is a file and was not fetched: {url}", download.name));
-            }
+            Item::File(download) => report.warnings.push(not_fetched(&download)),
         }
     }
     match layers.len() {
@@ -273,6 +272,10 @@ fn outputs_in(
     Ok(formats.into_iter().map(output).collect())
 }
 
+fn not_fetched(download: &Download) -> String {
+    format!("\"{}\" is a file and was not fetched, since the output is one file: {}", download.name, crate::redact(&download.url))
+}
+
 fn write_values(directory: &Path, overwrite: bool, report: &mut Report) -> Result<()> {
     if report.values.is_empty() {
         return Ok(());
@@ -311,6 +314,9 @@ pub fn export_layer(
     let header = source.header().clone();
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
     let plan = convert::plan(&header, &formats, &options.plan)?;
+    let clip = options.clip.as_ref().filter(|_| header.geometry.is_some());
+    let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
+    let clip = clip.map_err(|error| error.in_layer(&header.name))?;
     let stages = open_stages(outputs, options.overwrite)?;
     progress.layer(&header.name, header.count);
 
@@ -322,8 +328,8 @@ pub fn export_layer(
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let hauled =
-        haul(pages, &header, &plan.read, lanes.collect(), threads, &permits).map_err(|error| error.in_layer(&header.name))?;
+    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect() };
+    let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let shortfall = shortfall(&header, &hauled.evidence);
     if let Some(error) = &shortfall
@@ -333,7 +339,7 @@ pub fn export_layer(
     }
     let mut written = Vec::new();
     for ((output, plan), done) in outputs.iter().zip(&plan.outputs).zip(hauled.written) {
-        written.push(output_report(output, plan, done, hauled.evidence.rows)?);
+        written.push(output_report(output, plan, done, hauled.evidence.rows - hauled.clipped.outside)?);
     }
     if options.strict {
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
@@ -345,6 +351,7 @@ pub fn export_layer(
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
         evidence: hauled.evidence,
         losses: hauled.losses,
+        clipped: clip.map(|_| hauled.clipped),
         outputs: standing,
     };
     Ok(ExportedLayer { report, warnings, shortfall, failures })
@@ -448,9 +455,18 @@ struct Lane<'a> {
     stage: &'a Stage,
 }
 
+/// What the rows of one layer pass through.
+struct Way<'a> {
+    header: &'a Header,
+    read: &'a ReadPlan,
+    clip: Option<&'a convert::Clip>,
+    lanes: Vec<Lane<'a>>,
+}
+
 struct Hauled {
     evidence: Evidence,
     losses: Losses,
+    clipped: Clipped,
     written: Vec<Written>,
 }
 
@@ -458,26 +474,22 @@ struct Hauled {
 type Packet = (u64, Result<(Encoded<AnyChunk>, Arc<Permit>)>);
 
 /// Runs the pipeline: pages from here to the workers, from them to one writer thread per lane.
-fn haul(
-    mut pages: Box<dyn Pages>,
-    header: &Header,
-    read: &ReadPlan,
-    lanes: Vec<Lane<'_>>,
-    threads: usize,
-    permits: &Permits,
-) -> Result<Hauled> {
+fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Permits) -> Result<Hauled> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|index| format!("geohaul-{index}"))
         .build()
         .map_err(|why| Error::new(ErrorKind::Internal, "can't start the workers").because(why))?;
-    let read_losses = Mutex::new(BTreeMap::new());
-    let (senders, receivers): (Vec<Sender<Packet>>, Vec<Receiver<Packet>>) = lanes.iter().map(|_| mpsc::channel()).unzip();
-    let lanes = &lanes;
+    let tallies = Mutex::new(BTreeMap::new());
+    let (senders, receivers): (Vec<Sender<Packet>>, Vec<Receiver<Packet>>) = way.lanes.iter().map(|_| mpsc::channel()).unzip();
 
     let results: Vec<Result<Written>> = std::thread::scope(|scope| {
-        let writers: Vec<_> =
-            lanes.iter().zip(receivers).map(|(lane, packets)| scope.spawn(move || write_lane(lane, packets, permits))).collect();
+        let writers: Vec<_> = way
+            .lanes
+            .iter()
+            .zip(receivers)
+            .map(|(lane, packets)| scope.spawn(move || write_lane(lane, packets, permits)))
+            .collect();
         pool.in_place_scope(|workers| {
             let mut seq = 0;
             // A page out of its place would be waited for for ever.
@@ -492,8 +504,8 @@ fn haul(
                 match next.and_then(|next| in_place(seq, next)) {
                     Ok((page, permit)) => {
                         seq += 1;
-                        let (senders, read_losses) = (senders.clone(), &read_losses);
-                        workers.spawn(move |_| work(page, permit, (header, read), lanes, &senders, read_losses));
+                        let (senders, tallies) = (senders.clone(), &tallies);
+                        workers.spawn(move |_| work(page, permit, way, &senders, tallies));
                     }
                     Err(error) => {
                         senders.iter().for_each(|sender| drop(sender.send((seq, Err(error.clone().on_page(seq))))));
@@ -523,11 +535,12 @@ fn haul(
         return Err(Error::new(ErrorKind::Cancelled, "the work was stopped"));
     }
     let evidence = guarded("the source", || pages.finish())?;
-    let mut losses = Losses::default();
-    for page in read_losses.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
-        losses.append(page);
+    let (mut losses, mut clipped) = (Losses::default(), Clipped::default());
+    for (page_losses, page_clipped) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
+        losses.append(page_losses);
+        clipped.add(page_clipped);
     }
-    Ok(Hauled { evidence, losses, written })
+    Ok(Hauled { evidence, losses, clipped, written })
 }
 
 /// Does a step whose panic is an error like any other.
@@ -541,20 +554,22 @@ fn guarded<T>(who: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
 fn work(
     page: Page,
     permit: Permit,
-    (header, read): (&Header, &ReadPlan),
-    lanes: &[Lane<'_>],
+    way: &Way<'_>,
     senders: &[Sender<Packet>],
-    read_losses: &Mutex<BTreeMap<u64, Losses>>,
+    tallies: &Mutex<BTreeMap<u64, (Losses, Clipped)>>,
 ) {
     let (seq, permit) = (page.seq, Arc::new(permit));
-    let parsed = guarded("a worker", || convert::parse_page(&page, header, read)).map(|(batch, losses)| {
-        if !losses.is_empty() {
-            read_losses.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, losses);
-        }
-        batch
+    let parsed = guarded("a worker", || {
+        let (batch, losses) = convert::parse_page(&page, way.header, way.read)?;
+        let (batch, clipped) = match way.clip {
+            Some(clip) => clip.apply(batch),
+            None => (batch, Clipped::default()),
+        };
+        tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
+        Ok(batch)
     });
     drop(page);
-    for (lane, sender) in lanes.iter().zip(senders) {
+    for (lane, sender) in way.lanes.iter().zip(senders) {
         let encoded = match &parsed {
             Ok(batch) => guarded("a worker", || encode(lane, batch)),
             Err(error) => Err(error.clone()),

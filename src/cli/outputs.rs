@@ -88,6 +88,7 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
     };
     Ok(ExportOptions {
         plan,
+        clip: None,
         overwrite: args.overwrite,
         allow_partial: args.allow_partial,
         strict: args.strict,

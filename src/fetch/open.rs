@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::layer::{LayerOptions, LayerSource};
 use super::saved::Saved;
+use super::selection::Selection;
 use super::session::Session;
 use super::target::Target;
 use super::{Input, Single};
@@ -35,8 +36,9 @@ pub fn open(session: &Session, target: &Target, progress: &Arc<dyn Progress>) ->
     match target {
         Target::Stdin => Ok(Box::new(Saved::open(&["-".into()])?)),
         Target::File(path) => Ok(Box::new(Saved::open(std::slice::from_ref(path))?)),
-        Target::Layer { url, where_clause, .. } => {
-            let options = LayerOptions { where_clause: where_clause.clone(), ..LayerOptions::default() };
+        Target::Layer { url, where_clause, fields } => {
+            let selection = Selection { where_clause: where_clause.clone(), fields: fields.clone(), ..Selection::default() };
+            let options = LayerOptions { selection, ..LayerOptions::default() };
             let layer = LayerSource::open(session, url, options, Arc::clone(progress))?;
             Ok(Box::new(Single::new(Box::new(layer), redact(url))))
         }
