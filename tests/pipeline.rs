@@ -70,7 +70,7 @@ impl Pages for MadePages {
         } else {
             format!(r#"{{"attributes":{{"ID":{seq}}},"geometry":{{"x":{seq},"y":0}}}}"#)
         };
-        let facts = PageFacts { rows: 1, features: 0..text.len(), exceeded: false };
+        let facts = PageFacts { rows: 1, features: 0..text.len(), ..PageFacts::default() };
         Some(Ok((Page { seq, bytes: Bytes::from(text), facts, drop_rows: Vec::new(), rows_before: seq }, permit)))
     }
 

@@ -284,7 +284,7 @@ impl Pages for SavedPages {
             Err(error) => return Some(Err(error.on_page(self.evidence.pages))),
         };
         permit.hold_bytes(bytes.len());
-        let facts = PageFacts { rows: range.rows as usize, features: 0..bytes.len(), exceeded: false };
+        let facts = PageFacts { rows: range.rows as usize, features: 0..bytes.len(), ..PageFacts::default() };
         let page = Page { seq: self.evidence.pages, bytes, facts, drop_rows: Vec::new(), rows_before: self.evidence.rows };
         self.evidence.pages += 1;
         self.evidence.rows += range.rows;

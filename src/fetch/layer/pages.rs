@@ -19,7 +19,7 @@ use crate::fetch::Pages;
 use crate::fetch::paging::{Ask, Outcome, Pager, Then};
 use crate::fetch::retry::{Cause, Refused};
 use crate::fetch::session::Session;
-use crate::model::{Evidence, Page, PageFacts, SpatialReference};
+use crate::model::{Carriage, Evidence, Page, PageFacts, SpatialReference};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
 
@@ -279,6 +279,7 @@ impl Pages for LayerPages {
             missing_ids: self.pager.missing().to_vec(),
             cut_off: self.pager.cut_off(),
             strategy: self.pager.describe(),
+            carriage: Carriage::default(),
         })
     }
 }
