@@ -2,6 +2,7 @@
 
 mod antimeridian;
 mod geojson;
+mod pbf_rows;
 pub mod plan;
 mod reproject;
 mod rings;

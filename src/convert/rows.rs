@@ -1,4 +1,5 @@
-//! A raw page to a batch: the hot path. Attributes become spans, coordinates become flat arrays.
+//! A raw page to a batch: the hot path. In JSON attributes become spans, coordinates become flat arrays;
+//! pages of PBF go to [`pbf_rows`].
 
 use std::collections::HashMap;
 
@@ -7,9 +8,10 @@ use crate::esri::features::Walked;
 use crate::esri::scan::Quoted;
 use crate::esri::{Cursor, Feature, FeatureVisitor, Syntax, Token, walk};
 use crate::model::batch::unescape;
-use crate::model::{Batch, Cell, Geometries, Header, Page};
+use crate::model::{Batch, Cell, Geometries, Header, Page, Wire};
 use crate::report::{LossKind, Losses};
 
+use super::pbf_rows;
 use super::shapes::{Shapes, Unfit};
 
 /// Parses the rows of a page.
@@ -20,11 +22,16 @@ use super::shapes::{Shapes, Unfit};
 /// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a curve or a multipatch; both
 /// name the feature.
 pub fn parse_page(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
+    match page.facts.wire {
+        Wire::Json => parse_json(page, header),
+        Wire::Pbf => pbf_rows::parse(page, header),
+    }
+}
+
+fn parse_json(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
     let raw = &page.bytes[page.facts.features.clone()];
     if u32::try_from(raw.len()).is_err() {
-        return Err(Error::new(ErrorKind::Unsupported, "a page is larger than 4 GiB")
-            .on_page(page.seq)
-            .hint("ask for smaller pages: --page-size"));
+        return Err(too_large(page));
     }
     let mut losses = Losses::default();
     let text = match String::from_utf8(raw.to_vec()) {
@@ -42,10 +49,7 @@ pub fn parse_page(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
     if let Err((fault, feature)) = walked {
         return Err(fault.explain(&feature_words(&text, header, page, feature)).on_page(page.seq));
     }
-    let counts = shapes.counts;
-    for (kind, (count, row)) in [LossKind::VertexDropped, LossKind::PathDropped, LossKind::RingDropped].into_iter().zip(counts) {
-        losses.add_many(kind, None, count, None, || Some(row_words(page, row)));
-    }
+    tally_shapes(&shapes, page, &mut losses);
     for (name, (count, row)) in unknown {
         losses.add_many(LossKind::UnknownAttribute, Some(&name), count, None, || Some(row_words(page, row)));
     }
@@ -53,7 +57,19 @@ pub fn parse_page(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
     Ok((batch, losses))
 }
 
-fn row_words(page: &Page, row: usize) -> String {
+pub(super) fn too_large(page: &Page) -> Error {
+    Error::new(ErrorKind::Unsupported, "a page is larger than 4 GiB").on_page(page.seq).hint("ask for smaller pages: --page-size")
+}
+
+/// What was left out of geometries.
+pub(super) fn tally_shapes(shapes: &Shapes, page: &Page, losses: &mut Losses) {
+    let kinds = [LossKind::VertexDropped, LossKind::PathDropped, LossKind::RingDropped];
+    for (kind, (count, row)) in kinds.into_iter().zip(shapes.counts) {
+        losses.add_many(kind, None, count, None, || Some(row_words(page, row)));
+    }
+}
+
+pub(super) fn row_words(page: &Page, row: usize) -> String {
     format!("row {}", page.rows_before + row as u64)
 }
 
@@ -92,7 +108,7 @@ impl From<Unfit> for Fault {
 }
 
 impl Fault {
-    fn explain(self, feature: &str) -> Error {
+    pub(super) fn explain(self, feature: &str) -> Error {
         match self {
             Self::Syntax(why) => Error::new(ErrorKind::Input, "a feature can't be read").because(why).of_feature(feature),
             Self::Unfit(unfit) => Error::new(ErrorKind::Unsupported, "a geometry can't be converted")

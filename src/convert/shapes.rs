@@ -16,6 +16,8 @@ pub(super) enum Unfit {
     Multipatch,
     /// An object of no known shape.
     Unknown,
+    /// Esri's shape buffer, in PBF.
+    Buffer,
 }
 
 impl Unfit {
@@ -24,6 +26,7 @@ impl Unfit {
             Self::Curve => "it holds true curves, which this version does not convert",
             Self::Multipatch => "it is a multipatch",
             Self::Unknown => "it is an object without x, points, paths, rings or xmin",
+            Self::Buffer => "it is written in Esri's shape buffer format",
         }
     }
 
@@ -32,6 +35,7 @@ impl Unfit {
             Self::Curve => "ask the server for densified geometry: returnTrueCurves=false",
             Self::Multipatch => "ask the server for footprints: multipatchOption=xyFootprint",
             Self::Unknown => "check the saved file",
+            Self::Buffer => "ask for JSON: --wire json",
         }
     }
 }
@@ -48,8 +52,8 @@ pub(super) struct Shapes {
     pub(super) counts: [(u64, usize); 3],
 }
 
-const VERTICES: usize = 0;
-const PATHS: usize = 1;
+pub(super) const VERTICES: usize = 0;
+pub(super) const PATHS: usize = 1;
 const RINGS: usize = 2;
 
 /// What a geometry object says about itself, in any key order.
@@ -206,7 +210,7 @@ impl Shapes {
     }
 
     /// Closes the ring of the vertices from `start` on; one without area is left out.
-    fn end_ring(&mut self, into: &mut Geometries, start: usize, row: usize) -> bool {
+    pub(super) fn end_ring(&mut self, into: &mut Geometries, start: usize, row: usize) -> bool {
         if into.xy.len() > start && into.xy[start] != into.xy[into.xy.len() - 1] {
             into.xy.push(into.xy[start]);
             for side in [&mut into.z, &mut into.m] {
@@ -227,7 +231,7 @@ impl Shapes {
         fits
     }
 
-    fn leave_out(&mut self, into: &mut Geometries, start: usize, what: usize, row: usize) {
+    pub(super) fn leave_out(&mut self, into: &mut Geometries, start: usize, what: usize, row: usize) {
         // An empty part held nothing that could be lost.
         if into.xy.len() > start {
             self.count(what, row);
@@ -238,7 +242,7 @@ impl Shapes {
         into.text.truncate(start);
     }
 
-    fn count(&mut self, what: usize, row: usize) {
+    pub(super) fn count(&mut self, what: usize, row: usize) {
         let (count, first) = &mut self.counts[what];
         if *count == 0 {
             *first = row;
@@ -288,8 +292,9 @@ impl Shapes {
         Ok(())
     }
 
+    /// Appends a vertex. Side arrays stay empty until a first value comes.
     #[inline]
-    fn vertex(
+    pub(super) fn vertex(
         &mut self,
         into: &mut Geometries,
         xy: [f64; 2],
@@ -341,12 +346,16 @@ impl Shapes {
                 }
             }
         }
-        // Side arrays are as long as `xy` or empty.
-        let vertices = into.xy.len();
-        for side in [&mut into.z, &mut into.m] {
-            if !side.is_empty() {
-                side.resize(vertices, f64::NAN);
-            }
+        even_out(into);
+    }
+}
+
+/// Side arrays are as long as `xy` or empty.
+pub(super) fn even_out(into: &mut Geometries) {
+    let vertices = into.xy.len();
+    for side in [&mut into.z, &mut into.m] {
+        if !side.is_empty() {
+            side.resize(vertices, f64::NAN);
         }
     }
 }
