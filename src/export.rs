@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::{Input, Item, Pages, Source};
-use crate::model::{Batch, Evidence, Geometries, Header, Page, WritePlan};
+use crate::model::{Batch, Evidence, Geometries, Header, Page, ReadPlan, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, unique_file_stem};
@@ -264,7 +264,8 @@ pub fn export_layer(
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let hauled = haul(pages, &header, lanes.collect(), threads, &permits).map_err(|error| error.in_layer(&header.name))?;
+    let hauled =
+        haul(pages, &header, &plan.read, lanes.collect(), threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let shortfall = shortfall(&header, &hauled.evidence);
     if let Some(error) = &shortfall
@@ -383,7 +384,14 @@ struct Hauled {
 type Packet = (u64, Result<(Encoded<AnyChunk>, Arc<Permit>)>);
 
 /// Runs the pipeline: pages from here to the workers, from them to one writer thread per lane.
-fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, threads: usize, permits: &Permits) -> Result<Hauled> {
+fn haul(
+    mut pages: Box<dyn Pages>,
+    header: &Header,
+    read: &ReadPlan,
+    lanes: Vec<Lane<'_>>,
+    threads: usize,
+    permits: &Permits,
+) -> Result<Hauled> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|index| format!("geohaul-{index}"))
@@ -403,7 +411,7 @@ fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, thread
                     Ok((page, permit)) => {
                         seq = page.seq + 1;
                         let (senders, read_losses) = (senders.clone(), &read_losses);
-                        workers.spawn(move |_| work(page, permit, header, lanes, &senders, read_losses));
+                        workers.spawn(move |_| work(page, permit, (header, read), lanes, &senders, read_losses));
                     }
                     Err(error) => {
                         senders.iter().for_each(|sender| drop(sender.send((seq, Err(error.clone().on_page(seq))))));
@@ -441,7 +449,7 @@ fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, thread
 fn work(
     page: Page,
     permit: Permit,
-    header: &Header,
+    (header, read): (&Header, &ReadPlan),
     lanes: &[Lane<'_>],
     senders: &[Sender<Packet>],
     read_losses: &Mutex<BTreeMap<u64, Losses>>,
@@ -454,7 +462,7 @@ fn work(
     };
     let mut batch = Batch::default();
     let parsed = guarded(&mut || {
-        let (parsed, losses) = convert::parse_page(&page, header)?;
+        let (parsed, losses) = convert::parse_page(&page, header, read)?;
         batch = parsed;
         if !losses.is_empty() {
             read_losses.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, losses);

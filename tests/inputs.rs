@@ -288,9 +288,65 @@ fn dates_are_iso_8601_in_utc_and_wall_clock_where_the_zone_is_unknown() {
     assert_eq!(dates(r#""datesInUnknownTimezone":true,"#)[0], "1969-12-30T23:59:59.999");
 }
 
+/// The vertices of the first ring or line of a geometry.
+fn positions(geometry: &Value) -> Vec<Vec<f64>> {
+    let list = &geometry["coordinates"];
+    let list = if list[0][0][0].is_array() {
+        &list[0][0]
+    } else if list[0][0].is_array() {
+        &list[0]
+    } else {
+        list
+    };
+    list.as_array().unwrap().iter().map(|p| p.as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect()).collect()
+}
+
 #[test]
-fn a_curve_is_an_error_that_names_the_feature_and_never_a_silent_null() {
-    for geometry in [r#"{"curveRings":[[[0,0],{"c":[[3,3],[1,4]]},[0,0]]]}"#, r#"{"rings":[[[0,0],{"c":[[3,3],[1,4]]}]]}"#] {
+fn true_curves_are_densified_with_their_ends_exact_and_z_between_them() {
+    let json = r#"{"geometryType":"esriGeometryPolyline","hasZ":true,"features":[{"geometry":{"curvePaths":[[[0,0,10],{"c":[[2,0,20],[1,1]]},[5,0,30],{"b":[[8,0],[6,1],[7,1]]}]]}}]}"#;
+    let (collection, report) = convert_with(json, &options()).unwrap();
+    let line = positions(&collection["features"][0]["geometry"]);
+    assert!(line.len() > 10, "{} vertices", line.len());
+    assert_eq!((&line[0], &line[line.len() - 1]), (&vec![0.0, 0.0, 10.0], &vec![8.0, 0.0]), "the last one has no z of its own");
+    assert!(line.contains(&vec![2.0, 0.0, 20.0]) && line.contains(&vec![5.0, 0.0, 30.0]));
+    let top = line.iter().max_by(|a, b| a[1].total_cmp(&b[1])).unwrap();
+    assert!((top[1] - 1.0).abs() < 0.02 && (top[2] - 15.0).abs() < 0.5, "{top:?}");
+    assert_eq!(
+        report.layers[0].losses.iter().map(|loss| (loss.kind, loss.count)).collect::<Vec<_>>(),
+        [(LossKind::Densified, 2)]
+    );
+}
+
+#[test]
+fn a_finer_tolerance_gives_more_vertices() {
+    let json =
+        r#"{"geometryType":"esriGeometryPolygon","features":[{"geometry":{"curveRings":[[[10,0],{"a":[[10,0],[0,0],0,1]}]]}}]}"#;
+    let area = |tolerance: f64| {
+        let plan = PlanOptions { curve_tolerance: Some(tolerance), ..options().plan };
+        let (collection, _) = convert_with(json, &ExportOptions { plan, ..options() }).unwrap();
+        let ring = positions(&collection["features"][0]["geometry"]);
+        let doubled: f64 = ring.windows(2).map(|e| e[0][0] * e[1][1] - e[1][0] * e[0][1]).sum();
+        (ring.len(), doubled / 2.0)
+    };
+    let ((coarse, _), (fine, area)) = (area(0.1), area(1e-6));
+    assert!(fine > 10 * coarse);
+    assert!((area - std::f64::consts::PI * 100.0).abs() < 1e-4, "{area}");
+}
+
+#[test]
+fn where_curves_and_their_densified_copy_both_come_exactly_one_is_used() {
+    let curves = r#""curveRings":[[[10,0],{"a":[[10,0],[0,0],0,1]}]]"#;
+    let plain = r#""rings":[[[10,0],[0,-10],[-10,0],[10,0]],[[50,0],[50,5],[55,5],[50,0]]]"#;
+    for members in [format!("{curves},{plain}"), format!("{plain},{curves}")] {
+        let polygon = geometry("Polygon", &format!("{{{members}}}"));
+        assert_eq!(polygon["type"], "Polygon");
+        assert!(positions(&polygon).len() > 20);
+    }
+}
+
+#[test]
+fn a_curve_of_an_unknown_kind_is_an_error_that_names_the_feature() {
+    for geometry in [r#"{"curveRings":[[[0,0],{"q":[[3,3],[1,4]]},[0,0]]]}"#, r#"{"rings":[[[0,0],{"a":[[3,3]]}]]}"#] {
         let json = format!(
             r#"{{"geometryType":"esriGeometryPolygon","fields":[{{"name":"FID","type":"esriFieldTypeOID"}}],"features":[{{"attributes":{{"FID":1}}}},{{"attributes":{{"FID":17}},"geometry":{geometry}}}]}}"#
         );

@@ -60,6 +60,7 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         decimals: args.precision,
         allow_ballpark: args.allow_ballpark,
         antimeridian: args.antimeridian.into(),
+        curve_tolerance: args.curve_tolerance,
     };
     Ok(ExportOptions {
         plan,

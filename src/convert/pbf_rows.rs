@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::esri::Syntax;
 use crate::esri::pbf::{self, Datum, Feature, Quantized, Shape, VertexSink};
 use crate::model::geometry::Role;
-use crate::model::{Batch, Cell, Geometries, GeometryKind, Header, Page, ShapeKind, Span};
+use crate::model::{Batch, Cell, Geometries, GeometryKind, Header, Page, ReadPlan, ShapeKind, Span};
 use crate::report::{LossKind, Losses};
 
 use super::rings;
@@ -19,7 +19,7 @@ const CELLS: usize = 1 << 22;
 const CELLS_PER_BYTE: usize = 8;
 
 /// Parses the rows of a page of PBF; see [`super::parse_page`].
-pub(super) fn parse(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
+pub(super) fn parse(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
     let bytes = &page.bytes[..];
     let broken = |why: Syntax| Error::new(ErrorKind::Input, "the page can't be read").because(why).on_page(page.seq);
     if u32::try_from(bytes.len()).is_err() {
@@ -37,7 +37,7 @@ pub(super) fn parse(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
         answer: &answer,
         columns: answer.fields.iter().map(|field| header.field_index(&field.name)).collect(),
         batch: Batch { page: page.seq, rows_before: page.rows_before, columns, ..Batch::default() },
-        shapes: Shapes::new(header),
+        shapes: Shapes::new(header, read.curve_tolerance),
         quantized: Quantized::default(),
         not_utf8: None,
         lost: BTreeMap::new(),

@@ -8,7 +8,7 @@ use crate::esri::features::Walked;
 use crate::esri::scan::Quoted;
 use crate::esri::{Cursor, Feature, FeatureVisitor, Syntax, Token, walk};
 use crate::model::batch::unescape;
-use crate::model::{Batch, Cell, Geometries, Header, Page, Wire};
+use crate::model::{Batch, Cell, Geometries, Header, Page, ReadPlan, Wire};
 use crate::report::{LossKind, Losses};
 
 use super::pbf_rows;
@@ -19,16 +19,16 @@ use super::shapes::{Shapes, Unfit};
 /// The losses are those of reading: rings without area, vertices without x, attributes that no field names.
 ///
 /// # Errors
-/// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a curve or a multipatch; both
+/// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a multipatch; both
 /// name the feature.
-pub fn parse_page(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
+pub fn parse_page(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
     match page.facts.wire {
-        Wire::Json => parse_json(page, header),
-        Wire::Pbf => pbf_rows::parse(page, header),
+        Wire::Json => parse_json(page, header, read),
+        Wire::Pbf => pbf_rows::parse(page, header, read),
     }
 }
 
-fn parse_json(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
+fn parse_json(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
     let raw = &page.bytes[page.facts.features.clone()];
     if u32::try_from(raw.len()).is_err() {
         return Err(too_large(page));
@@ -43,7 +43,7 @@ fn parse_json(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
             String::from_utf8_lossy(wrong.as_bytes()).into_owned()
         }
     };
-    let mut rows = Rows::new(text.as_bytes(), page, header);
+    let mut rows = Rows::new(text.as_bytes(), page, header, read);
     let walked = walk(text.as_bytes(), 0..text.len(), &mut rows);
     let Rows { cells, geometry, shapes, unknown, .. } = rows;
     if let Err((fault, feature)) = walked {
@@ -63,7 +63,7 @@ pub(super) fn too_large(page: &Page) -> Error {
 
 /// What was left out of geometries.
 pub(super) fn tally_shapes(shapes: &Shapes, page: &Page, losses: &mut Losses) {
-    let kinds = [LossKind::VertexDropped, LossKind::PathDropped, LossKind::RingDropped];
+    let kinds = [LossKind::VertexDropped, LossKind::PathDropped, LossKind::RingDropped, LossKind::Densified];
     for (kind, (count, row)) in kinds.into_iter().zip(shapes.counts) {
         losses.add_many(kind, None, count, None, || Some(row_words(page, row)));
     }
@@ -141,7 +141,7 @@ struct Mark {
 }
 
 impl<'a> Rows<'a> {
-    fn new(text: &'a [u8], page: &'a Page, header: &'a Header) -> Self {
+    fn new(text: &'a [u8], page: &'a Page, header: &'a Header, read: &ReadPlan) -> Self {
         let mut rows = Self {
             drop_rows: &page.drop_rows,
             row: 0,
@@ -149,7 +149,7 @@ impl<'a> Rows<'a> {
             cells: Vec::with_capacity(page.facts.rows.saturating_mul(header.fields.len()).min(text.len())),
             columns: header.fields.len(),
             geometry: Geometries::default(),
-            shapes: Shapes::new(header),
+            shapes: Shapes::new(header, read.curve_tolerance),
             unknown: HashMap::new(),
             start: Mark::default(),
             has_shape: false,
