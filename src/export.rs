@@ -267,6 +267,9 @@ pub fn export_layer(
     let hauled =
         haul(pages, &header, &plan.read, lanes.collect(), threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
+    let fallback = hauled.evidence.carriage.fallback.as_ref();
+    warnings.extend(fallback.map(|why| format!("PBF was given up, and further rows came as JSON: {why}")));
+
     let shortfall = shortfall(&header, &hauled.evidence);
     if let Some(error) = &shortfall
         && !options.allow_partial

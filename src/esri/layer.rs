@@ -45,6 +45,8 @@ pub struct LayerInfo {
     pub capabilities: Option<Vec<String>>,
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
+    /// `f=pbf` is among the formats of its queries.
+    pub offers_pbf: bool,
     /// `(id, name)` of the layers in a group.
     pub sub_layers: Vec<(i64, String)>,
 }
@@ -87,6 +89,8 @@ impl LayerInfo {
             supports_order_by: capability(json, "supportsOrderBy").or_else(|| capability(json, "supportsAdvancedQueries")),
             capabilities: text("capabilities").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
+            offers_pbf: text("supportedQueryFormats")
+                .is_some_and(|list| list.split(',').any(|format| format.trim().eq_ignore_ascii_case("PBF"))),
             sub_layers: json.get("subLayers").and_then(Value::as_array).into_iter().flatten().filter_map(id_and_name).collect(),
             fields,
         }

@@ -16,15 +16,18 @@ use super::{Pages, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::layer::{LayerInfo, likely_object_id};
 use crate::esri::{fields_of, object_ids};
-use crate::model::{FieldType, GeometryKind, Header, ReadPlan, SpatialReference};
+use crate::model::{Carriage, FieldType, GeometryKind, Header, ReadPlan, SpatialReference, Wire};
 use crate::pipe::Permits;
 use crate::report::Progress;
 
 mod pages;
 mod query;
+mod twin;
+mod wire;
 
 use pages::LayerPages;
 use query::Query;
+pub use wire::WireChoice;
 
 /// Rows to ask for at once, where the server allows as many.
 const PAGE_SIZE: u64 = 2000;
@@ -43,11 +46,13 @@ pub struct LayerOptions {
     pub page_size: Option<u64>,
     /// Requests under way at once; at least 1.
     pub connections: usize,
+    /// What to ask for rows in.
+    pub wire: WireChoice,
 }
 
 impl Default for LayerOptions {
     fn default() -> Self {
-        Self { where_clause: None, out_sr: None, page_size: None, connections: 4 }
+        Self { where_clause: None, out_sr: None, page_size: None, connections: 4, wire: WireChoice::Auto }
     }
 }
 
@@ -62,6 +67,8 @@ pub struct LayerSource {
     /// The attribute that holds the object id.
     id_key: Option<String>,
     connections: usize,
+    wire: WireChoice,
+    carriage: Carriage,
     warnings: Vec<String>,
 }
 
@@ -104,9 +111,12 @@ impl Source for LayerSource {
     }
 
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        let Self { session, mut query, header, situation, ids, id_key, connections, .. } = *self;
+        let Self { session, mut query, header, situation, ids, id_key, connections, wire, mut carriage, .. } = *self;
         query.narrow(read);
-        let fetcher = pages::Fetcher { session: session.watched_by(Arc::clone(&progress)), query, id_key };
+        if header.has_m && read.m {
+            carriage = wire.for_measures(carriage);
+        }
+        let fetcher = pages::Fetcher::new(session.watched_by(Arc::clone(&progress)), query, id_key, carriage);
         let mut pages = LayerPages::new(fetcher, Pager::new(situation), permits.clone(), progress);
         pages.expected = header.spatial_reference;
         pages.layer = header.name;
@@ -155,8 +165,8 @@ struct Probed {
     start: Start,
     ordered: bool,
     ids: Option<Vec<i64>>,
-    /// The answer with at most one row; `None` where there was nothing to ask for.
-    answer: Option<Answer>,
+    /// The answer with at most one row, and the question; `None` where there was nothing to ask for.
+    answer: Option<(Ask, Answer)>,
 }
 
 impl Opening<'_> {
@@ -174,7 +184,14 @@ impl Opening<'_> {
         if !ordered {
             self.query = self.query.unordered();
         }
+        let (ask, answer) = answer.unzip();
         let (header, id_key) = self.header(name, count, answer.as_ref(), &mut warnings)?;
+        let known = wire::Known { info: self.info, header: &header, probe: answer.as_ref() };
+        let in_pbf = || {
+            let request = self.query.request(self.session, &ask?, Wire::Pbf);
+            Some(self.session.ask_pbf(&request, true))
+        };
+        let carriage = wire::choose(options.wire, &known, in_pbf, &mut warnings)?;
         if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference)
             && !named.same_as(asked)
         {
@@ -191,6 +208,8 @@ impl Opening<'_> {
             ids,
             id_key,
             connections: options.connections.max(1),
+            wire: options.wire,
+            carriage,
             warnings,
         })
     }
@@ -206,7 +225,7 @@ impl Opening<'_> {
     }
 
     fn ask(&self, query: &Query, ask: &Ask) -> Result<Answer, Refused> {
-        self.session.ask(&query.request(self.session, ask), true)
+        self.session.ask(&query.request(self.session, ask, Wire::Json), true)
     }
 
     /// Tries the forms of question from the best to the plainest with one row.
@@ -242,7 +261,7 @@ impl Opening<'_> {
             };
             match self.ask(query, &ask) {
                 Ok(answer) => {
-                    return Ok(Probed { start, ordered: query.order.is_some(), ids: ids.flatten(), answer: Some(answer) });
+                    return Ok(Probed { start, ordered: query.order.is_some(), ids: ids.flatten(), answer: Some((ask, answer)) });
                 }
                 Err(refused) if refused.is_refusal() => {
                     first_refusal.get_or_insert(refused.error);
@@ -252,7 +271,10 @@ impl Opening<'_> {
         }
         // One row can't be asked for here, but none can.
         match self.ask(&plain.without_rows(), &Ask::Everything) {
-            Ok(answer) => Ok(Probed { start: Start::OneQuery, ordered: false, ids: None, answer: Some(answer) }),
+            Ok(answer) => {
+                let answer = Some((Ask::Everything, answer));
+                Ok(Probed { start: Start::OneQuery, ordered: false, ids: None, answer })
+            }
             Err(refused) => {
                 let error = first_refusal.unwrap_or(refused.error);
                 Err(if self.query.has_condition() { error.hint("check the condition (where)") } else { error })
