@@ -1,6 +1,6 @@
 //! Recorded answers of real servers. Those with a twin in JSON agree with it within half of their grid.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use geohaul::esri::pbf::{Answer, read};
@@ -43,10 +43,12 @@ fn every_recorded_answer_is_read() {
         assert!(geohaul::esri::pbf::looks_like(&body), "{}", path.display());
         match read(&body).unwrap_or_else(|why| panic!("{}: {why}", path.display())) {
             Answer::Count(count) => assert_eq!(count, 3143),
-            Answer::Ids(ids) => assert!(ids.len() == 3 || (ids.len() == 3143 && ids.windows(2).all(|pair| pair[0] < pair[1]))),
+            Answer::Ids(ids) => assert!(matches!(BTreeSet::from_iter(ids).len(), 3 | 3143)),
             Answer::Rows(rows) => {
                 let (batch, header, losses) = parse(&body).unwrap();
-                assert!(batch.rows() == rows.rows && rows.rows > 0 && losses.is_empty(), "{}: {losses:?}", path.display());
+                // Koop leaves vertices out, so that one ring of Russia falls flat.
+                let whole = losses.is_empty() || path.ends_with("koop-live-recorded/ne-lowres-all.pbf");
+                assert!(batch.rows() == rows.rows && rows.rows > 0 && whole, "{}: {losses:?}", path.display());
                 let ids = header.object_id.map(|column| rows.object_ids(&body, &header.fields[column].name).unwrap());
                 assert!(ids.is_none_or(|ids| ids.iter().all(Option::is_some)), "{}", path.display());
                 let shapes = batch.geometry.kinds.iter().filter(|kind| **kind != ShapeKind::Null).count();
@@ -114,9 +116,7 @@ fn geojson_rows(json: &Json) -> Vec<Row> {
 /// What a comparison needs to know beyond the files.
 #[derive(Clone, Copy)]
 struct Twin {
-    /// Added to half of the grid: what the twin itself was rounded by.
-    rounded: f64,
-    /// The twin's rings may begin elsewhere and run the other way, so vertices are compared as a set.
+    /// The twin's rings begin elsewhere, run the other way or repeat vertices, so vertices are compared as a set.
     as_set: bool,
     /// The field by which rows are found; `None` is by position.
     key: Option<&'static str>,
@@ -124,7 +124,7 @@ struct Twin {
     but: &'static [&'static str],
 }
 
-const PLAIN: Twin = Twin { rounded: 0.0, as_set: false, key: None, but: &[] };
+const PLAIN: Twin = Twin { as_set: false, key: None, but: &[] };
 
 fn compare(pbf: &Path, twins: &[Row], how: Twin) {
     let body = std::fs::read(pbf).unwrap();
@@ -134,7 +134,7 @@ fn compare(pbf: &Path, twins: &[Row], how: Twin) {
     let by_key: HashMap<String, usize> = how.key.map_or_else(HashMap::new, |key| {
         twins.iter().enumerate().map(|(at, row)| (row.attributes[key].to_string().trim_matches('"').to_owned(), at)).collect()
     });
-    let half = rows.grid.x.scale().abs() / 2.0 * 1.000_001 + how.rounded;
+    let half = rows.grid.x.scale().abs() / 2.0 * 1.000_001;
     let half_z = rows.grid.z.map_or(0.0, |z| z.scale() / 2.0 * 1.000_001);
     let mut compared = 0;
     for row in 0..batch.rows() {
@@ -166,15 +166,15 @@ fn compare(pbf: &Path, twins: &[Row], how: Twin) {
             .map(|(at, [x, y])| [*x, *y, z.get(at).copied().unwrap_or(f64::NAN)])
             .collect();
         let theirs = &twin.vertices;
-        assert_eq!(ours.len(), theirs.len(), "{}: row {row}", pbf.display());
         let near = |a: &[f64; 3], b: &[f64; 3]| {
             (a[0] - b[0]).abs() <= half && (a[1] - b[1]).abs() <= half && (z.is_empty() || (a[2] - b[2]).abs() <= half_z)
         };
-        let found =
-            |at: usize| if how.as_set { theirs.iter().any(|other| near(&ours[at], other)) } else { near(&ours[at], &theirs[at]) };
-        for at in 0..ours.len() {
-            assert!(found(at), "{}: row {row}, vertex {at}: {:?}, not {:?}", pbf.display(), ours[at], theirs[at]);
-        }
+        let all_near = if how.as_set {
+            ours.iter().all(|a| theirs.iter().any(|b| near(a, b))) && theirs.iter().all(|b| ours.iter().any(|a| near(a, b)))
+        } else {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| near(a, b))
+        };
+        assert!(all_near, "{}: row {row}: {ours:?}, not {theirs:?}", pbf.display());
     }
     assert!(compared > 0);
 }
@@ -187,19 +187,31 @@ fn json(path: &Path) -> Json {
 fn answers_in_web_mercator_agree_with_their_json() {
     let Some(corpus) = corpus("PBF beside JSON") else { return };
     let mocks = corpus.join("Esri-arcgis-rest-js/packages/arcgis-rest-feature-service/test/mocks");
-    // The JSON of the lines and the polygon was recorded of another edition of the layer: geometry counts, and the
-    // attributes that both have.
-    for (pbf, twin, but) in [
-        ("PBFLineHasZ", "LineHasZ", &[][..]),
-        ("PBFPointHasZ", "PointHasZ", &[]),
-        ("PBFPointHasM", "PointHasM", &[]),
-        ("PBFPointResponse", "arcGISPointResponse", &[]),
-        ("PBFLineResponse", "arcGISLineResponse", &[]),
-        ("PBFPolygonResponse", "arcGISPolygonResponse", &[]),
+    for (pbf, twin) in [
+        ("PBFLineHasZ", "LineHasZ"),
+        ("PBFPointHasZ", "PointHasZ"),
+        ("PBFPointHasM", "PointHasM"),
+        ("PBFPointResponse", "arcGISPointResponse"),
+        ("PBFLineResponse", "arcGISLineResponse"),
+        ("PBFPolygonResponse", "arcGISPolygonResponse"),
     ] {
         let rows = esri_rows(&json(&mocks.join(format!("arcgis/{twin}.json"))));
-        compare(&mocks.join(format!("pbf/CRS3857/{pbf}.pbf")), &rows, Twin { but, ..PLAIN });
+        compare(&mocks.join(format!("pbf/CRS3857/{pbf}.pbf")), &rows, PLAIN);
     }
+}
+
+#[test]
+fn no_m_and_the_lowest_m_are_the_same_in_pbf() {
+    let Some(corpus) = corpus("m in PBF") else { return };
+    let mocks = corpus.join("Esri-arcgis-rest-js/packages/arcgis-rest-feature-service/test/mocks");
+    let (batch, ..) = parse(&std::fs::read(mocks.join("pbf/CRS3857/PBFPointHasM.pbf")).unwrap()).unwrap();
+    let m: Vec<Option<f64>> = batch.geometry.m.iter().map(|m| m.is_finite().then_some(*m)).collect();
+    assert_eq!(m, [None, Some(0.0), Some(12.34), Some(67.89), None]);
+    let twin = json(&mocks.join("arcgis/PointHasM.json"));
+    assert_eq!(
+        (&twin["features"][0]["geometry"]["m"], &twin["features"][4]["geometry"]["m"]),
+        (&Json::Null, &Json::from(-100_000))
+    );
 }
 
 #[test]

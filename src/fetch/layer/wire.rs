@@ -71,8 +71,7 @@ pub(super) fn choose(
     if auto && !known.info.offers_pbf {
         return Ok(json("the layer does not offer PBF"));
     }
-    let row = known.probe.and_then(first_row);
-    let (Some(row), Some(asked)) = (row, ask()) else {
+    let Some((row, asked)) = known.probe.and_then(first_row).and_then(|row| Some((row, ask()?))) else {
         let blind = Carriage { wire: Wire::Pbf, ..Carriage::default() };
         return Ok(if auto { json("there is no row to compare PBF with JSON by") } else { blind });
     };
