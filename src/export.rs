@@ -97,7 +97,7 @@ pub enum Destination {
     /// The one layer of the input goes into these files.
     Files(Vec<Output>),
     /// Every item becomes a file in this directory, named after the item: layers in all of these formats, tables
-    /// as CSV where none of the formats can hold them, scalar values together in `results.json`.
+    /// as CSV, files as they are, scalar values together in `results.json`.
     Directory {
         /// The directory; it is made where it is missing.
         path: PathBuf,
@@ -132,8 +132,7 @@ pub fn export(
         }
         Destination::Directory { path, formats } => {
             std::fs::create_dir_all(path).map_err(|why| Error::file("can't make the output directory", path, &why))?;
-            // Taken whatever a parameter is called.
-            let mut taken = HashSet::from(["results".to_owned()]);
+            let mut taken = reserved_names();
             for item in input.items() {
                 let done = item.and_then(|item| export_item(item, path, formats, options, progress, &mut taken, &mut report));
                 if let Err(error) = done {
@@ -167,13 +166,16 @@ fn only_layer(input: &mut dyn Input, report: &mut Report) -> Result<Box<dyn Sour
             Item::Layer(layer) => layers.push(layer),
             Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
             Item::File(download) => {
-                report.warnings.push(format!("\"{}\" is a file and was not fetched: {}", download.name, download.url))
+                let url = crate::redact(&download.url);
+                report.warnings.push(format!("\"{}\" is a file and was not fetched: {url}", download.name));
             }
         }
     }
     match layers.len() {
         1 => Ok(layers.remove(0)),
-        0 => Err(Error::new(ErrorKind::Input, "there are no features in the input")),
+        0 => Err(Error::new(ErrorKind::Input, "there are no features in the input")
+            .because("it holds values or files only")
+            .hint("give a directory, which gets them all: -o results/")),
         count => {
             let names = layers.iter().map(|layer| format!("\"{}\"", layer.header().name)).collect::<Vec<_>>().join(", ");
             Err(Error::new(ErrorKind::Usage, format!("the input holds {count} layers, and the output is one file"))
@@ -195,28 +197,66 @@ fn export_item(
 ) -> Result<()> {
     match item {
         Item::Layer(layer) => {
-            let stem = unique_file_stem(&layer.header().name, taken);
-            let is_table = layer.header().geometry.is_none();
-            let fitting: Vec<_> = formats.iter().filter(|format| !is_table || format.info().tables).copied().collect();
-            let formats = if is_table || fitting.is_empty() { vec![format_named("csv")?] } else { fitting };
-            let output = |format: &'static dyn AnyFormat| Output {
-                path: directory.join(format!("{stem}.{}", format.info().endings[0])),
-                format,
-            };
-            let outputs: Vec<Output> = formats.into_iter().map(output).collect();
+            let header = layer.header();
+            let outputs = outputs_in(directory, &header.name, header.geometry.is_none(), formats, taken)?;
             add_layer(export_layer(layer, &outputs, options, progress)?, report);
         }
         Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
         Item::File(download) => {
-            report.warnings.push(format!(
-                "\"{}\" is a file; this version does not fetch it: {}",
-                download.name,
-                crate::redact(&download.url)
-            ));
-            report.values.insert(download.name, serde_json::json!({ "url": crate::redact(&download.url) }));
+            let name = match download.ending() {
+                Some(ending) => format!("{}.{ending}", unique_file_stem(&download.name, taken)),
+                None => unique_file_stem(&download.name, taken),
+            };
+            let stage = Stage::open(Target { path: directory.join(name), overwrite: options.overwrite })?;
+            let parameter = download.name.clone();
+            let body = download.fetch().map_err(|error| error.in_layer(&parameter))?;
+            std::fs::write(stage.main_file(), body).map_err(|why| stage.write_error(&why))?;
+            report.files.extend(stage.commit()?);
         }
     }
     Ok(())
+}
+
+/// Refuses rows, given by name and whether they are a table, whose files stand in a directory already: told before
+/// a job runs for hours to make them.
+///
+/// # Errors
+/// [`ErrorKind::File`] that names the first such file.
+pub fn refuse_existing<'a>(
+    directory: &Path,
+    formats: &[&'static dyn AnyFormat],
+    rows: impl IntoIterator<Item = (&'a str, bool)>,
+) -> Result<()> {
+    if !directory.is_dir() {
+        return Ok(());
+    }
+    let mut taken = reserved_names();
+    for (name, is_table) in rows {
+        for Output { path, .. } in outputs_in(directory, name, is_table, formats, &mut taken)? {
+            Stage::open(Target { path, overwrite: false })?;
+        }
+    }
+    Ok(())
+}
+
+/// Taken whatever an item is called.
+fn reserved_names() -> HashSet<String> {
+    HashSet::from(["results".to_owned()])
+}
+
+/// The files of rows in a directory: tables as CSV, features in all formats.
+fn outputs_in(
+    directory: &Path,
+    name: &str,
+    is_table: bool,
+    formats: &[&'static dyn AnyFormat],
+    taken: &mut HashSet<String>,
+) -> Result<Vec<Output>> {
+    let stem = unique_file_stem(name, taken);
+    let formats = if is_table { vec![format_named("csv")?] } else { formats.to_vec() };
+    let output =
+        |format: &'static dyn AnyFormat| Output { path: directory.join(format!("{stem}.{}", format.info().endings[0])), format };
+    Ok(formats.into_iter().map(output).collect())
 }
 
 fn write_values(directory: &Path, overwrite: bool, report: &mut Report) -> Result<()> {
@@ -322,13 +362,13 @@ fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
                 "the server cut the result off after {} rows (exceededTransferLimit), and there is no way to ask for the rest",
                 evidence.rows
             ))
-            .hint("fetch the layer itself with geohaul export, or write what there is with --allow-partial"),
+            .hint("export the layer itself, or run the task on less; --allow-partial writes what there is"),
         (false, expected) => {
             let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
-            let named = if ids.is_empty() { String::new() } else { format!("; object ids {ids}") };
+            let named = if ids.is_empty() { String::new() } else { format!(", object id {ids}") };
             let counted = expected.map_or(String::new(), |count| format!(" of the {count} that the server counts"));
             error
-                .because(format!("{} rows came{counted}: {missing} are missing{named}", evidence.rows))
+                .because(format!("{} rows came{counted}; {missing} missing{named}", evidence.rows))
                 .hint("run the same command again; or write what there is with --allow-partial")
         }
     })

@@ -39,7 +39,7 @@ pub fn to_geojson(esri_json: &str) -> Result<FeatureCollection> {
         Found::Rows(set) => Some(set),
         Found::Value { .. } => None,
     });
-    let (Some(FeatureSet { header, rows, cut_off }), None) = (sets.next(), sets.next()) else {
+    let (Some(FeatureSet { header, rows, cut_off, .. }), None) = (sets.next(), sets.next()) else {
         return Err(Error::new(ErrorKind::Input, "the text does not hold exactly one feature set"));
     };
     if cut_off {
@@ -88,8 +88,8 @@ fn json_value(value: Value<'_>, kind: ColumnKind, plan: &WritePlan) -> JsonValue
         (None, Value::Integer(value)) => JsonValue::from(value),
         (None, Value::Real(value)) => JsonValue::from(value),
         (None, Value::Text(text)) => JsonValue::from(text.into_owned()),
-        // Both are valid JSON texts by the batch's own rules; what is not could only be a nested NaN.
-        (None, Value::Number(text) | Value::Json(text)) => serde_json::from_str(text).unwrap_or(JsonValue::Null),
+        // What is no JSON inside its brackets (a nested NaN) is kept as text.
+        (None, Value::Number(text) | Value::Json(text)) => serde_json::from_str(text).unwrap_or_else(|_| JsonValue::from(text)),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::esri::Syntax;
 use crate::esri::pbf::{self, Datum, Feature, Quantized, Shape, VertexSink};
+use crate::esri::{Feature as Place, Syntax};
 use crate::model::geometry::Role;
 use crate::model::{Batch, Cell, Geometries, GeometryKind, Header, Page, ReadPlan, ShapeKind, Span};
 use crate::report::{LossKind, Losses};
@@ -49,7 +49,8 @@ pub(super) fn parse(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Ba
         }
         let start = rows.batch.cells.len();
         if let Err(fault) = rows.add(&feature, row) {
-            return Err(fault.explain(&rows.words(start, page, row)).on_page(page.seq));
+            let place = Place { row, at: feature.at() };
+            return Err(fault.explain(place).of_feature(rows.words(start, page, row)).on_page(page.seq));
         }
     }
     let Rows { batch, shapes, not_utf8, lost, .. } = rows;

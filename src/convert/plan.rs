@@ -172,7 +172,11 @@ fn output(header: &Header, format: &'static FormatInfo, options: &PlanOptions, s
 
 fn check_geometry(header: &Header, format: &FormatInfo) -> Result<()> {
     let refuse = |what: &str, hint: &str| {
-        Err(Error::new(ErrorKind::Format, format!("{} can't hold {what}", format.title)).because(format.limits).hint(hint))
+        let kinds = format.kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let tables = if format.tables { " and tables" } else { "" };
+        Err(Error::new(ErrorKind::Format, format!("{} can't hold {what}", format.title))
+            .because(format!("it holds {kinds} layers{tables}"))
+            .hint(hint))
     };
     match header.geometry {
         None if !format.tables => refuse("a table without geometry", "write CSV or GeoJSON"),

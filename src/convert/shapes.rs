@@ -2,11 +2,12 @@
 
 use crate::esri::scan::{Cursor, Syntax};
 use crate::model::geometry::{Role, signed_area2};
-use crate::model::{Geometries, GeometryKind, Header, ShapeKind, Span};
+use crate::model::{Geometries, GeometryKind, Header, ShapeKind, Span, SpatialReference};
 
 use super::curves::Segment;
 use super::rings;
 use super::rows::Fault;
+use crate::report::LossKind;
 
 /// A geometry that can't be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,10 +16,12 @@ pub(super) enum Unfit {
     Curve,
     /// A multipatch.
     Multipatch,
-    /// An object of no known shape.
+    /// A value of no known shape.
     Unknown,
     /// Esri's shape buffer, in PBF.
     Buffer,
+    /// In another spatial reference than its layer.
+    Elsewhere,
 }
 
 impl Unfit {
@@ -26,8 +29,9 @@ impl Unfit {
         match self {
             Self::Curve => "it holds a curve of an unknown kind",
             Self::Multipatch => "it is a multipatch",
-            Self::Unknown => "it is an object without x, points, paths, rings or xmin",
             Self::Buffer => "it is written in Esri's shape buffer format",
+            Self::Unknown => "it has no x, points, paths, rings or xmin",
+            Self::Elsewhere => "it names another spatial reference than its layer",
         }
     }
 
@@ -37,6 +41,7 @@ impl Unfit {
             Self::Multipatch => "ask the server for footprints: multipatchOption=xyFootprint",
             Self::Unknown => "check the saved file",
             Self::Buffer => "ask for JSON: --wire json",
+            Self::Elsewhere => "give the features of each spatial reference a file of their own",
         }
     }
 }
@@ -51,14 +56,29 @@ pub(super) struct Shapes {
     text_unfit: bool,
     /// In the units of the coordinates.
     curve_tolerance: f64,
-    /// Vertices, paths and rings left out, curved segments densified: how many, and the first row.
-    pub(super) counts: [(u64, usize); 4],
+    reference: Option<SpatialReference>,
+    /// The last text of a geometry's own spatial reference that was found to be the layer's.
+    known_reference: Vec<u8>,
+    /// What was left out or changed: how many, and the first row. See [`COUNTED`].
+    pub(super) counts: [(u64, usize); COUNTED.len()],
 }
 
+/// What [`Shapes::counts`] counts: vertices, paths and rings left out; geometries whose third or fourth numbers nobody
+/// announced; curved segments.
+pub(super) const COUNTED: [LossKind; 6] = [
+    LossKind::VertexDropped,
+    LossKind::PathDropped,
+    LossKind::RingDropped,
+    LossKind::ZDropped,
+    LossKind::MDropped,
+    LossKind::Densified,
+];
 pub(super) const VERTICES: usize = 0;
 pub(super) const PATHS: usize = 1;
 const RINGS: usize = 2;
-const CURVES: usize = 3;
+const Z: usize = 3;
+const M: usize = 4;
+const CURVES: usize = 5;
 
 /// What a geometry object says about itself, in any key order.
 #[derive(Default)]
@@ -82,15 +102,20 @@ impl Shapes {
             multipoint: header.geometry == Some(GeometryKind::Multipoint),
             multipatch: header.geometry == Some(GeometryKind::Multipatch),
             text_unfit: false,
-            counts: [(0, 0); 4],
             curve_tolerance,
+            reference: header.spatial_reference.clone(),
+            known_reference: Vec::new(),
+            counts: Default::default(),
         }
     }
 
     /// Reads the geometry under the cursor and ends a row.
     pub(super) fn read(&mut self, cursor: &mut Cursor<'_>, into: &mut Geometries, row: usize) -> Result<(), Fault> {
         if cursor.peek() != Some(b'{') {
-            cursor.skip()?;
+            let value = cursor.skip()?;
+            if cursor.slice(value) != b"null" {
+                return Err(Unfit::Unknown.into());
+            }
             into.end_row(ShapeKind::Null);
             return Ok(());
         }
@@ -100,7 +125,7 @@ impl Shapes {
         let (first_part, first_vertex) = (into.part_ends.len(), into.xy.len());
         let said = self.members(cursor, into, first_part, row)?;
         let kind = self.build(&said, into, first_part, row)?;
-        self.settle_ordinates(&said, into, first_vertex);
+        self.settle_ordinates(&said, into, first_vertex, row);
         if kind == ShapeKind::Polygon {
             rings::arrange(into, first_part);
         }
@@ -125,8 +150,12 @@ impl Shapes {
                 b"hasZ" => said.has_z = Some(flag(cursor)?),
                 b"hasM" => said.has_m = Some(flag(cursor)?),
                 name @ (b"points" | b"paths" | b"rings" | b"curvePaths" | b"curveRings")
-                    if cursor.peek() == Some(b'[') && (said.list.is_none() || name.starts_with(b"curve")) =>
+                    if said.list.is_none() || name.starts_with(b"curve") =>
                 {
+                    if is_empty(cursor) {
+                        cursor.skip()?;
+                        continue;
+                    }
                     // Where both lists come, the plain one is the server's own densified copy.
                     Self::forget(into, first_part);
                     said.list = Some(match name {
@@ -141,7 +170,11 @@ impl Shapes {
                         self.parts(cursor, into, said.list == Some(ShapeKind::Polygon), row)?;
                     }
                 }
-                b"ids" | b"spatialReference" => drop(cursor.skip()?),
+                b"spatialReference" => {
+                    let value = cursor.skip()?;
+                    self.check_reference(cursor.slice(value))?;
+                }
+                b"ids" => drop(cursor.skip()?),
                 _ => {
                     cursor.skip()?;
                     said.unknown_key = true;
@@ -149,6 +182,23 @@ impl Shapes {
             }
         }
         Ok(said)
+    }
+
+    /// A geometry may repeat its layer's spatial reference. Coordinates in another would end up in the wrong place.
+    fn check_reference(&mut self, text: &[u8]) -> Result<(), Unfit> {
+        if self.known_reference == text {
+            return Ok(());
+        }
+        let own = serde_json::from_slice(text).ok().and_then(|value| SpatialReference::from_json(&value));
+        if let (Some(own), Some(layers)) = (own, &self.reference)
+            && own.code().is_some()
+            && layers.code().is_some()
+            && !own.same_as(layers)
+        {
+            return Err(Unfit::Elsewhere);
+        }
+        self.known_reference = text.to_vec();
+        Ok(())
     }
 
     /// Ends the parts that are not ended yet, and says what the row is.
@@ -163,9 +213,13 @@ impl Shapes {
             into.roles.truncate(first_part);
             return Ok(ShapeKind::Null);
         }
-        if let (Some((x, x_text)), Some((y, y_text))) = (said.x, said.y) {
-            // An empty point says so by null or NaN; z and m alone are no place.
+        if said.x.is_some() || said.y.is_some() {
+            let [(x, x_text), (y, y_text)] = [said.x, said.y].map(|ordinate| ordinate.unwrap_or((f64::NAN, None)));
             if !x.is_finite() || !y.is_finite() {
+                // An empty point says so by an x of null or NaN; of any other, half is lost.
+                if !said.x.is_some_and(|(x, _)| x.is_nan()) {
+                    self.count(VERTICES, row);
+                }
                 return Ok(ShapeKind::Null);
             }
             self.vertex(into, [x, y], x_text.zip(y_text), said.z, said.m);
@@ -184,7 +238,7 @@ impl Shapes {
                 if self.end_ring(into, into.xy.len() - 5, row) { Ok(ShapeKind::Polygon) } else { Ok(ShapeKind::Null) }
             }
             [Some(_), ..] => Ok(ShapeKind::Null),
-            _ if said.unknown_key && said.x.is_none() && said.y.is_none() => Err(Unfit::Unknown.into()),
+            _ if said.unknown_key => Err(Unfit::Unknown.into()),
             _ => Ok(ShapeKind::Null),
         }
     }
@@ -295,7 +349,8 @@ impl Shapes {
         let before = [&into.z, &into.m].map(|side| side.get(last).copied());
         let mut vertices = Vec::new();
         segment.densify(start, self.curve_tolerance, &mut |xy, fraction| vertices.push((xy, fraction)));
-        for (xy, fraction) in vertices {
+        // Absurd radii and controls are beyond what floats hold; the end of the segment is finite.
+        for (xy, fraction) in vertices.into_iter().filter(|([x, y], _)| x.is_finite() && y.is_finite()) {
             let between = |side: usize| {
                 let to = extra[side]?;
                 if fraction == 1.0 { Some(to) } else { before[side].map(|from| from + (to - from) * fraction).or(Some(f64::NAN)) }
@@ -338,7 +393,7 @@ impl Shapes {
 
     /// Which numbers behind x and y are z and m: what the geometry says of itself, else what the layer says; where
     /// neither says anything the third is z and the fourth m. A number that nobody announced is none of them.
-    fn settle_ordinates(&self, said: &Said, into: &mut Geometries, first_vertex: usize) {
+    fn settle_ordinates(&mut self, said: &Said, into: &mut Geometries, first_vertex: usize, row: usize) {
         if said.list.is_some() {
             let own = said.has_z.is_some() || said.has_m.is_some();
             let (has_z, has_m) = if own {
@@ -348,13 +403,15 @@ impl Shapes {
             } else {
                 (true, true)
             };
-            if has_m && !has_z && into.z.len() > first_vertex {
+            let is_there = |side: &[f64]| side.iter().skip(first_vertex).any(|value| value.is_finite());
+            if has_m && !has_z && into.z.len() > first_vertex && !is_there(&into.m) {
                 into.m.resize(first_vertex, f64::NAN);
-                into.m.extend_from_slice(&into.z[first_vertex..]);
+                into.m.extend(into.z.drain(first_vertex..));
             }
-            for (has, side) in [(has_z, &mut into.z), (has_m, &mut into.m)] {
-                if !has && side.len() > first_vertex {
+            for (has, side, what) in [(has_z, &mut into.z, Z), (has_m, &mut into.m, M)] {
+                if !has && is_there(side) {
                     side[first_vertex..].fill(f64::NAN);
+                    self.count(what, row);
                 }
             }
         }
@@ -432,6 +489,12 @@ fn read_segment(cursor: &mut Cursor<'_>) -> Result<(Segment, [Option<f64>; 2]), 
         _ => return Err(Unfit::Curve.into()),
     };
     Ok((segment, points[0].extra))
+}
+
+/// `null` or `[]`, not consumed.
+fn is_empty(cursor: &Cursor<'_>) -> bool {
+    let mut ahead = cursor.clone();
+    ahead.peek() == Some(b'n') || (ahead.take(b'[') && ahead.peek() == Some(b']'))
 }
 
 fn flag(cursor: &mut Cursor<'_>) -> Result<bool, Syntax> {

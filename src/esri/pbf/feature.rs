@@ -77,6 +77,11 @@ pub struct Feature<'a> {
 }
 
 impl<'a> Feature<'a> {
+    /// Where it begins.
+    pub fn at(&self) -> usize {
+        self.range.start
+    }
+
     /// Its bytes.
     pub fn raw(&self) -> &'a [u8] {
         &self.bytes[self.range.clone()]
