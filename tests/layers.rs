@@ -17,6 +17,7 @@ use geohaul::fetch::Source;
 use geohaul::fetch::http::HttpTransport;
 use geohaul::fetch::layer::{LayerOptions, LayerSource};
 use geohaul::fetch::retry::{Clock, Retry, RetryPolicy};
+use geohaul::fetch::selection::Selection;
 use geohaul::fetch::session::Session;
 use geohaul::model::{Evidence, GeometryKind, Header, ReadPlan, SpatialReference};
 use geohaul::pipe::Permits;
@@ -334,7 +335,8 @@ fn a_wrong_condition_gives_the_servers_words() {
         true => Reply::error(400, "'NAM' is not a field"),
         false => layer.reply(call),
     });
-    let options = LayerOptions { where_clause: Some("NAM = 1".to_owned()), ..LayerOptions::default() };
+    let selection = Selection { where_clause: Some("NAM = 1".to_owned()), ..Selection::default() };
+    let options = LayerOptions { selection, ..LayerOptions::default() };
     let error = export_with(&layer_url(&server), options, 8, Arc::new(Silent)).err().unwrap();
     says(&error, ErrorKind::Server, &["'NAM' is not a field", "Roads"]);
 }

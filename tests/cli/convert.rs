@@ -85,6 +85,7 @@ fn the_results_of_a_task_go_to_a_directory() {
         r#"
         error: the input holds 2 layers, and the output is one file
         cause: "Out", "Rows"
+        where: answer.json
         hint: give a directory, which gets a file for each: -o results/ --format geojson
     "#,
     );

@@ -407,6 +407,7 @@ fn files_that_hold_something_else_say_what_it_is() {
         "
         error: there are no features in the input
         cause: it holds values or files only
+        where: number.json
         hint: give a directory, which gets them all: -o results/
     ",
     );
@@ -498,7 +499,7 @@ fn an_output_directory_that_is_a_file_is_told_before_anything_is_asked() {
         &["run", task, "-o", "maps"],
         2,
         "
-        error: the output is an existing file
+        error: the output is a file, and results go into a directory
         where: maps
         hint: give a directory: -o results/
     ",
@@ -767,7 +768,7 @@ fn a_result_that_its_server_cut_off_fails_and_leaves_nothing() {
         reading "cut-off-by-its-server", 2 rows
         error: rows are missing
         cause: the server cut the result off after 2 rows (exceededTransferLimit), and there is no way to ask for the rest
-        where: "cut-off-by-its-server"
+        where: SAVED/cut-off-by-its-server.json, "cut-off-by-its-server"
         hint: export the layer itself, or run the task on less; --allow-partial writes what there is
     "#,
     );
@@ -783,7 +784,7 @@ fn the_first_loss_under_strict_is_an_error() {
         reading "m-points", 4 rows
         error: m not written (2 times)
         cause: --strict allows no loss
-        where: "m-points"
+        where: SAVED/m-points.json, "m-points"
         hint: choose another format, or leave --strict out
     "#,
     );
@@ -798,7 +799,7 @@ fn a_format_that_cannot_hold_the_layer_says_so() {
         r#"
         error: KMZ (zipped KML 2.2) can't hold a table without geometry
         cause: it holds point, multipoint, polyline, polygon, envelope layers
-        where: "table"
+        where: SAVED/table.json, "table"
         hint: write CSV or GeoJSON
     "#,
     );
@@ -808,7 +809,7 @@ fn a_format_that_cannot_hold_the_layer_says_so() {
         r#"
         error: CSV can't hold polygon geometry
         cause: it holds point layers and tables
-        where: "web-mercator"
+        where: SAVED/web-mercator.json, "web-mercator"
         hint: write GeoJSON, Shapefile or KMZ
     "#,
     );

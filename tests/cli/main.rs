@@ -131,8 +131,9 @@ impl Desk {
     }
 }
 
-/// A text without the indentation of its first line.
+/// A text without the indentation of its first line; `SAVED/` is the folder of [`saved`].
 fn unindented(text: &str) -> String {
+    let text = &text.replace("SAVED/", &saved(""));
     let text = text.strip_prefix('\n').unwrap_or(text);
     let indent = text.len() - text.trim_start_matches(' ').len();
     let line = |line: &str| line.get(indent..).unwrap_or("").to_owned() + "\n";

@@ -144,7 +144,7 @@ fn a_z_layer_whose_page_has_no_z_at_all_is_written_with_0() {
     (layer.plan.z, layer.plan.m) = (true, true);
     let (written, _) = layer.write(&Shapefile, &path, false).unwrap();
     assert_eq!(pyshp(&path)["shapes"][0]["z"], json!([0.0]));
-    assert_eq!(written.losses.iter().next().unwrap().first.as_deref(), Some("row 0 of page 0"));
+    assert_eq!(written.losses.iter().next().unwrap().first.as_deref(), Some("row 0"));
 }
 
 #[test]
