@@ -7,5 +7,5 @@ use crate::error::Result;
 use crate::fetch::saved::Saved;
 
 pub(super) fn run(args: &ConvertArgs) -> Result<Status> {
-    outputs::deliver(&mut Saved::open(&args.files)?, &args.outputs)
+    outputs::deliver(&mut Saved::open(&args.files)?, &args.outputs, Vec::new())
 }

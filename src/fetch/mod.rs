@@ -8,14 +8,17 @@ use crate::model::{Evidence, Header, Page, ReadPlan};
 use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
+pub mod auth;
 pub mod describe;
 pub mod gp;
 pub mod http;
 pub mod id_set;
 pub mod layer;
 pub mod paging;
+pub mod pasted;
 pub mod retry;
 pub mod saved;
+pub mod secret;
 pub mod session;
 pub mod target;
 
