@@ -100,11 +100,6 @@ impl Access {
         self.network.is_insecure().then(|| insecure.to_owned()).into_iter().collect()
     }
 
-    /// `true` where a login for the address itself is there.
-    pub fn covers(&self, url: &Url) -> bool {
-        self.logins.iter().any(|login| login.covers(url))
-    }
-
     fn front(&mut self, site: &Url) -> &mut Front {
         let at = self.fronts.iter().position(|front| front.site.origin() == site.origin());
         let at = at.unwrap_or_else(|| {

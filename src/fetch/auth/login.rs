@@ -92,9 +92,10 @@ impl Login {
         Self { referer, ..self }
     }
 
-    /// `true` where the login is for this address itself.
+    /// `true` where the login is for this address itself. One for https is for an address with http as well, which
+    /// is then asked over https.
     pub fn covers(&self, url: &Url) -> bool {
-        site::covers(&self.site, url)
+        site::covers(&self.site, url) || site::covers(url, &self.site)
     }
 
     /// How well it fits the address: the longer the path that both share, the better.
