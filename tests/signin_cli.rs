@@ -123,7 +123,7 @@ fn chatty(other: &str) -> impl Fn(&Call) -> Reply + Send + Sync + 'static {
                 Reply::json(&json!({"paramName": "Out", "dataType": "GPString", "value": value}))
             }
             None if call.path.contains("/Gone/") => Reply::error(404, &heard),
-            None if call.path.contains("/Page/") => Reply::html(&format!("<title>{heard} {encoded}</title>")).status(502),
+            None if call.path.contains("/Page/") => Reply::html(&format!("<title>{heard} {encoded}</title>")).status(404),
             None if call.path.contains("/Away/") => {
                 Reply::redirect(302, &format!("{other}away?f=json&token={encoded}&x={encoded}"))
             }
