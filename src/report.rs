@@ -76,6 +76,8 @@ pub enum LossKind {
     CutAtAntimeridian,
     /// Longitudes beyond ±180 were folded into range.
     Folded,
+    /// A curved segment became straight ones, none farther from the curve than the tolerance.
+    Densified,
     /// An edge longer than 180 degrees of longitude was kept as it is.
     LongEdge,
     /// The coordinates are no longitude and latitude; they were kept as they are.
@@ -100,6 +102,7 @@ impl LossKind {
             Self::NotTransformed => "geometry could not be reprojected, left null",
             Self::UnknownAttribute => "attribute is not among the layer's fields, left out",
             Self::CutAtAntimeridian => "geometry cut at the 180th meridian",
+            Self::Densified => "curved segment made of straight ones",
             Self::Folded => "longitudes beyond 180 degrees folded into range",
             Self::LongEdge => "edge longer than 180 degrees of longitude kept as it is",
             Self::NotOnEarth => "coordinates are no longitude and latitude, kept as they are",
@@ -269,8 +272,32 @@ pub struct LayerReport {
     pub evidence: Evidence,
     /// What the parser met, whatever the output.
     pub losses: Losses,
+    /// What cutting at an area did, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clipped: Option<Clipped>,
     /// One per output.
     pub outputs: Vec<OutputReport>,
+}
+
+/// Rows by what cutting at an area did to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Clipped {
+    /// They lie inside and stay as they are.
+    pub inside: u64,
+    /// They were cut.
+    pub cut: u64,
+    /// They lie outside, though the server chose them, and are not written.
+    pub outside: u64,
+}
+
+impl Clipped {
+    /// Adds those of another page.
+    pub fn add(&mut self, page: Self) {
+        self.inside += page.inside;
+        self.cut += page.cut;
+        self.outside += page.outside;
+    }
 }
 
 /// One written file or data set.

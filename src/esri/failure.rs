@@ -11,6 +11,8 @@ use crate::error::{Error, ErrorKind};
 /// The most of a server's own words that is repeated.
 const MOST_WORDS: usize = 600;
 
+const CHECK_ADDRESS: &str = "check the address; `geohaul info` on the service shows what is there";
+
 /// What a server said instead of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -164,7 +166,9 @@ impl Failure {
             (Some(499), _) => "this service is not public; sign in with --user NAME or --token-file FILE",
             (Some(401), _) => "the web server wants a sign-in; --basic --user NAME gives one, --client-cert shows a certificate",
             (Some(403), Shape::Json) => "the account may not use this service; ask its owner",
-            (Some(404), _) => "check the address; `geohaul info` on the service shows what is there",
+            // A layer or task that is not there.
+            (Some(400), Shape::Json) if self.words.to_ascii_lowercase().contains("invalid url") => CHECK_ADDRESS,
+            (Some(404), _) => CHECK_ADDRESS,
             (Some(429 | 503), _) => "the server has too much to do; try again later",
             (_, Shape::WebPage) => {
                 "open the address in a browser to see what it says; a proxy or a sign-in page may stand in between"

@@ -34,7 +34,7 @@ pub enum Cell {
     Text(Span),
     /// Text whose JSON escapes are still to be resolved, or which holds raw control characters.
     Escaped(Span),
-    /// An object or array.
+    /// An object or array. Its brackets match; inside it may hold what JSON does not know, such as `NaN`.
     Json(Span),
     /// An integer of a binary page.
     Integer(i64),
@@ -71,6 +71,14 @@ impl Batch {
     /// The text that a span covers.
     pub fn slice(&self, span: Span) -> &str {
         &self.text[span.range()]
+    }
+
+    /// A row in words, for messages: `object id 17`, or `row 3` (of the layer, counted from 0) where it has no id.
+    pub fn feature_words(&self, object_id: Option<usize>, row: usize) -> String {
+        match object_id.and_then(|column| self.value(row, column).to_text().map(Cow::into_owned)) {
+            Some(id) => format!("object id {id}"),
+            None => format!("row {}", self.rows_before + row as u64),
+        }
     }
 
     /// The value of one cell.
