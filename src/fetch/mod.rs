@@ -11,6 +11,7 @@ use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
 pub mod areas;
+pub mod auth;
 pub mod describe;
 mod features;
 pub mod gp;
@@ -18,8 +19,10 @@ pub mod http;
 pub mod id_set;
 pub mod layer;
 pub mod paging;
+pub mod pasted;
 pub mod retry;
 pub mod saved;
+pub mod secret;
 pub mod selection;
 pub mod session;
 pub mod target;
