@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use url::Url;
 
-use super::layer::{LayerOptions, LayerSource};
+use super::layer::{LayerOptions, LayerSource, WireChoice};
 use super::saved::Saved;
 use super::session::Session;
 use super::target::Target;
@@ -79,7 +79,7 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
         Target::Service { url } => Description::Service(ServiceInfo::of(&json(url)?)),
         Target::Layer { url, where_clause, .. } => {
             let info = LayerInfo::of(&json(url)?);
-            let options = LayerOptions { where_clause: where_clause.clone(), ..LayerOptions::default() };
+            let options = LayerOptions { where_clause: where_clause.clone(), wire: WireChoice::Json, ..LayerOptions::default() };
             let source = LayerSource::open(session, url, options, Arc::clone(progress))?;
             Description::Layer(LayerDescription {
                 header: source.header().clone(),
