@@ -8,6 +8,7 @@ use super::status::Status;
 use crate::error::{Error, ErrorKind, Result, redact};
 use crate::fetch::Single;
 use crate::fetch::layer::{LayerOptions, LayerSource};
+use crate::fetch::selection::Selection;
 use crate::fetch::session::Session;
 use crate::fetch::target::Target;
 
@@ -46,7 +47,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
     // Bad outputs fail before anything is asked.
     outputs::check(&outputs::destination(&args.outputs)?, &args.outputs)?;
     let options = LayerOptions {
-        where_clause: args.where_clause.clone().or(pasted_where),
+        selection: Selection { where_clause: args.where_clause.clone().or(pasted_where), ..Selection::default() },
         out_sr,
         page_size: args.page_size,
         wire: args.wire.into(),

@@ -10,7 +10,9 @@ use crate::model::{Evidence, Header, Page, ReadPlan};
 use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
+pub mod areas;
 pub mod describe;
+mod features;
 pub mod gp;
 pub mod http;
 pub mod id_set;
@@ -18,6 +20,7 @@ pub mod layer;
 pub mod paging;
 pub mod retry;
 pub mod saved;
+pub mod selection;
 pub mod session;
 pub mod target;
 

@@ -329,6 +329,8 @@ impl Source for SavedLayer {
     }
 
     fn open(self: Box<Self>, _read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
+        let in_memory = self.parts.iter().all(|part| matches!(*part.body, Body::Memory(_)));
+        let strategy = if in_memory { "one answer" } else { "saved file" }.to_owned();
         let ranges = self.parts.into_iter().flat_map(|Part { body, wire, pages }| {
             pages.into_iter().map(move |range| SavedPage { body: Arc::clone(&body), wire, range })
         });
@@ -336,12 +338,7 @@ impl Source for SavedLayer {
             ranges: Box::new(ranges),
             permits: permits.clone(),
             progress,
-            evidence: Evidence {
-                cut_off: self.cut_off,
-                strategy: "saved file".to_owned(),
-                carriage: self.carriage,
-                ..Evidence::default()
-            },
+            evidence: Evidence { cut_off: self.cut_off, strategy, carriage: self.carriage, ..Evidence::default() },
         }))
     }
 }

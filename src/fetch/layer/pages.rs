@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::query::{Query, count_in, ids_in};
+use super::query::Query;
 use super::wire::json_may_help;
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::{Failure, Shape};
@@ -61,8 +61,8 @@ impl Fetcher {
         let request = self.query.request(&self.session, ask, Wire::Json);
         let answer = self.session.ask(&request, ask.is_shrinkable())?;
         match ask {
-            Ask::Count => Ok((Outcome::Count(count_in(&answer.skeleton.value)), None)),
-            Ask::IdList => Ok((Outcome::IdList(ids_in(&answer.skeleton.value)), None)),
+            Ask::Count => Ok((Outcome::Count(self.query.count_in(&answer.skeleton.value)), None)),
+            Ask::IdList => Ok((Outcome::IdList(self.query.ids_in(&answer.skeleton.value)), None)),
             Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => {
                 self.json_page(&answer).map_err(|why| broken(&request, why))
             }
@@ -161,11 +161,15 @@ pub(super) struct LayerPages {
     pub(super) ids: Option<Vec<i64>>,
     pub(super) connections: usize,
     pub(super) requests_before: u64,
+    /// No more rows than this are wanted.
+    pub(super) most: Option<u64>,
     line: VecDeque<Slot>,
     /// The permit of a page that brought nothing, for the next in line.
     spare: Option<Permit>,
     pages: u64,
     rows_before: u64,
+    /// Rows handed out, without dropped ones.
+    rows: u64,
     over: bool,
 }
 
@@ -182,10 +186,12 @@ impl LayerPages {
             ids: None,
             connections: 1,
             requests_before: 0,
+            most: None,
             line: VecDeque::new(),
             spare: None,
             pages: 0,
             rows_before: 0,
+            rows: 0,
             over: false,
         }
     }
@@ -282,6 +288,22 @@ impl LayerPages {
         }
     }
 
+    /// All rows that were wanted are out.
+    fn is_sated(&self) -> bool {
+        self.most.is_some_and(|most| self.rows >= most)
+    }
+
+    /// Adds to the rows to drop those beyond the last one wanted.
+    fn within_limit(&self, rows: usize, mut drop_rows: Vec<usize>) -> Vec<usize> {
+        let left = self.most.map_or(u64::MAX, |most| most - self.rows.min(most));
+        let mut kept = (0..rows).filter(|row| drop_rows.binary_search(row).is_err());
+        if let Some(first) = usize::try_from(left).ok().and_then(|left| kept.nth(left)) {
+            drop_rows.retain(|row| *row < first);
+            drop_rows.extend(first..rows);
+        }
+        drop_rows
+    }
+
     fn page(&mut self, body: Body, drop_rows: Vec<usize>, mut permit: Permit) -> Result<(Page, Permit)> {
         if let Some(named) = &body.spatial_reference {
             match &self.expected {
@@ -296,7 +318,10 @@ impl LayerPages {
         }
         permit.hold_bytes(body.bytes.len());
         let rows = body.facts.rows as u64;
-        self.progress.rows(rows - drop_rows.len() as u64);
+        let drop_rows = self.within_limit(body.facts.rows, drop_rows);
+        let kept = rows - drop_rows.len() as u64;
+        self.rows += kept;
+        self.progress.rows(kept);
         let page = Page { seq: self.pages, bytes: body.bytes, facts: body.facts, drop_rows, rows_before: self.rows_before };
         self.pages += 1;
         self.rows_before += rows;
@@ -323,6 +348,14 @@ impl Pages for LayerPages {
         if self.over || self.permits.is_cancelled() {
             return None;
         }
+        if self.is_sated() {
+            // What is under way goes beyond what was wanted.
+            self.over = true;
+            self.line.clear();
+            self.spare = None;
+            self.fetcher.session.cancel();
+            return None;
+        }
         let advanced = self.advance().map_err(|error| error.on_page(self.pages).in_layer(&self.layer)).transpose();
         if !matches!(advanced, Some(Ok(_))) {
             self.over = true;
@@ -333,16 +366,19 @@ impl Pages for LayerPages {
     }
 
     fn finish(self: Box<Self>) -> Result<Evidence> {
+        let sated = self.is_sated();
+        let at_most = |count: u64| self.most.map_or(count, |most| count.min(most));
+        let strategy = self.pager.describe();
         Ok(Evidence {
-            rows: self.pager.rows(),
+            rows: self.rows,
             pages: self.pages,
             requests: self.requests_before + self.fetcher.session.sent(),
             count_before: self.count_before,
-            count_after: self.pager.count_after(),
+            count_after: self.pager.count_after().map(at_most),
             duplicates: self.pager.duplicates(),
-            missing_ids: self.pager.missing().to_vec(),
-            cut_off: self.pager.cut_off(),
-            strategy: self.pager.describe(),
+            missing_ids: if sated { Vec::new() } else { self.pager.missing().to_vec() },
+            cut_off: self.pager.cut_off() && !sated,
+            strategy: self.most.map_or(strategy.clone(), |most| format!("{strategy}, the first {most} rows")),
             carriage: self.fetcher.carriage(),
         })
     }
