@@ -7,12 +7,8 @@ use crate::error::Result;
 use crate::fetch::saved::Saved;
 
 pub(super) fn run(args: &ConvertArgs) -> Result<Status> {
-<<<<<<< HEAD
     let done = outputs::deliver(&mut Saved::open(&args.files)?, &args.outputs, Vec::new());
-=======
-    let done = outputs::deliver(&mut Saved::open(&args.files)?, &args.outputs);
     // Of several files nobody knows any more which one a row came from.
->>>>>>> review
     match args.files.as_slice() {
         [file] => done.map_err(|error| if error.place().page.is_some() { error.in_file(file) } else { error }),
         _ => done,
