@@ -11,6 +11,7 @@ use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
 pub mod areas;
+pub mod auth;
 pub mod describe;
 mod features;
 pub mod gp;
@@ -19,8 +20,10 @@ pub mod id_set;
 pub mod layer;
 mod open;
 pub mod paging;
+pub mod pasted;
 pub mod retry;
 pub mod saved;
+pub mod secret;
 pub mod selection;
 pub mod session;
 pub mod target;
