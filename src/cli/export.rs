@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access;
 use super::args::{ExportArgs, Project};
 use super::outputs;
 use super::status::Status;
@@ -9,11 +10,11 @@ use crate::error::{Error, ErrorKind, Result, redact};
 use crate::fetch::Single;
 use crate::fetch::layer::{LayerOptions, LayerSource};
 use crate::fetch::selection::Selection;
-use crate::fetch::session::Session;
 use crate::fetch::target::Target;
 
 pub(super) fn run(args: &ExportArgs) -> Result<Status> {
-    let (url, pasted_where) = match Target::parse(&args.url)? {
+    let opened = access::open(&args.access, &args.url)?;
+    let (url, pasted_where) = match opened.target {
         Target::Layer { url, where_clause, .. } => (url, where_clause),
         Target::Service { url } => {
             return Err(Error::new(ErrorKind::Usage, "the address names a service, not a layer of it")
@@ -54,6 +55,6 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
         ..LayerOptions::default()
     };
     let progress = outputs::progress(&args.outputs);
-    let layer = LayerSource::open(&Session::online()?, &url, options, Arc::clone(&progress))?;
-    outputs::deliver(&mut Single::new(Box::new(layer), redact(&url)), &args.outputs)
+    let layer = LayerSource::open(&opened.session, &url, options, Arc::clone(&progress))?;
+    outputs::deliver(&mut Single::new(Box::new(layer), redact(&url)), &args.outputs, opened.warnings)
 }

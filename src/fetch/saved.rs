@@ -12,7 +12,7 @@ use super::{Input, Item, Pages, Scalar, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::document::{FeatureSet, Found, contents};
 use crate::esri::{PageRange, Scanner, Syntax, pbf};
-use crate::model::{Carriage, Evidence, Header, Page, PageFacts, ReadPlan, Wire};
+use crate::model::{Carriage, Evidence, GeometryKind, Header, Page, PageFacts, ReadPlan, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
 
@@ -286,9 +286,9 @@ impl SavedLayer {
             self.header.count = Some(0);
         }
         let object_id = page.header.object_id.map(|index| page.header.fields[index].name.clone());
-        let words = |value: &dyn std::fmt::Debug| format!("{value:?}");
-        let (ours, theirs) = (&self.header.geometry, &page.header.geometry);
+        let (ours, theirs) = (self.header.geometry, page.header.geometry);
         if ours != theirs && !empty {
+            let words = |kind: Option<GeometryKind>| kind.map_or("none".to_owned(), |kind| kind.to_string());
             return differs("geometry kind", words(ours), words(theirs));
         }
         match (&self.header.spatial_reference, &page.header.spatial_reference) {
@@ -302,7 +302,8 @@ impl SavedLayer {
             match self.header.fields.iter().find(|ours| ours.name == field.name) {
                 None => self.header.fields.push(field),
                 Some(ours) if ours.field_type != field.field_type && !empty => {
-                    return differs(&format!("type of field {}", field.name), words(&ours.field_type), words(&field.field_type));
+                    let [ours, theirs] = [ours, &field].map(|field| field.field_type.esri_name().to_owned());
+                    return differs(&format!("type of field {}", field.name), ours, theirs);
                 }
                 Some(_) => {}
             }

@@ -1,6 +1,7 @@
 //! [`Session`]: asks ArcGIS questions. It chooses GET or POST, repeats what may pass, and takes no answer for
 //! data before it has looked for an error in it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use url::Url;
 
 use super::http::{Cancel, HttpTransport, Method, Request, Response, SharedTransport};
 use super::retry::{Refused, Retry, RetryPolicy};
+use super::secret::Secrets;
 use crate::error::Result;
 use crate::esri::failure::{Failure, Shape};
 use crate::esri::{Scanner, Skeleton, pbf};
@@ -30,6 +32,12 @@ const MOST_BYTES: usize = 1 << 30;
 pub struct Session {
     retry: Retry,
     cancel: Cancel,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("sent", &self.sent()).finish_non_exhaustive()
+    }
 }
 
 /// A JSON answer without an error in it.
@@ -106,6 +114,7 @@ impl Session {
             method: Method::Get,
             url: url.clone(),
             params,
+            secrets: Secrets::default(),
             repeatable: true,
             idle_limit: IDLE_LIMIT,
             total_limit: TOTAL_LIMIT,
@@ -153,7 +162,7 @@ impl Session {
 }
 
 /// Takes an answer for data, or says what it is instead.
-fn judge(response: Response) -> Result<Answer, Failure> {
+pub(super) fn judge(response: Response) -> Result<Answer, Failure> {
     let Response { status, url, content_type, body, .. } = response;
     if let Some(failure) = Failure::in_body(status, content_type.as_deref(), &body) {
         return Err(failure);
@@ -236,7 +245,7 @@ mod tests {
         let judge = |path: &str, status, kind: &str, body: &'static str| {
             let url = format!("http://h.example/{path}").parse().unwrap();
             let body = Bytes::from_static(body.as_bytes());
-            judge_file(Response { status, url, content_type: Some(kind.to_owned()), retry_after: None, body })
+            judge_file(Response { status, url, content_type: Some(kind.to_owned()), retry_after: None, server_time: None, body })
         };
         let shape = |answer: Result<Bytes, Failure>| answer.unwrap_err().shape;
         assert_eq!(shape(judge("a.zip", 200, "text/html", "<html><title>Sign in</title></html>")), Shape::WebPage);
@@ -259,7 +268,14 @@ mod tests {
     fn an_error_counts_whatever_the_status_and_a_status_counts_without_one() {
         let judge = |status, body: &'static str| {
             let url = "http://h.example/".parse().unwrap();
-            judge(Response { status, url, content_type: None, retry_after: None, body: Bytes::from_static(body.as_bytes()) })
+            judge(Response {
+                status,
+                url,
+                content_type: None,
+                retry_after: None,
+                server_time: None,
+                body: Bytes::from_static(body.as_bytes()),
+            })
         };
         assert_eq!(judge(200, r#"{"error":{"code":498,"message":"Invalid token."}}"#).unwrap_err().code, Some(498));
         assert_eq!(judge(500, r#"{"error":{"code":400,"message":"no"}}"#).unwrap_err().code, Some(400));
