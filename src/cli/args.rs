@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::fetch::layer::WireChoice;
 use crate::model::plan;
 
 /// Take geodata out of ArcGIS REST servers and put it into local files, completely and correctly.
@@ -61,7 +62,7 @@ pub enum Verb {
 /// Arguments of `convert`.
 #[derive(Debug, clap::Args)]
 pub struct ConvertArgs {
-    /// Saved Esri JSON: a layer query answer, a feature set, a feature collection, a geoprocessing result. Several
+    /// Saved Esri JSON (or a query answer in PBF): a layer query answer, a feature set, a feature collection, a geoprocessing result. Several
     /// files are the pages of one query. `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -82,6 +83,10 @@ pub struct ExportArgs {
     /// Rows to ask for at once. The default is what the layer allows, at most 2000.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub page_size: Option<u64>,
+    /// What to ask for rows in: PBF is quicker, and its coordinates are within half of the server's grid of those in
+    /// JSON. `auto` takes PBF where that grid is as fine as the layer. The report says what it was.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub wire: Wire,
     /// Who brings the coordinates into --crs: PROJ here, or the server.
     #[arg(long, value_enum, default_value = "local", help_heading = "Spatial reference")]
     pub project: Project,
@@ -91,6 +96,27 @@ pub struct ExportArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub outputs: OutputArgs,
+}
+
+/// [`WireChoice`], with help texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Wire {
+    /// PBF where the layer offers it, its grid is fine enough and a row is the same in both; else JSON.
+    Auto,
+    /// PBF; JSON only where the server gives no PBF.
+    Pbf,
+    /// JSON.
+    Json,
+}
+
+impl From<Wire> for WireChoice {
+    fn from(wire: Wire) -> Self {
+        match wire {
+            Wire::Auto => Self::Auto,
+            Wire::Pbf => Self::Pbf,
+            Wire::Json => Self::Json,
+        }
+    }
 }
 
 /// Who reprojects.

@@ -51,6 +51,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
         selection: Selection { where_clause: args.where_clause.clone().or(pasted_where), ..Selection::default() },
         out_sr,
         page_size: args.page_size,
+        wire: args.wire.into(),
         ..LayerOptions::default()
     };
     let progress = outputs::progress(&args.outputs);

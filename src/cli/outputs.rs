@@ -148,8 +148,12 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
             Error::new(ErrorKind::Usage, "more than one output is given").hint("results go into one directory: -o results/")
         );
     };
-    if path.is_file() || path.as_os_str() == "-" {
-        return Err(Error::new(ErrorKind::Usage, "the output is a file, and results go into a directory")
+    if path.as_os_str() == "-" {
+        return Err(Error::new(ErrorKind::Usage, "results go into a directory, and not to standard output")
+            .hint("give a directory: -o results/"));
+    }
+    if path.is_file() {
+        return Err(Error::new(ErrorKind::Usage, "the output is an existing file")
             .in_file(path)
             .hint("give a directory: -o results/"));
     }

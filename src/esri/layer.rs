@@ -45,6 +45,8 @@ pub struct LayerInfo {
     pub capabilities: Option<Vec<String>>,
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
+    /// `f=pbf` is among the formats of its queries.
+    pub offers_pbf: bool,
     /// Rows have a time (`time` is understood).
     pub knows_time: bool,
     /// Earlier states can be read (`historicMoment` is understood).
@@ -95,6 +97,8 @@ impl LayerInfo {
             supports_order_by: capability(json, "supportsOrderBy").or_else(|| capability(json, "supportsAdvancedQueries")),
             capabilities: text("capabilities").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
+            offers_pbf: text("supportedQueryFormats")
+                .is_some_and(|list| list.split(',').any(|format| format.trim().eq_ignore_ascii_case("PBF"))),
             knows_time: json.get("timeInfo").is_some_and(|info| info.get("startTimeField").is_some_and(Value::is_string)),
             keeps_history: capability(json, "supportsQueryWithHistoricMoment").unwrap_or(false)
                 || json.pointer("/archivingInfo/supportsQueryWithHistoricMoment").and_then(as_bool).unwrap_or(false),

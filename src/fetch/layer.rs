@@ -17,15 +17,18 @@ use super::{Pages, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::layer::{LayerInfo, likely_object_id};
 use crate::esri::{fields_of, object_ids};
-use crate::model::{FieldType, GeometryKind, Header, ReadPlan, SpatialReference};
+use crate::model::{Carriage, FieldType, GeometryKind, Header, ReadPlan, SpatialReference, Wire};
 use crate::pipe::Permits;
 use crate::report::Progress;
 
 mod pages;
 mod query;
+mod twin;
+mod wire;
 
 use pages::LayerPages;
 use query::Query;
+pub use wire::WireChoice;
 
 /// Rows to ask for at once, where the server allows as many.
 const PAGE_SIZE: u64 = 2000;
@@ -44,11 +47,13 @@ pub struct LayerOptions {
     pub page_size: Option<u64>,
     /// Requests under way at once; at least 1.
     pub connections: usize,
+    /// What to ask for rows in.
+    pub wire: WireChoice,
 }
 
 impl Default for LayerOptions {
     fn default() -> Self {
-        Self { selection: Selection::default(), out_sr: None, page_size: None, connections: 4 }
+        Self { selection: Selection::default(), out_sr: None, page_size: None, connections: 4, wire: WireChoice::Auto }
     }
 }
 
@@ -63,6 +68,8 @@ pub struct LayerSource {
     /// The attribute that holds the object id.
     id_key: Option<String>,
     connections: usize,
+    wire: WireChoice,
+    carriage: Carriage,
     /// No more rows than this are wanted.
     most: Option<u64>,
     warnings: Vec<String>,
@@ -109,9 +116,12 @@ impl Source for LayerSource {
     }
 
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        let Self { session, mut query, header, situation, ids, id_key, connections, most, .. } = *self;
+        let Self { session, mut query, header, situation, ids, id_key, connections, wire, mut carriage, most, .. } = *self;
         query.narrow(read);
-        let fetcher = pages::Fetcher { session: session.watched_by(Arc::clone(&progress)), query, id_key };
+        if header.has_m && read.m {
+            carriage = wire.for_measures(carriage);
+        }
+        let fetcher = pages::Fetcher::new(session.watched_by(Arc::clone(&progress)), query, id_key, carriage);
         let mut pages = LayerPages::new(fetcher, Pager::new(situation), permits.clone(), progress);
         pages.expected = header.spatial_reference;
         pages.layer = header.name;
@@ -182,7 +192,16 @@ impl Opening<'_> {
         }
         let Probed { start, query, ids, answer } = self.probe(selection)?;
         self.query = query;
+        // The question that the probe's answer is to.
+        let asked = match start {
+            Start::Offsets => Some(Ask::Window { offset: 0, limit: 1 }),
+            Start::ObjectIds => ids.as_ref().and_then(|ids| ids.iter().min()).map(|id| Ask::Objects(vec![*id])),
+            Start::OneQuery => None,
+        };
         let (header, id_key) = self.header(name, count, answer.as_ref(), selection, &mut warnings)?;
+        let known = wire::Known { info: self.info, header: &header, probe: answer.as_ref() };
+        let in_pbf = || Some(self.session.ask_pbf(&self.query.request(self.session, &asked?, Wire::Pbf), true));
+        let carriage = wire::choose(options.wire, &known, in_pbf, &mut warnings)?;
         if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference) {
             let own = self.info.source_sr.as_ref().or(self.info.extent_sr.as_ref());
             if !named.same_as(asked) {
@@ -207,6 +226,8 @@ impl Opening<'_> {
             ids,
             id_key,
             connections: options.connections.max(1),
+            wire: options.wire,
+            carriage,
             most,
             warnings,
         })
@@ -223,7 +244,7 @@ impl Opening<'_> {
     }
 
     fn ask(&self, query: &Query, ask: &Ask) -> Result<Answer, Refused> {
-        self.session.ask(&query.request(self.session, ask), true)
+        self.session.ask(&query.request(self.session, ask, Wire::Json), true)
     }
 
     /// Tries the forms of question from the best to the plainest with one row.

@@ -18,6 +18,7 @@ pub mod gp;
 pub mod http;
 pub mod id_set;
 pub mod layer;
+mod open;
 pub mod paging;
 pub mod pasted;
 pub mod retry;
@@ -26,6 +27,8 @@ pub mod secret;
 pub mod selection;
 pub mod session;
 pub mod target;
+
+pub use open::open;
 
 /// What a target holds. Lazy: a bad item does not end the list.
 pub trait Input: Send {

@@ -14,7 +14,7 @@ use super::retry::{Refused, Retry, RetryPolicy};
 use super::secret::Secrets;
 use crate::error::Result;
 use crate::esri::failure::{Failure, Shape};
-use crate::esri::{Scanner, Skeleton};
+use crate::esri::{Scanner, Skeleton, pbf};
 use crate::report::Progress;
 
 /// Longer queries go into a body, as Esri's own client does it.
@@ -49,6 +49,20 @@ pub struct Answer {
     pub skeleton: Skeleton,
     /// Where it came from, after redirects.
     pub url: Url,
+}
+
+/// An answer to a question for rows in PBF, without an error in it.
+#[derive(Debug, Clone)]
+pub enum PbfAnswer {
+    /// What was asked for.
+    Pbf {
+        /// The body as received, decompressed.
+        body: Bytes,
+        /// What it holds.
+        rows: Box<pbf::Rows>,
+    },
+    /// JSON all the same.
+    Json(Answer),
 }
 
 impl Session {
@@ -121,6 +135,14 @@ impl Session {
         self.retry.run(request, shrinkable, judge)
     }
 
+    /// Sends a request for rows in PBF (`f=pbf` is among its parameters). `shrinkable`: see [`Retry::run`].
+    ///
+    /// # Errors
+    /// What kept the answer away, after all tries that seemed worth it.
+    pub fn ask_pbf(&self, request: &Request, shrinkable: bool) -> Result<PbfAnswer, Refused> {
+        self.retry.run(request, shrinkable, judge_pbf)
+    }
+
     /// Gets a file as it is.
     ///
     /// # Errors
@@ -151,6 +173,26 @@ pub(super) fn judge(response: Response) -> Result<Answer, Failure> {
     match Failure::in_json(&skeleton.value).or_else(|| Failure::of_status(status)) {
         Some(failure) => Err(failure),
         None => Ok(Answer { body, skeleton, url }),
+    }
+}
+
+/// The same for an answer that should be PBF, and may be JSON or an error in JSON.
+fn judge_pbf(response: Response) -> Result<PbfAnswer, Failure> {
+    // None of these begins a message.
+    let unreadable = match response.body.first() {
+        None | Some(b'{' | b'[' | b'<') => None,
+        Some(_) => match (pbf::read(&response.body), Failure::of_status(response.status)) {
+            (Ok(_), Some(failure)) => return Err(failure),
+            (Ok(pbf::Answer::Rows(rows)), None) => return Ok(PbfAnswer::Pbf { body: response.body, rows }),
+            (Ok(_), None) => Some("it holds no rows".to_owned()),
+            (Err(why), _) => Some(why.to_string()),
+        },
+    };
+    match (judge(response), unreadable) {
+        (Ok(answer), _) => Ok(PbfAnswer::Json(answer)),
+        // Then it was never meant to be JSON.
+        (Err(failure), Some(words)) if failure.shape == Shape::Broken => Err(Failure { words, ..failure }),
+        (Err(failure), _) => Err(failure),
     }
 }
 
