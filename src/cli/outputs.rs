@@ -153,7 +153,7 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
             .hint("give a directory: -o results/"));
     }
     if path.is_file() {
-        return Err(Error::new(ErrorKind::Usage, "the output is an existing file")
+        return Err(Error::new(ErrorKind::Usage, "the output is a file, and results go into a directory")
             .in_file(path)
             .hint("give a directory: -o results/"));
     }
