@@ -11,9 +11,11 @@ mod convert;
 mod export;
 mod formats;
 mod info;
+mod ls;
 mod outputs;
 mod printer;
 mod run;
+mod selection;
 mod status;
 
 pub use args::Args;
@@ -37,6 +39,7 @@ fn dispatch(verb: args::Verb) -> crate::Result<Status> {
         args::Verb::Convert(args) => convert::run(&args),
         args::Verb::Export(args) => export::run(&args),
         args::Verb::Run(args) => run::run(&args),
+        args::Verb::Ls(args) => ls::run(&args),
         args::Verb::Info(args) => info::run(&args),
         args::Verb::Formats(args) => formats::run(&args),
     }

@@ -10,7 +10,7 @@ use crate::convert::{CrsChoice, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
-use crate::model::Crs;
+use crate::model::{Area, Crs};
 use crate::report::{Progress, Report};
 use crate::write::{Stage, Target};
 
@@ -21,7 +21,17 @@ pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs) -> Result<Status
 
 /// The same to a given destination.
 pub(super) fn deliver_to(input: &mut dyn Input, destination: &Destination, args: &OutputArgs) -> Result<Status> {
-    let options = options(args)?;
+    deliver_cut(input, destination, None, args)
+}
+
+/// The same, with geometries cut at an area.
+pub(super) fn deliver_cut(
+    input: &mut dyn Input,
+    destination: &Destination,
+    clip: Option<Area>,
+    args: &OutputArgs,
+) -> Result<Status> {
+    let options = ExportOptions { clip, ..options(args)? };
     // Opened before anything is fetched, as every output is.
     let report_stage =
         args.report.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()?;

@@ -63,6 +63,8 @@ pub struct LayerSource {
     /// The attribute that holds the object id.
     id_key: Option<String>,
     connections: usize,
+    /// The server's count of all rows that the conditions choose.
+    counted: Option<u64>,
     /// No more rows than this are wanted.
     most: Option<u64>,
     warnings: Vec<String>,
@@ -109,13 +111,13 @@ impl Source for LayerSource {
     }
 
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        let Self { session, mut query, header, situation, ids, id_key, connections, most, .. } = *self;
+        let Self { session, mut query, header, situation, ids, id_key, connections, counted, most, .. } = *self;
         query.narrow(read);
         let fetcher = pages::Fetcher { session: session.watched_by(Arc::clone(&progress)), query, id_key };
         let mut pages = LayerPages::new(fetcher, Pager::new(situation), permits.clone(), progress);
         pages.expected = header.spatial_reference;
         pages.layer = header.name;
-        pages.count_before = header.count;
+        pages.count_before = counted;
         pages.ids = ids;
         pages.connections = connections;
         pages.most = most;
@@ -175,7 +177,8 @@ impl Opening<'_> {
         }
         let most = selection.limit;
         let at_most = |count: u64| most.map_or(count, |most| count.min(most));
-        let count = self.count()?.map(at_most);
+        let counted = self.count()?;
+        let count = counted.map(at_most);
         if count.is_none() {
             warnings
                 .push("the server does not count the rows, so nothing but its own word says that all of them came".to_owned());
@@ -207,6 +210,7 @@ impl Opening<'_> {
             ids,
             id_key,
             connections: options.connections.max(1),
+            counted,
             most,
             warnings,
         })
