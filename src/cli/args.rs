@@ -31,7 +31,7 @@ pub enum Verb {
     /// Convert saved Esri JSON.
     #[command(after_help = "Example: geohaul convert answer.json -o roads.geojson -o roads.shp")]
     Convert(ConvertArgs),
-    /// Export all rows of a layer or table.
+    /// Export layers and tables: all of their rows, or a selection.
     #[command(
         after_help = "Example: geohaul export https://host/arcgis/rest/services/Roads/FeatureServer/0 -o roads.geojson -o roads.shp"
     )]
@@ -81,7 +81,7 @@ pub struct ExportArgs {
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub selection: SelectionArgs,
     /// Rows to ask for at once. The default is what the layer allows, at most 2000.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Speed")]
     pub page_size: Option<u64>,
     /// Who brings the coordinates into --crs: PROJ here, or the server.
     #[arg(long, value_enum, default_value = "local", help_heading = "Spatial reference")]
@@ -246,7 +246,7 @@ pub struct OutputArgs {
     #[arg(short, long, help_heading = "Report")]
     pub quiet: bool,
     /// Workers that convert; 0 is one per core.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "Speed")]
     pub threads: usize,
 }
 
