@@ -12,14 +12,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fetch::{Input, Item, Pages, Source};
-use crate::model::{Area, Batch, Evidence, Geometries, Header, Page, ReadPlan, WritePlan};
+use crate::fetch::{Download, Input, Item, Pages, Source};
+use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
-use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, unique_file_stem};
+use crate::write::{
+    AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, place_of, unique_file_stem,
+};
 
 /// Raw pages under way hold at most about this many bytes.
 const BYTES_UNDER_WAY: usize = 48 << 20;
+
+/// More workers than that are a slip of the keyboard.
+const MOST_THREADS: usize = 256;
 
 /// How an export is done.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +67,10 @@ impl Output {
     /// ```
     pub fn new(path: impl Into<PathBuf>, format: Option<&str>) -> Result<Self> {
         let mut path: PathBuf = path.into();
+        if path.as_os_str() == "-" {
+            return Err(Error::new(ErrorKind::Usage, "outputs are files; geohaul does not write to standard output")
+                .hint("give -o a file name, such as roads.geojson"));
+        }
         let ending = path.extension().and_then(|ending| ending.to_str());
         let format = match (format, ending) {
             (Some(name), None) => {
@@ -156,21 +165,23 @@ pub fn export(
 
 fn add_layer(done: ExportedLayer, report: &mut Report) {
     report.warnings.extend(done.warnings);
-    report.failures.extend(done.shortfall.as_ref().map(Failure::from));
+    report.failures.extend(done.shortfall.iter().chain(&done.failures).map(Failure::from));
     report.layers.push(done.report);
 }
 
-/// The one layer of an input; values beside it go to the report.
+/// The one layer of an input; values beside it go to the report, and files are named in it.
 fn only_layer(input: &mut dyn Input, report: &mut Report) -> Result<Box<dyn Source>> {
     let mut layers = Vec::new();
     for item in input.items() {
         match item? {
             Item::Layer(layer) => layers.push(layer),
-            Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
-            Item::File(download) => {
-                let url = crate::redact(&download.url);
-                report.warnings.push(format!("\"{}\" is a file and was not fetched: {url}", download.name));
+            Item::Value(scalar) => {
+                report
+                    .warnings
+                    .push(format!("\"{}\" is a value and is in the report only; a directory takes it too", scalar.name));
+                report.values.insert(scalar.name, scalar.value);
             }
+            Item::File(download) => report.warnings.push(not_fetched(&download)),
         }
     }
     match layers.len() {
@@ -261,6 +272,10 @@ fn outputs_in(
     Ok(formats.into_iter().map(output).collect())
 }
 
+fn not_fetched(download: &Download) -> String {
+    format!("\"{}\" is a file and was not fetched, since the output is one file: {}", download.name, crate::redact(&download.url))
+}
+
 fn write_values(directory: &Path, overwrite: bool, report: &mut Report) -> Result<()> {
     if report.values.is_empty() {
         return Ok(());
@@ -281,12 +296,15 @@ pub struct ExportedLayer {
     pub warnings: Vec<String>,
     /// Rows that are missing, where that was allowed.
     pub shortfall: Option<Error>,
+    /// Outputs that could not be put in place, beside others that stand.
+    pub failures: Vec<Error>,
 }
 
 /// Exports one layer into all outputs with one fetch.
 ///
 /// # Errors
-/// Whatever went wrong: then no output stands.
+/// Whatever went wrong: then no output stands. (Where one stands already and another can't be renamed into place, that is
+/// one of [`ExportedLayer::failures`].)
 pub fn export_layer(
     source: Box<dyn Source>,
     outputs: &[Output],
@@ -305,12 +323,16 @@ pub fn export_layer(
     let mut warnings = source.warnings();
     warnings.extend(plan.warnings.iter().cloned());
     let threads = if options.threads > 0 { options.threads } else { std::thread::available_parallelism().map_or(2, usize::from) };
+    let threads = threads.min(MOST_THREADS);
     let permits = Permits::new((2 * threads).max(8), BYTES_UNDER_WAY);
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
     let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect() };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
+
+    let fallback = hauled.evidence.carriage.fallback.as_ref();
+    warnings.extend(fallback.map(|why| format!("PBF was given up, and further rows came as JSON: {why}")));
 
     let shortfall = shortfall(&header, &hauled.evidence);
     if let Some(error) = &shortfall
@@ -325,10 +347,7 @@ pub fn export_layer(
     if options.strict {
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
     }
-    for (stage, report) in stages.into_iter().zip(&mut written) {
-        report.files = stage.commit()?;
-        report.bytes = report.files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
-    }
+    let (standing, failures) = commit(stages, written)?;
     let report = LayerReport {
         name: header.name,
         geometry: header.geometry,
@@ -336,16 +355,35 @@ pub fn export_layer(
         evidence: hauled.evidence,
         losses: hauled.losses,
         clipped: clip.map(|_| hauled.clipped),
-        outputs: written,
+        outputs: standing,
     };
-    Ok(ExportedLayer { report, warnings, shortfall })
+    Ok(ExportedLayer { report, warnings, shortfall, failures })
+}
+
+/// Puts all outputs in place. The first that can't be is an error; a later one is a failure beside what stands already.
+fn commit(stages: Vec<Stage>, written: Vec<OutputReport>) -> Result<(Vec<OutputReport>, Vec<Error>)> {
+    let (mut standing, mut failures) = (Vec::new(), Vec::new());
+    for (stage, mut report) in stages.into_iter().zip(written) {
+        match stage.commit() {
+            Ok(files) => {
+                report.bytes = files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+                report.files = files;
+                standing.push(report);
+            }
+            Err(error) if standing.is_empty() => return Err(error),
+            Err(error) => failures.push(error),
+        }
+    }
+    Ok((standing, failures))
 }
 
 fn open_stages(outputs: &[Output], overwrite: bool) -> Result<Vec<Stage>> {
     let mut seen = HashSet::new();
     for output in outputs {
-        if !seen.insert(&output.path) {
-            return Err(Error::new(ErrorKind::Usage, "the same output is given twice").in_file(&output.path));
+        if !seen.insert(place_of(&output.path)) {
+            return Err(Error::new(ErrorKind::Usage, "the same output is given twice")
+                .in_file(&output.path)
+                .hint("names that differ in case only are the same file on many systems"));
         }
     }
     outputs.iter().map(|output| Stage::open(Target { path: output.path.clone(), overwrite })).collect()
@@ -457,10 +495,18 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
             .collect();
         pool.in_place_scope(|workers| {
             let mut seq = 0;
-            while let Some(next) = pages.next() {
-                match next {
+            // A page out of its place would be waited for for ever.
+            let in_place = |seq, (page, permit): (Page, Permit)| {
+                if page.seq == seq {
+                    Ok((page, permit))
+                } else {
+                    Err(Error::new(ErrorKind::Internal, "the source mixed up its pages"))
+                }
+            };
+            while let Some(next) = guarded("the source", || Ok(pages.next())).unwrap_or_else(|error| Some(Err(error))) {
+                match next.and_then(|next| in_place(seq, next)) {
                     Ok((page, permit)) => {
-                        seq = page.seq + 1;
+                        seq += 1;
                         let (senders, tallies) = (senders.clone(), &tallies);
                         workers.spawn(move |_| work(page, permit, way, &senders, tallies));
                     }
@@ -488,13 +534,23 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
     if let Some(error) = errors.into_iter().min_by_key(|error| error.place().page) {
         return Err(error);
     }
-    let evidence = pages.finish()?;
+    if permits.is_cancelled() {
+        return Err(Error::new(ErrorKind::Cancelled, "the work was stopped"));
+    }
+    let evidence = guarded("the source", || pages.finish())?;
     let (mut losses, mut clipped) = (Losses::default(), Clipped::default());
     for (page_losses, page_clipped) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
         losses.append(page_losses);
         clipped.add(page_clipped);
     }
     Ok(Hauled { evidence, losses, clipped, written })
+}
+
+/// Does a step whose panic is an error like any other.
+fn guarded<T>(who: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Internal, format!("{who} stopped")).hint("please report this with the page's data"))
+    })
 }
 
 /// One page on a worker: parsed once, then encoded for each lane. Never blocks.
@@ -506,41 +562,31 @@ fn work(
     tallies: &Mutex<BTreeMap<u64, (Losses, Clipped)>>,
 ) {
     let (seq, permit) = (page.seq, Arc::new(permit));
-    let guarded = |step: &mut dyn FnMut() -> Result<()>| {
-        let panicked =
-            |_| Err(Error::new(ErrorKind::Internal, "a worker stopped").hint("please report this with the page's data"));
-        catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(panicked).map_err(|error| error.on_page(seq))
-    };
-    let mut batch = Batch::default();
-    let parsed = guarded(&mut || {
-        let (parsed, losses) = convert::parse_page(&page, way.header, way.read)?;
-        let (left, clipped) = match way.clip {
-            Some(clip) => clip.apply(parsed),
-            None => (parsed, Clipped::default()),
+    let parsed = guarded("a worker", || {
+        let (batch, losses) = convert::parse_page(&page, way.header, way.read)?;
+        let (batch, clipped) = match way.clip {
+            Some(clip) => clip.apply(batch),
+            None => (batch, Clipped::default()),
         };
-        batch = left;
         tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
-        Ok(())
+        Ok(batch)
     });
     drop(page);
     for (lane, sender) in way.lanes.iter().zip(senders) {
-        let mut encoded = None;
-        let done = parsed.clone().and_then(|()| {
-            guarded(&mut || {
-                encoded = Some(encode(lane, &batch)?);
-                Ok(())
-            })
-        });
-        let packet = done.and_then(|()| encoded.ok_or_else(|| Error::new(ErrorKind::Internal, "a page was not encoded")));
+        let encoded = match &parsed {
+            Ok(batch) => guarded("a worker", || encode(lane, batch)),
+            Err(error) => Err(error.clone()),
+        };
+        let packet = encoded.map(|encoded| (encoded, Arc::clone(&permit))).map_err(|error| error.on_page(seq));
         // A writer that is gone has said why.
-        let _ = sender.send((seq, packet.map(|encoded| (encoded, Arc::clone(&permit)))));
+        let _ = sender.send((seq, packet));
     }
 }
 
 fn encode(lane: &Lane<'_>, batch: &Batch) -> Result<Encoded<AnyChunk>> {
     let plan = &lane.plan.write;
     let (geometry, mut losses) = convert::for_output(batch, plan)?;
-    count_dropped_ordinates(plan, &batch.geometry, &mut losses);
+    count_dropped_ordinates(plan, batch, &mut losses);
     let mut encoded = lane.format.encode_any(plan, Rows { batch, geometry: &geometry })?;
     losses.append(encoded.losses);
     encoded.losses = losses;
@@ -548,12 +594,14 @@ fn encode(lane: &Lane<'_>, batch: &Batch) -> Result<Encoded<AnyChunk>> {
 }
 
 /// Z and m that the output does not write, whether its format can't or the layer did not announce them.
-fn count_dropped_ordinates(plan: &WritePlan, geometry: &Geometries, losses: &mut Losses) {
+fn count_dropped_ordinates(plan: &WritePlan, batch: &Batch, losses: &mut Losses) {
+    let geometry = &batch.geometry;
     for (kept, all, kind) in [(plan.z, &geometry.z, LossKind::ZDropped), (plan.m, &geometry.m, LossKind::MDropped)] {
         if !kept && !all.is_empty() {
             let side = |row: usize| if kind == LossKind::ZDropped { geometry.shape(row).z() } else { geometry.shape(row).m() };
-            let rows = (0..geometry.rows()).filter(|row| side(*row).iter().any(|value| value.is_finite())).count();
-            losses.add_many(kind, None, rows as u64, None, || None);
+            for row in (0..geometry.rows()).filter(|row| side(*row).iter().any(|value| value.is_finite())) {
+                losses.add(kind, None, || Some(batch.feature_words(plan.object_id, row)));
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The demo server does what a demonstration needs: it pages, and its tools compute from what they are given.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 #[path = "support/demo.rs"]
 mod demo;
 
@@ -257,7 +259,7 @@ impl Transport for Referring {
             _ => return self.http.send(request),
         };
         let url = request.url.clone();
-        Ok(Response { status: 200, url, content_type: None, retry_after: None, body: body.to_string().into() })
+        Ok(Response { status: 200, url, content_type: None, retry_after: None, server_time: None, body: body.to_string().into() })
     }
 }
 

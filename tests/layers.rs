@@ -127,6 +127,7 @@ fn a_plain_layer_comes_whole_and_in_order_with_a_request_per_page() {
     assert_eq!(export.ids, (1..=25).collect::<Vec<_>>());
     assert_eq!((export.evidence.pages, export.evidence.requests), (3, 7), "layer, count, probe, 3 pages, count");
     assert_eq!(export.evidence.requests, server.calls().len() as u64);
+    assert_eq!(export.slept, Duration::ZERO);
     assert_eq!((export.evidence.count_before, export.evidence.count_after), (Some(25), Some(25)));
     assert_eq!((export.header.name.as_str(), export.header.count), ("Roads", Some(25)));
     assert_eq!((export.header.object_id, export.header.display), (Some(0), Some(1)));

@@ -210,7 +210,7 @@ fn an_item_of_a_portal_leads_to_its_service() {
     let portal = desk.server.url("/portal/home").to_string();
     says(&desk.export(ITEM, &["--portal", &portal, "-o", "out/", "--layers", "*Parks"]), 0, &[]);
     assert_eq!(desk.names("out"), ["Parks.geojson", "Parks_2.geojson"]);
-    says(&desk.export("short", &["--portal", &portal, "-o", "out/"]), 2, &["the item's id is none"]);
+    says(&desk.export("short", &["--portal", &portal, "-o", "out/"]), 2, &["not files"]);
     says(&desk.export(&item('9'), &["--portal", &portal, "-o", "b/"]), 1, &["Item does not exist"]);
     says(&desk.export(&item('4'), &["--portal", &portal, "-o", "b/"]), 1, &["\"Numbers\" holds no layers", "Dashboard"]);
 }

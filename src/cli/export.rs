@@ -2,19 +2,15 @@
 
 use super::args::{ExportArgs, Project};
 use super::status::Status;
-use super::{outputs, selection};
+use super::{access, outputs, selection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::Destination;
 use crate::fetch::layer::LayerOptions;
 use crate::fetch::layers::Layers;
-use crate::fetch::session::Session;
 use crate::fetch::target::Target;
 
 pub(super) fn run(args: &ExportArgs) -> Result<Status> {
-    let target = match &args.portal {
-        Some(portal) => Target::item(portal, &args.url)?,
-        None => Target::parse(&args.url)?,
-    };
+    let access::Opened { target, session, warnings } = access::open(&args.access, &args.url)?;
     refuse_what_has_no_layers(&target)?;
     if !args.layers.is_empty() && matches!(target, Target::Layer { .. }) {
         return Err(Error::new(ErrorKind::Usage, "--layers chooses from a service, and the address names a layer")
@@ -37,16 +33,17 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
             .hint("add --project server and --crs"));
     }
     let (selection, clip) = selection::read(&args.selection)?;
-    let options = LayerOptions { selection, out_sr, page_size: args.page_size, ..LayerOptions::default() };
+    let options =
+        LayerOptions { selection, out_sr, page_size: args.page_size, wire: args.wire.into(), ..LayerOptions::default() };
     let progress = outputs::progress(&args.outputs);
-    let mut layers = Layers::open(&Session::online()?, &target, options, &args.layers, progress)?;
+    let mut layers = Layers::open(&session, &target, options, &args.layers, progress)?;
     let destination = outputs::destination(&args.outputs)?;
     if let (Destination::Files(_), names @ [_, _, ..]) = (&destination, layers.names().as_slice()) {
         return Err(Error::new(ErrorKind::Usage, format!("there are {} layers, and the output is one file", names.len()))
             .because(names.join(", "))
             .hint("give a directory, which gets a file for each: -o results/ --format geojson; or choose with --layers"));
     }
-    outputs::deliver_cut(&mut layers, &destination, clip, &args.outputs)
+    outputs::deliver_cut(&mut layers, &destination, clip, &args.outputs, warnings)
 }
 
 fn refuse_what_has_no_layers(target: &Target) -> Result<()> {

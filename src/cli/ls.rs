@@ -2,27 +2,27 @@
 
 use std::sync::Arc;
 
+use super::access;
 use super::args::LsArgs;
 use super::printer::{self, Lines};
 use super::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::glob::Glob;
 use crate::fetch::listing::{Node, NodeKind, list};
-use crate::fetch::session::Session;
-use crate::fetch::target::Target;
 use crate::report::Progress;
 
 pub(super) fn run(args: &LsArgs) -> Result<Status> {
     let name = args.name.as_deref().map(Glob::new);
-    let target = Target::parse(&args.url)?;
+    let opened = access::open(&args.access, &args.url)?;
     let progress: Arc<dyn Progress> = Arc::new(Lines);
-    let root = list(&Session::online()?, &target, name.as_ref(), &progress)?;
+    let root = list(&opened.session, &opened.target, name.as_ref(), &progress)?;
     let text = if args.json {
         serde_json::to_string_pretty(&root).map_err(|why| Error::new(ErrorKind::Internal, "can't write JSON").because(why))?
             + "\n"
     } else {
         root.children.iter().map(|node| tree(node, 0)).collect()
     };
+    printer::warnings(&opened.warnings);
     printer::data(&text)?;
     // A folder that refuses is no end, but it is not all either.
     Ok(if root.failures() > 0 { Status::Partial } else { Status::Complete })

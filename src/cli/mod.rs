@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod access;
 mod args;
 mod complaint;
 mod convert;
 mod export;
 mod formats;
 mod info;
+mod login;
 mod ls;
 mod outputs;
 mod printer;
@@ -41,6 +43,9 @@ fn dispatch(verb: args::Verb) -> crate::Result<Status> {
         args::Verb::Run(args) => run::run(&args),
         args::Verb::Ls(args) => ls::run(&args),
         args::Verb::Info(args) => info::run(&args),
+        args::Verb::Login(args) => login::login(&args),
+        args::Verb::Logout(args) => login::logout(&args),
+        args::Verb::Whoami(args) => login::whoami(&args),
         args::Verb::Formats(args) => formats::run(&args),
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::OutputArgs;
+use super::complaint;
 use super::printer::{self, Lines};
 use super::status::Status;
 use crate::convert::{CrsChoice, PlanOptions};
@@ -12,16 +13,21 @@ use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
 use crate::model::{Area, Crs};
 use crate::report::{Progress, Report};
-use crate::write::{Stage, Target};
+use crate::write::{Stage, Target, place_of};
 
-/// Exports an input as the arguments say, and tells of it.
-pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs) -> Result<Status> {
-    deliver_to(input, &destination(args)?, args)
+/// Exports an input as the arguments say, and tells of it; `warnings` go into the report.
+pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs, warnings: Vec<String>) -> Result<Status> {
+    deliver_to(input, &destination(args)?, args, warnings)
 }
 
 /// The same to a given destination.
-pub(super) fn deliver_to(input: &mut dyn Input, destination: &Destination, args: &OutputArgs) -> Result<Status> {
-    deliver_cut(input, destination, None, args)
+pub(super) fn deliver_to(
+    input: &mut dyn Input,
+    destination: &Destination,
+    args: &OutputArgs,
+    warnings: Vec<String>,
+) -> Result<Status> {
+    deliver_cut(input, destination, None, args, warnings)
 }
 
 /// The same, with geometries cut at an area.
@@ -30,19 +36,38 @@ pub(super) fn deliver_cut(
     destination: &Destination,
     clip: Option<Area>,
     args: &OutputArgs,
+    warnings: Vec<String>,
 ) -> Result<Status> {
     let options = ExportOptions { clip, ..options(args)? };
+    match (destination, &args.report) {
+        (Destination::Files(outputs), Some(report)) if outputs.iter().any(|o| place_of(&o.path) == place_of(report)) => {
+            return Err(the_same(report));
+        }
+        // The report may go into it.
+        (Destination::Directory { path, .. }, Some(_)) => {
+            std::fs::create_dir_all(path).map_err(|why| Error::file("can't make the output directory", path, &why))?;
+        }
+        _ => {}
+    }
     // Opened before anything is fetched, as every output is.
     let report_stage =
         args.report.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()?;
-    let report = export(input, destination, &options, &progress(args))?;
-    if let Some(stage) = report_stage {
-        write_report(&report, stage)?;
-    }
+    let mut report = export(input, destination, &options, &progress(args))?;
+    report.warnings.extend(warnings);
+    let reported = report_stage.map_or(Ok(()), |stage| write_report(&report, stage, args.report.as_deref()));
     if !args.quiet {
         printer::print_report(&report);
     }
+    if let Err(error) = reported {
+        // The outputs stand all the same.
+        complaint::print(&error);
+        return Ok(Status::Partial);
+    }
     Ok(Status::of_report(&report))
+}
+
+fn the_same(report: &Path) -> Error {
+    Error::new(ErrorKind::Usage, "the report and an output are the same file").in_file(report).hint("give --report another name")
 }
 
 /// Where news of the work goes.
@@ -50,7 +75,13 @@ pub(super) fn progress(args: &OutputArgs) -> Arc<dyn Progress> {
     if args.quiet { Arc::new(crate::report::Silent) } else { Arc::new(Lines) }
 }
 
-fn write_report(report: &Report, stage: Stage) -> Result<()> {
+fn write_report(report: &Report, stage: Stage, path: Option<&Path>) -> Result<()> {
+    let mut written = report.layers.iter().flat_map(|layer| &layer.outputs).flat_map(|output| &output.files).chain(&report.files);
+    if let Some(path) = path
+        && written.any(|file| place_of(file) == place_of(path))
+    {
+        return Err(the_same(path));
+    }
     let text = serde_json::to_string_pretty(report)
         .map_err(|why| Error::new(ErrorKind::Internal, "can't write the report").because(why))?;
     std::fs::write(stage.main_file(), text + "\n").map_err(|why| stage.write_error(&why))?;
@@ -128,8 +159,8 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
             Error::new(ErrorKind::Usage, "more than one output is given").hint("results go into one directory: -o results/")
         );
     };
-    if path.is_file() {
-        return Err(Error::new(ErrorKind::Usage, "the output is an existing file")
+    if path.is_file() || path.as_os_str() == "-" {
+        return Err(Error::new(ErrorKind::Usage, "the output is a file, and results go into a directory")
             .in_file(path)
             .hint("give a directory: -o results/"));
     }

@@ -17,15 +17,18 @@ use super::{Pages, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::layer::{LayerInfo, likely_object_id};
 use crate::esri::{fields_of, object_ids};
-use crate::model::{FieldType, GeometryKind, Header, ReadPlan, SpatialReference};
+use crate::model::{Carriage, FieldType, GeometryKind, Header, ReadPlan, SpatialReference, Wire};
 use crate::pipe::Permits;
 use crate::report::Progress;
 
 mod pages;
 mod query;
+mod twin;
+mod wire;
 
 use pages::LayerPages;
 use query::Query;
+pub use wire::WireChoice;
 
 /// Rows to ask for at once, where the server allows as many.
 const PAGE_SIZE: u64 = 2000;
@@ -44,11 +47,13 @@ pub struct LayerOptions {
     pub page_size: Option<u64>,
     /// Requests under way at once; at least 1.
     pub connections: usize,
+    /// What to ask for rows in.
+    pub wire: WireChoice,
 }
 
 impl Default for LayerOptions {
     fn default() -> Self {
-        Self { selection: Selection::default(), out_sr: None, page_size: None, connections: 4 }
+        Self { selection: Selection::default(), out_sr: None, page_size: None, connections: 4, wire: WireChoice::Auto }
     }
 }
 
@@ -67,6 +72,8 @@ pub struct LayerSource {
     counted: Option<u64>,
     /// No more rows than this are wanted.
     most: Option<u64>,
+    wire: WireChoice,
+    carriage: Carriage,
     warnings: Vec<String>,
 }
 
@@ -111,9 +118,13 @@ impl Source for LayerSource {
     }
 
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        let Self { session, mut query, header, situation, ids, id_key, connections, counted, most, .. } = *self;
+        let Self { session, mut query, header, situation, ids, id_key, connections, counted, most, wire, mut carriage, .. } =
+            *self;
         query.narrow(read);
-        let fetcher = pages::Fetcher { session: session.watched_by(Arc::clone(&progress)), query, id_key };
+        if header.has_m && read.m {
+            carriage = wire.for_measures(carriage);
+        }
+        let fetcher = pages::Fetcher::new(session.watched_by(Arc::clone(&progress)), query, id_key, carriage);
         let mut pages = LayerPages::new(fetcher, Pager::new(situation), permits.clone(), progress);
         pages.expected = header.spatial_reference;
         pages.layer = header.name;
@@ -164,8 +175,8 @@ struct Probed {
     /// The form of question that the server takes.
     query: Query,
     ids: Option<Vec<i64>>,
-    /// The answer with at most one row; `None` where there was nothing to ask for.
-    answer: Option<Answer>,
+    /// The answer with at most one row, and the question; `None` where there was nothing to ask for.
+    answer: Option<(Ask, Answer)>,
 }
 
 impl Opening<'_> {
@@ -185,7 +196,14 @@ impl Opening<'_> {
         }
         let Probed { start, query, ids, answer } = self.probe(selection)?;
         self.query = query;
+        let (ask, answer) = answer.unzip();
         let (header, id_key) = self.header(name, count, answer.as_ref(), selection, &mut warnings)?;
+        let known = wire::Known { info: self.info, header: &header, probe: answer.as_ref() };
+        let in_pbf = || {
+            let request = self.query.request(self.session, &ask?, Wire::Pbf);
+            Some(self.session.ask_pbf(&request, true))
+        };
+        let carriage = wire::choose(options.wire, &known, in_pbf, &mut warnings)?;
         if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference) {
             let own = self.info.source_sr.as_ref().or(self.info.extent_sr.as_ref());
             if !named.same_as(asked) {
@@ -212,6 +230,8 @@ impl Opening<'_> {
             connections: options.connections.max(1),
             counted,
             most,
+            wire: options.wire,
+            carriage,
             warnings,
         })
     }
@@ -227,7 +247,7 @@ impl Opening<'_> {
     }
 
     fn ask(&self, query: &Query, ask: &Ask) -> Result<Answer, Refused> {
-        self.session.ask(&query.request(self.session, ask), true)
+        self.session.ask(&query.request(self.session, ask, Wire::Json), true)
     }
 
     /// Tries the forms of question from the best to the plainest with one row.
@@ -243,9 +263,11 @@ impl Opening<'_> {
         let mut first_refusal = None;
         if self.info.supports_pagination && !self.query.picks_ids() {
             for query in &queries {
-                match self.ask(query, &Ask::Window { offset: 0, limit: 1 }) {
+                let ask = Ask::Window { offset: 0, limit: 1 };
+                match self.ask(query, &ask) {
                     Ok(answer) => {
-                        return Ok(Probed { start: Start::Offsets, query: query.clone(), ids: None, answer: Some(answer) });
+                        let answer = Some((ask, answer));
+                        return Ok(Probed { start: Start::Offsets, query: query.clone(), ids: None, answer });
                     }
                     Err(refused) if refused.is_refusal() => drop(first_refusal.get_or_insert(refused.error)),
                     Err(refused) => return Err(refused.into()),
@@ -258,13 +280,14 @@ impl Opening<'_> {
                 return Ok(Probed { start: Start::ObjectIds, query: self.query.clone(), ids: Some(ids), answer: None });
             };
             for query in &queries {
-                match self.ask(query, &Ask::Objects(vec![first])) {
+                let ask = Ask::Objects(vec![first]);
+                match self.ask(query, &ask) {
                     Ok(answer) => {
                         return Ok(Probed {
                             start: Start::ObjectIds,
                             query: query.clone(),
                             ids: Some(ids),
-                            answer: Some(answer),
+                            answer: Some((ask, answer)),
                         });
                     }
                     Err(refused) if refused.is_refusal() => drop(first_refusal.get_or_insert(refused.error)),
@@ -276,7 +299,10 @@ impl Opening<'_> {
         let plain = self.query.unordered();
         let refusal = match self.ask(&plain.clone().without_rows(), &Ask::Everything) {
             Ok(_) if must_order || self.query.picks_ids() => first_refusal,
-            Ok(answer) => return Ok(Probed { start: Start::OneQuery, query: plain, ids: None, answer: Some(answer) }),
+            Ok(answer) => {
+                let answer = Some((Ask::Everything, answer));
+                return Ok(Probed { start: Start::OneQuery, query: plain, ids: None, answer });
+            }
             Err(refused) => Some(first_refusal.unwrap_or(refused.error)),
         };
         let error = refusal.unwrap_or_else(|| Error::new(ErrorKind::Server, "the server lists no object ids"));

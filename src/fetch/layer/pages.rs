@@ -5,30 +5,35 @@
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::query::Query;
+use super::wire::json_may_help;
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::{Failure, Shape};
-use crate::esri::object_ids;
+use crate::esri::{Syntax, object_ids, pbf};
 use crate::fetch::Pages;
+use crate::fetch::http::Request;
 use crate::fetch::paging::{Ask, Outcome, Pager, Then};
 use crate::fetch::retry::{Cause, Refused};
-use crate::fetch::session::Session;
-use crate::model::{Evidence, Page, PageFacts, SpatialReference};
+use crate::fetch::session::{Answer, PbfAnswer, Session};
+use crate::model::{Carriage, Evidence, Page, PageFacts, SpatialReference, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
 
 /// What a request thread needs.
 pub(super) struct Fetcher {
-    pub(super) session: Session,
-    pub(super) query: Query,
+    session: Session,
+    query: Query,
     /// The attribute that holds the object ids.
-    pub(super) id_key: Option<String>,
+    id_key: Option<String>,
+    carriage: Carriage,
+    /// Set once PBF was given up, with the reason.
+    fallback: OnceLock<String>,
 }
 
 /// A page as it came.
@@ -41,40 +46,99 @@ struct Body {
 type Fetched = Result<(Outcome, Option<Body>), Refused>;
 
 impl Fetcher {
+    pub(super) fn new(session: Session, query: Query, id_key: Option<String>, carriage: Carriage) -> Self {
+        Self { session, query, id_key, carriage, fallback: OnceLock::new() }
+    }
+
+    fn carriage(&self) -> Carriage {
+        Carriage { fallback: self.fallback.get().cloned(), ..self.carriage.clone() }
+    }
+
     fn fetch(&self, ask: &Ask) -> Fetched {
-        let request = self.query.request(&self.session, ask);
+        if self.carriage.wire == Wire::Pbf && ask.is_page() && self.fallback.get().is_none() {
+            return self.fetch_pbf(ask);
+        }
+        let request = self.query.request(&self.session, ask, Wire::Json);
         let answer = self.session.ask(&request, ask.is_shrinkable())?;
-        let value = &answer.skeleton.value;
         match ask {
-            Ask::Count => return Ok((Outcome::Count(self.query.count_in(value)), None)),
-            Ask::IdList => return Ok((Outcome::IdList(self.query.ids_in(value)), None)),
-            Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => {}
+            Ask::Count => Ok((Outcome::Count(self.query.count_in(&answer.skeleton.value)), None)),
+            Ask::IdList => Ok((Outcome::IdList(self.query.ids_in(&answer.skeleton.value)), None)),
+            Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => {
+                self.json_page(&answer).map_err(|why| broken(&request, why))
+            }
         }
-        let broken = |words: String| {
-            let failure = Failure { shape: Shape::Broken, code: None, words };
-            Refused { error: request.locate(failure.to_error()), cause: Cause::Failure(failure) }
+    }
+
+    /// Asks in PBF; where that brings none, what is asked for later is asked for in JSON.
+    fn fetch_pbf(&self, ask: &Ask) -> Fetched {
+        let request = self.query.request(&self.session, ask, Wire::Pbf);
+        let fetched = match self.session.ask_pbf(&request, ask.is_shrinkable()) {
+            Ok(PbfAnswer::Pbf { body, rows }) => self.pbf_page(body, &rows).map_err(|why| broken(&request, why)),
+            Ok(PbfAnswer::Json(answer)) => {
+                let page = self.json_page(&answer).map_err(|why| broken(&request, why))?;
+                self.give_up_pbf("the server answered in JSON".to_owned());
+                return Ok(page);
+            }
+            Err(refused) => Err(refused),
         };
-        if value.get("features").is_none() {
-            return Err(broken("it holds no features".to_owned()));
+        match fetched {
+            Err(refused) if json_may_help(&refused, ask.is_shrinkable()) => {
+                let request = self.query.request(&self.session, ask, Wire::Json);
+                let answer = self.session.ask(&request, ask.is_shrinkable())?;
+                let page = self.json_page(&answer).map_err(|why| broken(&request, why))?;
+                self.give_up_pbf(refused.error.to_string());
+                Ok(page)
+            }
+            fetched => fetched,
         }
-        let facts = answer.skeleton.page_facts().map_err(|error| broken(error.what().to_owned()))?;
+    }
+
+    fn give_up_pbf(&self, why: String) {
+        // The first reason is as good as any.
+        let _ = self.fallback.set(why);
+    }
+
+    fn pbf_page(&self, bytes: Bytes, rows: &pbf::Rows) -> Result<(Outcome, Option<Body>), String> {
+        let words = |why: Syntax| format!("the PBF is broken: {why}");
+        let ids = self.id_key.as_ref().map(|key| rows.object_ids(&bytes, key)).transpose().map_err(words)?;
+        let mut print = DefaultHasher::new();
+        for feature in rows.features(&bytes) {
+            feature.map_err(words)?.raw().hash(&mut print);
+        }
+        let outcome = outcome(rows.rows, rows.exceeded, ids, &print);
+        let body = Body { facts: rows.facts(), spatial_reference: rows.spatial_reference.clone(), bytes };
+        Ok((outcome, Some(body)))
+    }
+
+    fn json_page(&self, answer: &Answer) -> Result<(Outcome, Option<Body>), String> {
+        let value = &answer.skeleton.value;
+        if value.get("features").is_none() {
+            return Err("it holds no features".to_owned());
+        }
+        let facts = answer.skeleton.page_facts().map_err(|error| error.what().to_owned())?;
         let rows = &answer.body[facts.features.clone()];
         let ids = match &self.id_key {
-            Some(key) => Some(object_ids(&answer.body, facts.features.clone(), key).map_err(|why| broken(why.to_string()))?),
+            Some(key) => Some(object_ids(&answer.body, facts.features.clone(), key).map_err(|why| why.to_string())?),
             None => None,
         };
         let mut print = DefaultHasher::new();
         rows.hash(&mut print);
-        let outcome = Outcome::Rows {
-            rows: facts.rows as u64,
-            exceeded: facts.exceeded,
-            // Rows without a single id come from an answer that left the field out.
-            ids: ids.filter(|ids| ids.is_empty() || ids.iter().any(Option::is_some)),
-            print: print.finish(),
-        };
+        let outcome = outcome(facts.rows, facts.exceeded, ids, &print);
         let spatial_reference = value.get("spatialReference").and_then(SpatialReference::from_json);
         Ok((outcome, Some(Body { bytes: answer.body.clone(), facts, spatial_reference })))
     }
+}
+
+fn outcome(rows: usize, exceeded: bool, ids: Option<Vec<Option<i64>>>, print: &DefaultHasher) -> Outcome {
+    // Rows without a single id come from an answer that left the field out.
+    let ids = ids.filter(|ids| ids.is_empty() || ids.iter().any(Option::is_some));
+    Outcome::Rows { rows: rows as u64, exceeded, ids, print: print.finish() }
+}
+
+/// An answer that is not what it should be.
+fn broken(request: &Request, words: String) -> Refused {
+    let failure = Failure { shape: Shape::Broken, code: None, words };
+    Refused { error: request.locate(failure.to_error()), cause: Cause::Failure(failure) }
 }
 
 /// A question in line; with its request once that is under way.
@@ -314,6 +378,7 @@ impl Pages for LayerPages {
             cut_off: self.pager.cut_off() && !sated,
             limit: self.most,
             strategy: self.pager.describe(),
+            carriage: self.fetcher.carriage(),
         })
     }
 }

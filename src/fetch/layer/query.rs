@@ -10,7 +10,7 @@ use crate::fetch::http::Request;
 use crate::fetch::paging::Ask;
 use crate::fetch::selection::Checked;
 use crate::fetch::session::Session;
-use crate::model::{ReadPlan, SpatialReference};
+use crate::model::{ReadPlan, SpatialReference, Wire};
 
 /// What all queries of one export share.
 #[derive(Debug, Clone)]
@@ -108,9 +108,12 @@ impl Query {
         self
     }
 
-    /// The request that asks `ask`.
-    pub(super) fn request(&self, session: &Session, ask: &Ask) -> Request {
-        let params = self.params(ask);
+    /// The request that asks `ask`; counts and ids are always asked for in JSON.
+    pub(super) fn request(&self, session: &Session, ask: &Ask, wire: Wire) -> Request {
+        let mut params = self.params(ask);
+        if wire == Wire::Pbf && ask.is_page() {
+            params.push(("f", "pbf".to_owned()));
+        }
         let params: Vec<(&str, &str)> = params.iter().map(|(key, value)| (*key, value.as_str())).collect();
         session.request(&self.url, &params)
     }
