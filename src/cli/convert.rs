@@ -7,7 +7,11 @@ use crate::error::Result;
 use crate::fetch::saved::Saved;
 
 pub(super) fn run(args: &ConvertArgs) -> Result<Status> {
-    let done = outputs::deliver(&mut Saved::open(&args.files)?, &args.outputs, Vec::new());
+    // Wrong options are no fault of the file.
+    let destination = outputs::destination(&args.outputs)?;
+    outputs::options(&args.outputs)?;
+    let done = outputs::deliver_to(&mut Saved::open(&args.files)?, &destination, &args.outputs, Vec::new());
+    // Of several files nobody knows any more which one a row came from.
     match args.files.as_slice() {
         [file] => done.map_err(|error| error.in_file(file)),
         _ => done,

@@ -16,11 +16,6 @@ use crate::report::{Progress, Report};
 use crate::write::{Stage, Target, place_of};
 
 /// Exports an input as the arguments say, and tells of it; `warnings` go into the report.
-pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs, warnings: Vec<String>) -> Result<Status> {
-    deliver_to(input, &destination(args)?, args, warnings)
-}
-
-/// The same to a given destination.
 pub(super) fn deliver_to(
     input: &mut dyn Input,
     destination: &Destination,
@@ -159,7 +154,11 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
             Error::new(ErrorKind::Usage, "more than one output is given").hint("results go into one directory: -o results/")
         );
     };
-    if path.is_file() || path.as_os_str() == "-" {
+    if path.as_os_str() == "-" {
+        return Err(Error::new(ErrorKind::Usage, "results go into a directory, and not to standard output")
+            .hint("give a directory: -o results/"));
+    }
+    if path.is_file() {
         return Err(Error::new(ErrorKind::Usage, "the output is a file, and results go into a directory")
             .in_file(path)
             .hint("give a directory: -o results/"));

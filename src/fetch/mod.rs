@@ -21,6 +21,7 @@ pub mod id_set;
 pub mod layer;
 pub mod layers;
 pub mod listing;
+mod open;
 pub mod paging;
 pub mod pasted;
 mod portal;
@@ -30,6 +31,8 @@ pub mod secret;
 pub mod selection;
 pub mod session;
 pub mod target;
+
+pub use open::open;
 
 /// What a target holds. Lazy: a bad item does not end the list.
 pub trait Input: Send {

@@ -12,7 +12,7 @@ use super::{Input, Item, Pages, Scalar, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::document::{FeatureSet, Found, contents};
 use crate::esri::{PageRange, Scanner, Syntax, pbf};
-use crate::model::{Carriage, Evidence, Header, Page, PageFacts, ReadPlan, Wire};
+use crate::model::{Carriage, Evidence, GeometryKind, Header, Page, PageFacts, ReadPlan, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
 
@@ -150,7 +150,7 @@ impl Body {
 
 fn items_of(body: Body, name: &str) -> Result<Vec<Item>> {
     let item = |found| match found {
-        Content::Layer(layer) => Item::Layer(Box::new(layer)),
+        Content::Layer(layer) => Item::Layer(layer),
         Content::Value(scalar) => Item::Value(scalar),
     };
     Ok(contents_of(body, name)?.into_iter().map(item).collect())
@@ -178,7 +178,7 @@ fn page_of_query(path: &Path) -> Result<SavedLayer> {
     let (name, body) = open_file(path)?;
     let mut found = contents_of(body, &name).map_err(|error| error.in_file(path))?;
     match (found.pop(), found.is_empty()) {
-        (Some(Content::Layer(layer)), true) => Ok(layer),
+        (Some(Content::Layer(layer)), true) => Ok(*layer),
         _ => Err(Error::new(ErrorKind::Input, "the file is no page of a layer query")
             .in_file(path)
             .hint("several files are read as the pages of one query; convert other files one by one")),
@@ -186,13 +186,13 @@ fn page_of_query(path: &Path) -> Result<SavedLayer> {
 }
 
 enum Content {
-    Layer(SavedLayer),
+    Layer(Box<SavedLayer>),
     Value(Scalar),
 }
 
 fn contents_of(body: Body, name: &str) -> Result<Vec<Content>> {
     if let Some(bytes) = body.pbf()? {
-        return pbf_layer(bytes, name).map(|layer| vec![Content::Layer(layer)]);
+        return pbf_layer(bytes, name).map(|layer| vec![Content::Layer(Box::new(layer))]);
     }
     let mut scanner = Scanner::new(PAGE_BYTES);
     body.scan(&mut scanner)?;
@@ -205,7 +205,7 @@ fn contents_of(body: Body, name: &str) -> Result<Vec<Content>> {
         Found::Rows(FeatureSet { header, rows, cut_off, warnings: own }) => {
             let part = Part { body: Arc::clone(&body), wire: Wire::Json, pages: rows.pages };
             let warnings = warnings.iter().cloned().chain(own).collect();
-            Content::Layer(SavedLayer { header, parts: vec![part], cut_off, carriage: Carriage::default(), warnings })
+            Content::Layer(Box::new(SavedLayer { header, parts: vec![part], cut_off, carriage: Carriage::default(), warnings }))
         }
     };
     Ok(found.into_iter().map(content).collect())
@@ -286,9 +286,9 @@ impl SavedLayer {
             self.header.count = Some(0);
         }
         let object_id = page.header.object_id.map(|index| page.header.fields[index].name.clone());
-        let words = |value: &dyn std::fmt::Debug| format!("{value:?}");
-        let (ours, theirs) = (&self.header.geometry, &page.header.geometry);
+        let (ours, theirs) = (self.header.geometry, page.header.geometry);
         if ours != theirs && !empty {
+            let words = |kind: Option<GeometryKind>| kind.map_or("none".to_owned(), |kind| kind.to_string());
             return differs("geometry kind", words(ours), words(theirs));
         }
         match (&self.header.spatial_reference, &page.header.spatial_reference) {
@@ -302,7 +302,8 @@ impl SavedLayer {
             match self.header.fields.iter().find(|ours| ours.name == field.name) {
                 None => self.header.fields.push(field),
                 Some(ours) if ours.field_type != field.field_type && !empty => {
-                    return differs(&format!("type of field {}", field.name), words(&ours.field_type), words(&field.field_type));
+                    let [ours, theirs] = [ours, &field].map(|field| field.field_type.esri_name().to_owned());
+                    return differs(&format!("type of field {}", field.name), ours, theirs);
                 }
                 Some(_) => {}
             }
