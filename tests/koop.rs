@@ -28,6 +28,37 @@ fn countries_from_a_server_that_keeps_to_its_own_limit_arrive_whole() {
     export_and_compare("numbered", "pbf");
 }
 
+/// Koop filters by itself; what it should have sent is computed from its source by `ogr2ogr`.
+#[test]
+fn a_selection_is_the_one_that_another_program_makes_of_the_source() {
+    let Some(koop) = Koop::start() else { return };
+    let folder = koop.folder.path();
+    let (ours, theirs) = (folder.join("ours.csv"), folder.join("theirs.csv"));
+    let exports: [(&[&str], &[&str]); 3] = [
+        (&["--where", "fid > 20 AND name LIKE 'S%'"], &["-where", "fid > 20 AND name LIKE 'S%'"]),
+        (&["--bbox", "5.9,45.8,10.5,47.8"], &["-spat", "5.9", "45.8", "10.5", "47.8"]),
+        (&["--ids", "1-3,170"], &["-where", "fid IN (1,2,3,170)"]),
+    ];
+    for (selection, same) in exports {
+        let mut geohaul = Command::new(env!("CARGO_BIN_EXE_geohaul"));
+        geohaul.arg("export").arg(format!("{}/earth/rest/services/numbered/FeatureServer/0", koop.url)).arg("-o").arg(&ours);
+        let export = geohaul.args(["--overwrite", "--no-geometry", "--fields", "fid,name"]).args(selection).output().unwrap();
+        assert!(export.status.success(), "{selection:?}: {}", String::from_utf8_lossy(&export.stderr));
+        let _ = std::fs::remove_file(&theirs);
+        let mut ogr = Command::new("ogr2ogr");
+        ogr.args(["-select", "fid,name", "-f", "CSV"]).args(same).arg(&theirs).arg(&koop.source);
+        assert!(ogr.status().unwrap().success());
+        let rows = |path: &Path| {
+            let text = std::fs::read_to_string(path).unwrap().replace(['"', '\r'], "");
+            let mut rows: Vec<String> = text.lines().map(str::to_owned).collect();
+            rows.sort();
+            rows
+        };
+        assert!(rows(&ours).len() > 1, "{selection:?}");
+        assert_eq!(rows(&ours), rows(&theirs), "{selection:?}");
+    }
+}
+
 #[test]
 fn countries_behind_a_password_arrive_whole() {
     // Koop looks at the token in the body only beside such a header.

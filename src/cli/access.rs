@@ -23,7 +23,13 @@ pub(super) struct Opened {
 
 /// Reads a target and everything that opens it.
 pub(super) fn open(args: &AccessArgs, text: &str) -> Result<Opened> {
-    let pasted = Pasted::parse(text)?;
+    let mut pasted = Pasted::parse(text)?;
+    if let (Some(portal), Target::File(_)) = (&args.portal, &pasted.target)
+        && let Ok(item) = Target::item(portal.as_str(), text)
+    {
+        pasted.address = item.url().cloned();
+        pasted.target = item;
+    }
     let access = match &pasted.address {
         Some(address) => of(args, &pasted, address)?,
         None => Access::default(),

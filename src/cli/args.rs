@@ -32,7 +32,7 @@ pub enum Verb {
     /// Convert saved Esri JSON.
     #[command(after_help = "Example: geohaul convert answer.json -o roads.geojson -o roads.shp")]
     Convert(ConvertArgs),
-    /// Export all rows of a layer or table.
+    /// Export layers and tables: all of their rows, or a selection.
     #[command(
         after_help = "Example: geohaul export https://host/arcgis/rest/services/Roads/FeatureServer/0 -o roads.geojson -o roads.shp"
     )]
@@ -42,6 +42,9 @@ pub enum Verb {
         after_help = "Example: geohaul run https://host/arcgis/rest/services/Tools/GPServer/Buffer -p Input_Features=@wells.geojson -p Distance='{\"distance\":2,\"units\":\"esriKilometers\"}' -o results/ --format shapefile --format kmz"
     )]
     Run(RunArgs),
+    /// List what a server has: folders, services, layers, tables, tasks.
+    #[command(after_help = "Example: geohaul ls https://host/arcgis/rest/services --name '*road*'")]
+    Ls(LsArgs),
     /// Say what is at a URL or in a file: services, layers, fields, tasks, jobs.
     #[command(after_help = "Example: geohaul info https://host/arcgis/rest/services/Roads/FeatureServer/0")]
     Info(InfoArgs),
@@ -74,18 +77,22 @@ pub struct ConvertArgs {
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
 pub struct ExportArgs {
-    /// The layer or table: .../FeatureServer/0 or .../MapServer/0, also as a pasted query.
-    #[arg(value_name = "LAYER URL")]
+    /// A layer or table by number or name (.../FeatureServer/0, .../FeatureServer/Road*), also as a pasted query; a
+    /// whole FeatureServer or MapServer; the page of a portal item, or with --portal its id.
+    #[arg(value_name = "URL")]
     pub url: String,
-    /// Only the rows for which this SQL condition holds.
-    #[arg(long = "where", value_name = "SQL")]
-    pub where_clause: Option<String>,
+    /// Of a service, only the layers and tables of these names or numbers; * stands for any text.
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub layers: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub selection: SelectionArgs,
     /// Rows to ask for at once. The default is what the layer allows, at most 2000.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Speed")]
     pub page_size: Option<u64>,
     /// What to ask for rows in: PBF is quicker, and its coordinates are within half of the server's grid of those in
     /// JSON. `auto` takes PBF where that grid is as fine as the layer. The report says what it was.
-    #[arg(long, value_enum, default_value = "auto")]
+    #[arg(long, value_enum, default_value = "auto", help_heading = "Speed")]
     pub wire: Wire,
     /// Who brings the coordinates into --crs: PROJ here, or the server.
     #[arg(long, value_enum, default_value = "local", help_heading = "Spatial reference")]
@@ -96,6 +103,55 @@ pub struct ExportArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub outputs: OutputArgs,
+}
+
+/// What to take of a layer.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionArgs {
+    /// Only the rows for which this SQL condition holds.
+    #[arg(long = "where", value_name = "SQL")]
+    pub where_clause: Option<String>,
+    /// Only these attributes, in this order. The object id is written only where it is listed.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub fields: Option<Vec<String>>,
+    /// Only rows with these object ids: 1,2,5-9, or @file with ids.
+    #[arg(long, value_name = "IDS", allow_hyphen_values = true)]
+    pub ids: Option<String>,
+    /// Only rows that meet this box, in longitude and latitude, or in the spatial reference named behind it. West
+    /// may be greater than east: across the 180th meridian.
+    #[arg(long, value_name = "W,S,E,N[,CRS]", allow_hyphen_values = true, group = "area")]
+    pub bbox: Option<String>,
+    /// Only rows that meet these polygons: GeoJSON, a Shapefile or Esri JSON, as a file or in line.
+    #[arg(long, value_name = "FILE|JSON", group = "area")]
+    pub intersects: Option<String>,
+    /// The same, and cut geometries at their border.
+    #[arg(long, value_name = "FILE|JSON", group = "area", conflicts_with = "no_geometry")]
+    pub clip: Option<String>,
+    /// Only rows of this time, on layers that know one: a day, a time, or two of them; nothing is an open end.
+    #[arg(long, value_name = "FROM,TO", allow_hyphen_values = true)]
+    pub time: Option<String>,
+    /// Sort the rows: NAME DESC,AGE. Equal ones by object id.
+    #[arg(long, value_name = "FIELDS")]
+    pub order_by: Option<String>,
+    /// At most so many rows.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Attributes only.
+    #[arg(long)]
+    pub no_geometry: bool,
+    /// Let the server generalise geometries by up to this distance, in units of the coordinates that it sends.
+    #[arg(long, value_name = "UNITS", conflicts_with = "no_geometry")]
+    pub max_offset: Option<f64>,
+    /// The datum transformation for --project server: a wkid, or JSON.
+    #[arg(long, value_name = "WKID|JSON")]
+    pub datum_transformation: Option<String>,
+    /// The geodatabase version to read.
+    #[arg(long, value_name = "NAME")]
+    pub gdb_version: Option<String>,
+    /// The state at this moment, on layers that keep a history.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub as_of: Option<String>,
 }
 
 /// [`WireChoice`], with help texts.
@@ -146,6 +202,23 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub outputs: OutputArgs,
+}
+
+/// Arguments of `ls`.
+#[derive(Debug, clap::Args)]
+pub struct LsArgs {
+    /// A services directory (.../rest/services), a folder in it, or a service.
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// Only what has this name, with all that is in it; * stands for any text.
+    #[arg(long, value_name = "GLOB")]
+    pub name: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub access: AccessArgs,
 }
 
 /// Arguments of `info`.
@@ -241,7 +314,8 @@ pub struct AccessArgs {
     /// The client secret from a file.
     #[arg(long, value_name = "FILE", help_heading = "Sign-in")]
     pub client_secret_file: Option<PathBuf>,
-    /// The portal that the sign-in is for, where it is not that of the server: the server must name it as its own.
+    /// The portal of an item that is given by its id; and that which the sign-in is for, where it is not that of the
+    /// server: the server must name it as its own.
     #[arg(long, value_name = "URL", help_heading = "Sign-in", value_parser = web_address)]
     pub portal: Option<url::Url>,
     /// The Referer that the token is bound to.
@@ -331,7 +405,7 @@ pub struct OutputArgs {
     #[arg(short, long, help_heading = "Report")]
     pub quiet: bool,
     /// Workers that convert; 0 is one per core.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "Speed")]
     pub threads: usize,
 }
 

@@ -1,40 +1,21 @@
-//! `geohaul export`: a layer or table to files.
+//! `geohaul export`: layers and tables to files.
 
-use std::sync::Arc;
-
-use super::access;
 use super::args::{ExportArgs, Project};
-use super::outputs;
 use super::status::Status;
-use crate::error::{Error, ErrorKind, Result, redact};
-use crate::fetch::Single;
-use crate::fetch::layer::{LayerOptions, LayerSource};
-use crate::fetch::selection::Selection;
+use super::{access, outputs, selection};
+use crate::error::{Error, ErrorKind, Result};
+use crate::export::Destination;
+use crate::fetch::layer::LayerOptions;
+use crate::fetch::layers::Layers;
 use crate::fetch::target::Target;
 
 pub(super) fn run(args: &ExportArgs) -> Result<Status> {
-    let opened = access::open(&args.access, &args.url)?;
-    let (url, pasted_where) = match opened.target {
-        Target::Layer { url, where_clause, .. } => (url, where_clause),
-        Target::Service { url } => {
-            return Err(Error::new(ErrorKind::Usage, "the address names a service, not a layer of it")
-                .at_url(&url)
-                .hint("append the number of a layer, such as /0; geohaul info on this address lists them"));
-        }
-        Target::File(_) | Target::Stdin => {
-            return Err(Error::new(ErrorKind::Usage, "export reads layers on servers, not files")
-                .hint("for saved files there is geohaul convert"));
-        }
-        Target::GpTask { url } | Target::GpService { url } => {
-            return Err(Error::new(ErrorKind::Usage, "the address names a geoprocessing task, not a layer")
-                .at_url(&url)
-                .hint("run it with geohaul run; geohaul info shows what it takes"));
-        }
-        _ => {
-            return Err(Error::new(ErrorKind::Usage, "the address names no layer or table")
-                .hint("a layer's address ends in a number, such as FeatureServer/0"));
-        }
-    };
+    let access::Opened { target, session, warnings } = access::open(&args.access, &args.url)?;
+    refuse_what_has_no_layers(&target)?;
+    if !args.layers.is_empty() && matches!(target, Target::Layer { .. }) {
+        return Err(Error::new(ErrorKind::Usage, "--layers chooses from a service, and the address names a layer")
+            .hint("leave out --layers, or the number at the end of the address"));
+    }
     let out_sr = match (args.project, args.outputs.crs.as_deref()) {
         (Project::Local, _) => None,
         (Project::Server, Some(crs)) if !crs.eq_ignore_ascii_case("native") => {
@@ -47,14 +28,38 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
     };
     // Bad outputs fail before anything is asked.
     outputs::check(&outputs::destination(&args.outputs)?, &args.outputs)?;
-    let options = LayerOptions {
-        selection: Selection { where_clause: args.where_clause.clone().or(pasted_where), ..Selection::default() },
-        out_sr,
-        page_size: args.page_size,
-        wire: args.wire.into(),
-        ..LayerOptions::default()
-    };
+    if args.selection.datum_transformation.is_some() && args.project == Project::Local {
+        return Err(Error::new(ErrorKind::Usage, "--datum-transformation is for the server, and PROJ reprojects here")
+            .hint("add --project server and --crs"));
+    }
+    let (selection, clip) = selection::read(&args.selection)?;
+    let options =
+        LayerOptions { selection, out_sr, page_size: args.page_size, wire: args.wire.into(), ..LayerOptions::default() };
     let progress = outputs::progress(&args.outputs);
-    let layer = LayerSource::open(&opened.session, &url, options, Arc::clone(&progress))?;
-    outputs::deliver(&mut Single::new(Box::new(layer), redact(&url)), &args.outputs, opened.warnings)
+    let mut layers = Layers::open(&session, &target, options, &args.layers, progress)?;
+    let destination = outputs::destination(&args.outputs)?;
+    if let (Destination::Files(_), names @ [_, _, ..]) = (&destination, layers.names().as_slice()) {
+        return Err(Error::new(ErrorKind::Usage, format!("there are {} layers, and the output is one file", names.len()))
+            .because(names.join(", "))
+            .hint("give a directory, which gets a file for each: -o results/ --format geojson; or choose with --layers"));
+    }
+    outputs::deliver_cut(&mut layers, &destination, clip, &args.outputs, warnings)
+}
+
+fn refuse_what_has_no_layers(target: &Target) -> Result<()> {
+    Err(match target {
+        Target::Layer { .. } | Target::NamedLayers { .. } | Target::Service { .. } | Target::Item { .. } => return Ok(()),
+        Target::File(_) | Target::Stdin => Error::new(ErrorKind::Usage, "export reads layers on servers, not files")
+            .hint("for saved files there is geohaul convert"),
+        Target::GpTask { url } | Target::GpService { url } => {
+            Error::new(ErrorKind::Usage, "the address names a geoprocessing task, not a layer")
+                .at_url(url)
+                .hint("run it with geohaul run; geohaul info shows what it takes")
+        }
+        Target::Catalog { url } => Error::new(ErrorKind::Usage, "the address names a services directory, not a layer")
+            .at_url(url)
+            .hint("geohaul ls lists what is in it"),
+        _ => Error::new(ErrorKind::Usage, "the address names no layer or table")
+            .hint("a layer's address ends in a number, such as FeatureServer/0"),
+    })
 }

@@ -13,9 +13,11 @@ mod export;
 mod formats;
 mod info;
 mod login;
+mod ls;
 mod outputs;
 mod printer;
 mod run;
+mod selection;
 mod status;
 
 pub use args::Args;
@@ -39,6 +41,7 @@ fn dispatch(verb: args::Verb) -> crate::Result<Status> {
         args::Verb::Convert(args) => convert::run(&args),
         args::Verb::Export(args) => export::run(&args),
         args::Verb::Run(args) => run::run(&args),
+        args::Verb::Ls(args) => ls::run(&args),
         args::Verb::Info(args) => info::run(&args),
         args::Verb::Login(args) => login::login(&args),
         args::Verb::Logout(args) => login::logout(&args),

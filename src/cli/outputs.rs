@@ -11,23 +11,29 @@ use crate::convert::{CrsChoice, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
-use crate::model::Crs;
+use crate::model::{Area, Crs};
 use crate::report::{Progress, Report};
 use crate::write::{Stage, Target, place_of};
 
 /// Exports an input as the arguments say, and tells of it; `warnings` go into the report.
-pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs, warnings: Vec<String>) -> Result<Status> {
-    deliver_to(input, &destination(args)?, args, warnings)
-}
-
-/// The same to a given destination.
 pub(super) fn deliver_to(
     input: &mut dyn Input,
     destination: &Destination,
     args: &OutputArgs,
     warnings: Vec<String>,
 ) -> Result<Status> {
-    let options = options(args)?;
+    deliver_cut(input, destination, None, args, warnings)
+}
+
+/// The same, with geometries cut at an area.
+pub(super) fn deliver_cut(
+    input: &mut dyn Input,
+    destination: &Destination,
+    clip: Option<Area>,
+    args: &OutputArgs,
+    warnings: Vec<String>,
+) -> Result<Status> {
+    let options = ExportOptions { clip, ..options(args)? };
     match (destination, &args.report) {
         (Destination::Files(outputs), Some(report)) if outputs.iter().any(|o| place_of(&o.path) == place_of(report)) => {
             return Err(the_same(report));

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Evidence, GeometryKind};
-use crate::report::{LayerReport, Loss, Losses, MessageKind, OutputReport, Progress, Report};
+use crate::report::{Clipped, LayerReport, Loss, Losses, MessageKind, OutputReport, Progress, Report};
 
 /// Prints what the user asked to see. A reader that closes the pipe ends the program quietly.
 pub(super) fn data(text: &str) -> Result<()> {
@@ -92,6 +92,9 @@ fn layer_text(text: &mut String, layer: &LayerReport) {
         (None, None) => String::new(),
     };
     text.push_str(&format!("\"{}\": {} {what}{crs}; {}\n", layer.name, layer.evidence.rows, completeness(&layer.evidence)));
+    if let Some(Clipped { inside, cut, outside }) = layer.clipped {
+        text.push_str(&format!("    cut at the area: {cut} cut, {inside} inside as they are, {outside} outside and left out\n"));
+    }
     losses_text(text, &layer.losses);
     for output in &layer.outputs {
         output_text(text, output);
@@ -100,6 +103,7 @@ fn layer_text(text: &mut String, layer: &LayerReport) {
 
 fn completeness(evidence: &Evidence) -> String {
     match (evidence.missing(), evidence.count_after.or(evidence.count_before)) {
+        (0, _) if evidence.limit == Some(evidence.rows) => "as many as asked for".to_owned(),
         (0, Some(count)) if count == evidence.rows => format!("complete, the server counts {count}"),
         (0, Some(count)) => format!("complete, the server counted {count} (rows were removed meanwhile)"),
         (0, None) => "complete".to_owned(),

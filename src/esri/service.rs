@@ -44,6 +44,9 @@ pub struct LayerEntry {
     pub parent: Option<i64>,
     /// It is a group of others.
     pub is_group: bool,
+    /// The numbers of those others, where the list says them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<i64>,
 }
 
 impl ServiceInfo {
@@ -76,13 +79,15 @@ impl ServiceInfo {
 fn entry(json: &Value) -> Option<LayerEntry> {
     let text = |key: &str| json.get(key).and_then(Value::as_str);
     let layer_type = text("type").map(str::to_owned);
-    let members = json.get("subLayerIds").and_then(Value::as_array).is_some_and(|ids| !ids.is_empty());
+    let members = json.get("subLayerIds").and_then(Value::as_array).into_iter().flatten();
+    let members: Vec<i64> = members.filter_map(Value::as_i64).collect();
     Some(LayerEntry {
         id: json.get("id")?.as_i64()?,
         name: text("name").unwrap_or_default().to_owned(),
         geometry: text("geometryType").and_then(GeometryKind::from_esri),
         parent: json.get("parentLayerId").and_then(Value::as_i64).filter(|id| *id >= 0),
-        is_group: members || layer_type.as_deref() == Some("Group Layer"),
+        is_group: !members.is_empty() || layer_type.as_deref() == Some("Group Layer"),
+        members,
         layer_type,
     })
 }

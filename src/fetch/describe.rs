@@ -7,6 +7,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::layer::{LayerOptions, LayerSource, WireChoice};
+use super::layers::Layers;
 use super::saved::Saved;
 use super::selection::Selection;
 use super::session::Session;
@@ -37,7 +38,7 @@ pub enum Description {
     GpTask(task::Task),
     /// A geoprocessing job.
     GpJob(Job),
-    /// A saved file.
+    /// A saved file, layers by name, or an item of a portal.
     File {
         /// The feature sets in it.
         layers: Vec<Header>,
@@ -91,6 +92,9 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
                 warnings: source.warnings(),
             })
         }
+        Target::NamedLayers { .. } | Target::Item { .. } => {
+            contents(&mut Layers::open(session, target, LayerOptions::default(), &[], Arc::clone(progress))?)?
+        }
         Target::GpService { url } => Description::GpService(task::Service::from_json(&json(url)?)),
         Target::GpTask { url } => {
             let task = task::Task::from_json(&json(url)?);
@@ -110,8 +114,12 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
 }
 
 fn file(path: PathBuf) -> Result<Description> {
+    contents(&mut Saved::open(&[path])?)
+}
+
+fn contents(input: &mut dyn Input) -> Result<Description> {
     let (mut layers, mut values) = (Vec::new(), Vec::new());
-    for item in Saved::open(&[path])?.items() {
+    for item in input.items() {
         match item? {
             Item::Layer(layer) => layers.push(layer.header().clone()),
             Item::Value(scalar) => values.push(scalar),

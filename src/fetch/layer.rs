@@ -68,6 +68,8 @@ pub struct LayerSource {
     /// The attribute that holds the object id.
     id_key: Option<String>,
     connections: usize,
+    /// The server's count of all rows that the conditions choose.
+    counted: Option<u64>,
     wire: WireChoice,
     carriage: Carriage,
     /// No more rows than this are wanted.
@@ -116,7 +118,8 @@ impl Source for LayerSource {
     }
 
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        let Self { session, mut query, header, situation, ids, id_key, connections, wire, mut carriage, most, .. } = *self;
+        let Self { session, mut query, header, situation, ids, id_key, connections, counted, most, wire, mut carriage, .. } =
+            *self;
         query.narrow(read);
         if header.has_m && read.m {
             carriage = wire.for_measures(carriage);
@@ -125,7 +128,7 @@ impl Source for LayerSource {
         let mut pages = LayerPages::new(fetcher, Pager::new(situation), permits.clone(), progress);
         pages.expected = header.spatial_reference;
         pages.layer = header.name;
-        pages.count_before = header.count;
+        pages.count_before = counted;
         pages.ids = ids;
         pages.connections = connections;
         pages.most = most;
@@ -185,7 +188,8 @@ impl Opening<'_> {
         }
         let most = selection.limit;
         let at_most = |count: u64| most.map_or(count, |most| count.min(most));
-        let count = self.count()?.map(at_most);
+        let counted = self.count()?;
+        let count = counted.map(at_most);
         if count.is_none() {
             warnings
                 .push("the server does not count the rows, so nothing but its own word says that all of them came".to_owned());
@@ -226,6 +230,7 @@ impl Opening<'_> {
             ids,
             id_key,
             connections: options.connections.max(1),
+            counted,
             wire: options.wire,
             carriage,
             most,

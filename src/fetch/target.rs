@@ -34,6 +34,26 @@ pub enum Target {
         /// The `outFields` of a pasted query; `None` where it names all.
         fields: Option<Vec<String>>,
     },
+    /// Layers of a service by name, perhaps with wildcards: `.../FeatureServer/Road*`.
+    NamedLayers {
+        /// The address of the service.
+        url: Url,
+        /// The name; `*` stands for any text.
+        name: String,
+        /// The `where` of a pasted query.
+        where_clause: Option<String>,
+        /// The `outFields` of a pasted query; `None` where it names all.
+        fields: Option<Vec<String>>,
+    },
+    /// An item of a portal: a service, a web map, a feature collection, a file.
+    Item {
+        /// The address of the portal.
+        portal: Url,
+        /// The item's id.
+        id: String,
+        /// The layer that its page shows.
+        layer: Option<u32>,
+    },
     /// A geoprocessing service: `.../GPServer`.
     GpService {
         /// Its address.
@@ -80,7 +100,70 @@ const OTHER_TYPES: [&str; 14] = [
     "OGCFeatureServer",
 ];
 
+/// What stands behind a service's address and is no layer: its operations and resources.
+const OPERATIONS: [&str; 29] = [
+    "query",
+    "layers",
+    "info",
+    "legend",
+    "export",
+    "identify",
+    "find",
+    "generateKml",
+    "exts",
+    "tile",
+    "exportTiles",
+    "estimateExportTilesSize",
+    "dynamicLayer",
+    "queryDomains",
+    "queryLegends",
+    "relationships",
+    "dataElements",
+    "replicas",
+    "createReplica",
+    "synchronizeReplica",
+    "unRegisterReplica",
+    "extractChanges",
+    "applyEdits",
+    "uploads",
+    "jobs",
+    "estimates",
+    "getEstimates",
+    "queryContingentValues",
+    "metadata",
+];
+
 impl Target {
+    /// The item of a portal, by the portal's address and the item's id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where one of them is none.
+    ///
+    /// ```
+    /// use geohaul::fetch::target::Target;
+    ///
+    /// let item = Target::item("https://h.example/portal/home/", "0123456789abcdef0123456789ABCDEF").unwrap();
+    /// let Target::Item { portal, .. } = item else { panic!() };
+    /// assert_eq!(portal.as_str(), "https://h.example/portal");
+    /// ```
+    pub fn item(portal: &str, id: &str) -> Result<Self> {
+        let wrong = |what: &str, given: &str| Error::new(ErrorKind::Usage, what).because(given);
+        let url = Url::parse(portal.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let mut url = url.ok_or_else(|| {
+            wrong("the portal's address is none", portal).hint("such as https://www.arcgis.com or https://HOST/portal")
+        })?;
+        let segments = segments(&url).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let end = segments.iter().position(|s| PORTAL_PAGES.iter().any(|page| s.eq_ignore_ascii_case(page)));
+        url.set_path(&segments[..end.unwrap_or(segments.len())].join("/"));
+        url.set_query(None);
+        url.set_fragment(None);
+        let id = id.trim();
+        if !is_item_id(id) {
+            return Err(wrong("the item's id is none", id).hint("it has 32 digits and letters from a to f"));
+        }
+        Ok(Self::Item { portal: url, id: id.to_owned(), layer: None })
+    }
+
     /// Reads what a user wrote: an ArcGIS REST address, a path, or `-`. Nothing is asked of the network or the disk.
     ///
     /// # Errors
@@ -129,6 +212,8 @@ impl Target {
             Self::Catalog { url }
             | Self::Service { url }
             | Self::Layer { url, .. }
+            | Self::NamedLayers { url, .. }
+            | Self::Item { portal: url, .. }
             | Self::GpService { url }
             | Self::GpTask { url }
             | Self::GpJob { url, .. }
@@ -140,7 +225,7 @@ impl Target {
         if let Some((_, proper)) = behind_resource_proxy(pasted) {
             return Self::of_url(&proper);
         }
-        let segments: Vec<&str> = pasted.path_segments().map(|all| all.filter(|s| !s.is_empty()).collect()).unwrap_or_default();
+        let segments = segments(pasted);
         let is = |segment: &str, name: &str| segment.eq_ignore_ascii_case(name);
         let known = |segment: &&str| {
             ["FeatureServer", "MapServer", "GPServer"].iter().chain(&OTHER_TYPES).any(|known| is(segment, known))
@@ -154,6 +239,9 @@ impl Target {
             url
         };
         let Some(at) = segments.iter().position(known) else {
+            if let Some(item) = item_of_page(pasted, &segments) {
+                return Ok(item);
+            }
             return match segments.windows(2).position(|pair| is(pair[0], "rest") && is(pair[1], "services")) {
                 Some(_) => Ok(Self::Catalog { url: cut(segments.len()) }),
                 None => Err(no_arcgis(pasted, segments.last().copied())),
@@ -173,21 +261,47 @@ impl Target {
             (kind, _) if !is(kind, "FeatureServer") && !is(kind, "MapServer") => {
                 Self::OtherService { url: cut(at + 1), service_type: kind.to_owned() }
             }
-            (_, [id, ..]) if id.parse::<u32>().is_ok() => {
+            (_, [id, ..]) if !OPERATIONS.iter().any(|operation| is(id, operation)) => {
                 let hint = |name: &str| {
                     let value = pasted.query_pairs().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1.trim().to_owned();
                     (!value.is_empty()).then_some(value)
                 };
                 let names = |list: String| list.split(',').map(|name| name.trim().to_owned()).filter(|n| !n.is_empty()).collect();
-                Self::Layer {
-                    url: cut(at + 2),
-                    where_clause: hint("where").filter(|clause| clause != "1=1"),
-                    fields: hint("outFields").filter(|list| !list.contains('*')).map(names),
+                let where_clause = hint("where").filter(|clause| clause != "1=1");
+                let fields = hint("outFields").filter(|list| !list.contains('*')).map(names);
+                match id.parse::<u32>() {
+                    Ok(_) => Self::Layer { url: cut(at + 2), where_clause, fields },
+                    Err(_) => Self::NamedLayers { url: cut(at + 1), name: decoded(id), where_clause, fields },
                 }
             }
             _ => Self::Service { url: cut(at + 1) },
         })
     }
+}
+
+/// Where the pages of a portal begin, behind its own address.
+const PORTAL_PAGES: [&str; 3] = ["home", "apps", "sharing"];
+
+fn segments(url: &Url) -> Vec<&str> {
+    url.path_segments().map(|all| all.filter(|s| !s.is_empty()).collect()).unwrap_or_default()
+}
+
+fn is_item_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The item that a portal's page shows: `home/item.html?id=`, a map viewer, or its resource.
+fn item_of_page(pasted: &Url, segments: &[&str]) -> Option<Target> {
+    segments.iter().find(|segment| PORTAL_PAGES.iter().any(|page| segment.eq_ignore_ascii_case(page)))?;
+    let asked = |name: &str| {
+        let (_, value) = pasted.query_pairs().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(value.into_owned())
+    };
+    let in_path = || Some((*segments.windows(2).find(|pair| pair[0].eq_ignore_ascii_case("items"))?.get(1)?).to_owned());
+    let id = ["id", "webmap", "layers"].iter().find_map(|name| asked(name)).or_else(in_path)?;
+    let Ok(Target::Item { portal, id, .. }) = Target::item(pasted.as_str(), &id) else { return None };
+    let layer = asked("sublayer").and_then(|number| number.parse().ok());
+    Some(Target::Item { portal, id, layer })
 }
 
 /// The proxy and the address proper of `https://h/proxy.ashx?https://target/arcgis/rest/...`.
@@ -202,7 +316,7 @@ pub(super) fn behind_resource_proxy(pasted: &Url) -> Option<(Url, Url)> {
     Some((proxy, proper))
 }
 
-fn decoded(segment: &str) -> String {
+pub(super) fn decoded(segment: &str) -> String {
     percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
@@ -210,7 +324,7 @@ fn no_arcgis(url: &Url, last: Option<&str>) -> Error {
     let error = Error::new(ErrorKind::Usage, "this address names no ArcGIS REST service").at_url(url);
     let hint = match last {
         Some(last) if last.eq_ignore_ascii_case("item.html") || last.eq_ignore_ascii_case("webmap") => {
-            "this is a portal page; open it and copy the address of the layer, which ends in FeatureServer/0 or the like"
+            "this is a portal page, but it names no item; the address of an item's page has an id of 32 characters"
         }
         _ => "it should look like https://HOST/arcgis/rest/services/NAME/FeatureServer/0",
     };
@@ -238,6 +352,35 @@ mod tests {
             assert_eq!(parse(&format!("/A/FeatureServer/3{tail}")), plain, "{tail}");
         }
         assert!(matches!(parse("/A/mapserver/500001/query"), Target::Layer { .. }));
+    }
+
+    #[test]
+    fn layers_are_named_with_wildcards_and_operations_are_none() {
+        let named = |name: &str| Target::NamedLayers {
+            url: url("/A/FeatureServer"),
+            name: name.to_owned(),
+            where_clause: None,
+            fields: None,
+        };
+        assert_eq!(parse("/A/FeatureServer/Main%20Roads"), named("Main Roads"));
+        assert_eq!(parse("/A/FeatureServer/Road*/query?where=1=1"), named("Road*"));
+        assert_eq!(parse("/A/FeatureServer/queryDomains"), Target::Service { url: url("/A/FeatureServer") });
+    }
+
+    #[test]
+    fn items_of_portals_are_found_in_the_addresses_of_their_pages() {
+        let id = "0123456789abcdef0123456789abcdef";
+        for (page, portal, layer) in [
+            (format!("https://o.example/home/item.html?id={id}#overview"), "https://o.example/", None),
+            (format!("https://h.example/portal/home/item.html?id={id}&sublayer=3"), "https://h.example/portal", Some(3)),
+            (format!("https://h.example/portal/home/webmap/viewer.html?webmap={id}"), "https://h.example/portal", None),
+            (format!("https://h.example/portal/apps/mapviewer/index.html?layers={id}"), "https://h.example/portal", None),
+            (format!("https://h.example/portal/sharing/rest/content/items/{id}/data?f=json"), "https://h.example/portal", None),
+        ] {
+            let item = Target::Item { portal: portal.parse().unwrap(), id: id.to_owned(), layer };
+            assert_eq!(Target::parse(&page).unwrap(), item, "{page}");
+        }
+        assert!(Target::item("portal", id).is_err() && Target::item("https://h.example", "short").is_err());
     }
 
     #[test]

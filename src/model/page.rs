@@ -76,6 +76,9 @@ pub struct Evidence {
     pub count_before: Option<u64>,
     /// The same after the last page.
     pub count_after: Option<u64>,
+    /// No more rows than this were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
     /// Rows that came twice and were dropped.
     pub duplicates: u64,
     /// Object ids that the server has and did not send, as far as they are known.
@@ -100,11 +103,8 @@ impl Evidence {
     /// assert_eq!(evidence.missing(), 2);
     /// ```
     pub fn missing(&self) -> u64 {
-        let counted = match (self.count_before, self.count_after) {
-            (_, Some(after)) => after.saturating_sub(self.rows),
-            (Some(before), None) => before.saturating_sub(self.rows),
-            (None, None) => 0,
-        };
+        let wanted = self.count_after.or(self.count_before).unwrap_or(0).min(self.limit.unwrap_or(u64::MAX));
+        let counted = wanted.saturating_sub(self.rows);
         counted.max(self.missing_ids.len() as u64).max(u64::from(self.cut_off))
     }
 }

@@ -17,6 +17,7 @@ fn read(path: &str) -> String {
 /// of the examples those of the clone.
 fn run_as_written(demo: &Demo, desk: &Desk, command: &str) {
     let services = format!("http://{}/arcgis/rest/services/Demo", demo.host);
+    let command = command.replace("https://host/arcgis/rest/services ", &format!("http://{}/arcgis/rest/services ", demo.host));
     let mut here = String::new();
     for (index, part) in command.split("https://host/arcgis/rest/services/").enumerate() {
         match part.split_once('/') {
@@ -82,7 +83,7 @@ fn every_command_of_the_readme_runs() {
 #[test]
 fn every_example_of_the_help_runs() {
     let demo = Demo::start();
-    for verb in ["", "convert", "export", "run", "info", "formats"] {
+    for verb in ["", "convert", "export", "run", "ls", "info", "formats"] {
         let desk = desk_of_the_examples();
         let args: Vec<&str> = [verb, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         let help = desk.run(&args).stdout;
@@ -94,7 +95,8 @@ fn every_example_of_the_help_runs() {
 #[test]
 fn every_option_that_the_readme_names_exists() {
     let desk = Desk::new();
-    let help: String = ["convert", "export", "run", "info", "formats"].map(|verb| desk.run(&[verb, "--help"]).stdout).concat();
+    let help: String =
+        ["convert", "export", "run", "ls", "info", "formats"].map(|verb| desk.run(&[verb, "--help"]).stdout).concat();
     let readme = read("README.md");
     for command in readme.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("geohaul ")) {
         let verb = command.split_whitespace().next().unwrap();

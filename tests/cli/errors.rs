@@ -151,20 +151,6 @@ fn an_address_that_answers_as_a_service_is_no_layer() {
 }
 
 #[test]
-fn a_service_in_place_of_a_layer_is_refused_with_the_way_to_its_layers() {
-    export_says(
-        "/Roads/FeatureServer",
-        &[],
-        2,
-        "
-        error: the address names a service, not a layer of it
-        where: SERVER/Roads/FeatureServer
-        hint: append the number of a layer, such as /0; geohaul info on this address lists them
-    ",
-    );
-}
-
-#[test]
 fn a_task_is_nothing_to_export_and_a_layer_nothing_to_run() {
     export_says(
         "/Tools/GPServer/Buffer",

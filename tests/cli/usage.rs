@@ -2,7 +2,7 @@
 
 use super::{Desk, saved};
 
-const VERBS: [&str; 5] = ["convert", "export", "run", "info", "formats"];
+const VERBS: [&str; 6] = ["convert", "export", "run", "ls", "info", "formats"];
 
 #[test]
 fn the_help_of_every_verb_ends_in_an_example_of_it() {
@@ -58,7 +58,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         (&["explode"], "unrecognized subcommand 'explode'"),
         (&["convert", "-o", "a.shp"], "<FILE>"),
         (&["convert", "a.json"], "--output <PATH>"),
-        (&["export", "-o", "a.shp"], "<LAYER URL>"),
+        (&["export", "-o", "a.shp"], "<URL>"),
         (&["export", "x", "-o", "a.shp", "--page-size", "0"], "--page-size"),
         (&["export", "x", "-o", "a.shp", "--precision", "18"], "--precision"),
         (&["export", "x", "-o", "a.shp", "--project", "nobody"], "local, server"),

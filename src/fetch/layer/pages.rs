@@ -367,18 +367,17 @@ impl Pages for LayerPages {
 
     fn finish(self: Box<Self>) -> Result<Evidence> {
         let sated = self.is_sated();
-        let at_most = |count: u64| self.most.map_or(count, |most| count.min(most));
-        let strategy = self.pager.describe();
         Ok(Evidence {
             rows: self.rows,
             pages: self.pages,
             requests: self.requests_before + self.fetcher.session.sent(),
             count_before: self.count_before,
-            count_after: self.pager.count_after().map(at_most),
+            count_after: self.pager.count_after(),
             duplicates: self.pager.duplicates(),
             missing_ids: if sated { Vec::new() } else { self.pager.missing().to_vec() },
             cut_off: self.pager.cut_off() && !sated,
-            strategy: self.most.map_or(strategy.clone(), |most| format!("{strategy}, the first {most} rows")),
+            limit: self.most,
+            strategy: self.pager.describe(),
             carriage: self.fetcher.carriage(),
         })
     }

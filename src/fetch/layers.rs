@@ -1,0 +1,232 @@
+//! [`Layers`]: the layers that a target names, opened one after the other: one layer, some of a service, all of
+//! it, or what a portal item holds.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use url::Url;
+
+use super::glob::Glob;
+use super::layer::{LayerOptions, LayerSource};
+use super::saved::Saved;
+use super::selection::{Selection, names::nearest};
+use super::session::Session;
+use super::target::Target;
+use super::{Download, Input, Item, portal};
+use crate::error::{Error, ErrorKind, Result, redact};
+use crate::esri::service::{LayerEntry, ServiceInfo};
+use crate::report::Progress;
+
+/// Groups in groups; a server that makes a circle of them does no harm.
+const DEEPEST_GROUP: usize = 50;
+
+/// What a target names, as an [`Input`]. A layer that can't be opened does not keep the others away.
+pub struct Layers {
+    opener: Opener,
+    origin: String,
+    pending: VecDeque<Pending>,
+    ready: VecDeque<Item>,
+}
+
+/// How layers are opened.
+#[derive(Clone)]
+pub(super) struct Opener {
+    pub(super) session: Session,
+    pub(super) options: LayerOptions,
+    pub(super) progress: Arc<dyn Progress>,
+}
+
+/// Something that is still to be opened, under its name.
+pub(super) struct Pending {
+    pub(super) name: String,
+    pub(super) what: What,
+}
+
+pub(super) enum What {
+    /// A layer or table, with a condition of its own.
+    Layer { url: Url, condition: Option<String> },
+    /// Features that the server sent already, as a feature collection.
+    Collection(Bytes),
+    /// A file of a portal.
+    File(Url),
+    /// What can't be had.
+    Lost(Error),
+}
+
+impl Layers {
+    /// Finds out what a target holds. `only` are names (with wildcards) or numbers of layers; none is all.
+    ///
+    /// # Errors
+    /// Where the target can't be asked, holds no layers, or none that `only` names.
+    pub fn open(
+        session: &Session,
+        target: &Target,
+        mut options: LayerOptions,
+        only: &[String],
+        progress: Arc<dyn Progress>,
+    ) -> Result<Self> {
+        let session = session.watched_by(Arc::clone(&progress));
+        if let Target::Layer { where_clause, fields, .. } | Target::NamedLayers { where_clause, fields, .. } = target {
+            let Selection { where_clause: wanted, fields: listed, .. } = &mut options.selection;
+            *wanted = wanted.take().or_else(|| where_clause.clone());
+            *listed = listed.take().or_else(|| fields.clone());
+        }
+        let opener = Opener { session, options, progress };
+        let (origin, mut pending) = opener.find(target)?;
+        if !only.is_empty() {
+            let given: Vec<String> = pending.iter().map(|layer| layer.name.clone()).collect();
+            let globs: Vec<Glob> = only.iter().map(|name| Glob::new(name.trim())).collect();
+            let named = |layer: &Pending| globs.iter().any(|glob| glob.matches(&layer.name) || layer.is_numbered(glob));
+            for (glob, name) in globs.iter().zip(only) {
+                if !pending.iter().any(|layer| glob.matches(&layer.name) || layer.is_numbered(glob)) {
+                    return Err(no_layer(name, given.iter().map(String::as_str)).because(redact(&origin)));
+                }
+            }
+            pending.retain(named);
+        }
+        Ok(Self { opener, origin: redact(&origin), pending: pending.into(), ready: VecDeque::new() })
+    }
+
+    /// The names of the layers that are still to come.
+    pub fn names(&self) -> Vec<&str> {
+        self.pending.iter().map(|layer| layer.name.as_str()).collect()
+    }
+
+    fn next_item(&mut self) -> Option<Result<Item>> {
+        loop {
+            if let Some(item) = self.ready.pop_front() {
+                return Some(Ok(item));
+            }
+            let Pending { name, what } = self.pending.pop_front()?;
+            match self.opener.open(&name, what) {
+                Ok(items) => self.ready.extend(items),
+                Err(error) => return Some(Err(if name.is_empty() { error } else { error.in_layer(&name) })),
+            }
+        }
+    }
+}
+
+impl Input for Layers {
+    fn items(&mut self) -> Box<dyn Iterator<Item = Result<Item>> + Send + '_> {
+        Box::new(std::iter::from_fn(|| self.next_item()))
+    }
+
+    fn describe(&self) -> String {
+        self.origin.clone()
+    }
+}
+
+impl Pending {
+    /// Whether a pattern is the number of the layer in its service.
+    fn is_numbered(&self, glob: &Glob) -> bool {
+        match &self.what {
+            What::Layer { url, .. } => url.path().rsplit('/').next().is_some_and(|number| glob == &Glob::new(number)),
+            _ => false,
+        }
+    }
+}
+
+impl Opener {
+    /// Where a target is, and what it holds.
+    fn find(&self, target: &Target) -> Result<(Url, Vec<Pending>)> {
+        match target {
+            Target::Layer { url, .. } => {
+                // Its name is known once it is open.
+                let layer = What::Layer { url: url.clone(), condition: None };
+                Ok((url.clone(), vec![Pending { name: String::new(), what: layer }]))
+            }
+            Target::NamedLayers { url, name, .. } => Ok((url.clone(), self.named(url, name)?)),
+            Target::Service { url } => Ok((url.clone(), self.service(url, None)?)),
+            Target::Item { portal, id, layer } => {
+                let found = portal::find(self, portal, id, *layer, 0)?;
+                Ok((portal::item_url(portal, id), found))
+            }
+            _ => Err(Error::new(ErrorKind::Usage, "the address names no layer or table")
+                .hint("give a layer, a FeatureServer, a MapServer or a portal item; geohaul ls lists what a server has")),
+        }
+    }
+
+    /// All layers and tables of a service.
+    pub(super) fn service(&self, url: &Url, condition: Option<&str>) -> Result<Vec<Pending>> {
+        let found = rows_of(&self.info(url)?).map(|entry| pending(url, entry, condition)).collect::<Vec<_>>();
+        if found.is_empty() {
+            return Err(Error::new(ErrorKind::Input, "the service has no layers or tables").at_url(url));
+        }
+        Ok(found)
+    }
+
+    /// The layers of this name, or in the groups of this name.
+    fn named(&self, url: &Url, name: &str) -> Result<Vec<Pending>> {
+        let info = self.info(url)?;
+        let glob = Glob::new(name);
+        let all: Vec<&LayerEntry> = info.layers.iter().chain(&info.tables).collect();
+        let groups = all.iter().flat_map(|group| group.members.iter().map(|member| (*member, group.id)));
+        let groups: HashMap<i64, i64> = all.iter().filter_map(|entry| Some((entry.id, entry.parent?))).chain(groups).collect();
+        let named: HashSet<i64> = all.iter().filter(|entry| glob.matches(&entry.name)).map(|entry| entry.id).collect();
+        let chosen = |id: i64| {
+            let and_its_groups = std::iter::successors(Some(id), |id| groups.get(id).copied()).take(DEEPEST_GROUP);
+            and_its_groups.into_iter().any(|id| named.contains(&id))
+        };
+        let found = rows_of(&info).filter(|entry| chosen(entry.id)).map(|entry| pending(url, entry, None));
+        let found: Vec<Pending> = found.collect();
+        match found.is_empty() {
+            true => Err(no_layer(name, all.iter().map(|entry| entry.name.as_str())).at_url(url)),
+            false => Ok(found),
+        }
+    }
+
+    fn info(&self, url: &Url) -> Result<ServiceInfo> {
+        Ok(ServiceInfo::of(&self.session.json(url, &[])?))
+    }
+
+    fn open(&self, name: &str, what: What) -> Result<Vec<Item>> {
+        match what {
+            What::Layer { url, condition } => {
+                let mut options = self.options.clone();
+                let wanted = &mut options.selection.where_clause;
+                *wanted = match (wanted.take(), condition) {
+                    (Some(wanted), Some(condition)) => Some(format!("({condition}) AND ({wanted})")),
+                    (wanted, condition) => wanted.or(condition),
+                };
+                let layer = LayerSource::open(&self.session, &url, options, Arc::clone(&self.progress))?;
+                Ok(vec![Item::Layer(Box::new(layer))])
+            }
+            What::Collection(bytes) if self.options.selection == Selection::default() => {
+                Ok(Saved::from_bytes(name, bytes)?.into_items())
+            }
+            What::Collection(_) => Err(Error::new(ErrorKind::Unsupported, "nothing can be selected of features in an item")
+                .because("they are no layer on a server that answers queries")
+                .hint("export all of them")),
+            What::File(url) => {
+                let (session, address) = (self.session.clone(), url.clone());
+                Ok(vec![Item::File(Download::new(name.to_owned(), url, move || session.file(&address)))])
+            }
+            What::Lost(error) => Err(error),
+        }
+    }
+}
+
+/// The layers and tables of a service in its order, without groups.
+fn rows_of(info: &ServiceInfo) -> impl Iterator<Item = LayerEntry> {
+    let listed = info.layers.iter().chain(&info.tables);
+    let ids: Vec<i64> = listed.clone().map(|entry| entry.id).collect();
+    let unlisted = listed.clone().flat_map(|entry| &entry.members).filter(|id| !ids.contains(id));
+    let unlisted = unlisted.map(|id| LayerEntry { id: *id, name: format!("layer {id}"), ..LayerEntry::default() });
+    let entries: Vec<LayerEntry> = listed.filter(|entry| !entry.is_group).cloned().chain(unlisted).collect();
+    entries.into_iter()
+}
+
+fn pending(service: &Url, entry: LayerEntry, condition: Option<&str>) -> Pending {
+    let mut url = service.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().push(&entry.id.to_string());
+    }
+    Pending { name: entry.name, what: What::Layer { url, condition: condition.map(str::to_owned) } }
+}
+
+fn no_layer<'a>(name: &str, given: impl Iterator<Item = &'a str> + Clone) -> Error {
+    let meant = nearest(name, given.clone()).map_or(String::new(), |meant| format!("did you mean \"{meant}\"? "));
+    Error::new(ErrorKind::Usage, format!("there is no layer \"{name}\""))
+        .hint(format!("{meant}the layers are: {}", given.collect::<Vec<_>>().join(", ")))
+}
