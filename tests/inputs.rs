@@ -247,6 +247,13 @@ fn digits_are_copied_and_never_rounded() {
 }
 
 #[test]
+fn a_key_with_an_escape_is_not_the_key_that_its_bytes_spell() {
+    let collection = convert(r#"{"features":[{"attributes":{"\\n":1}},{"attributes":{"\n":2}}]}"#);
+    assert_eq!(collection["features"][0]["properties"], json!({"\\n": 1, "\n": null}));
+    assert_eq!(collection["features"][1]["properties"], json!({"\\n": null, "\n": 2}));
+}
+
+#[test]
 fn null_is_not_the_empty_text_and_not_zero() {
     let collection = convert(r#"{"features":[{"attributes":{"a":null,"b":"","c":0,"d":false}}]}"#);
     assert_eq!(collection["features"][0]["properties"], json!({"a": null, "b": "", "c": 0, "d": false}));

@@ -27,6 +27,7 @@ pub struct Args {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one value, parsed once")]
 #[non_exhaustive]
 pub enum Verb {
     /// Convert saved Esri JSON.

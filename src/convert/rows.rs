@@ -246,7 +246,8 @@ impl<'a> Names<'a> {
     #[inline]
     fn column(&mut self, key: &[u8]) -> Option<usize> {
         let column = match self.header.fields.get(self.next) {
-            Some(field) if field.name.as_bytes() == key => Some(self.next),
+            // A key with escapes is not the name that its bytes spell.
+            Some(field) if field.name.as_bytes() == key && memchr::memchr(b'\\', key).is_none() => Some(self.next),
             _ => self.look_up(key),
         };
         if let Some(column) = column {
