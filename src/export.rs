@@ -4,22 +4,32 @@
 //! encode them, one writer thread per output puts them into the stage in order. Only when the source has said
 //! that nothing is missing are the stages renamed into place.
 
+mod receipt;
+
 use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::MOST_CONNECTIONS;
+use crate::fetch::http::{Cancel, Fault};
 use crate::fetch::{Input, Item, Pages, Source};
 use crate::model::{Batch, Evidence, Geometries, Header, Page, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, unique_file_stem};
 
+/// Pages under way at least, so that as many connections as there may be have something to do.
+const PAGES_UNDER_WAY: usize = 2 * MOST_CONNECTIONS;
+
 /// Raw pages under way hold at most about this many bytes.
 const BYTES_UNDER_WAY: usize = 48 << 20;
+
+pub use receipt::{Check, Receipt, check_files, check_server};
 
 /// How an export is done.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +44,12 @@ pub struct ExportOptions {
     pub strict: bool,
     /// Workers; 0 is one per core.
     pub threads: usize,
+    /// Keep raw pages beside the first output until it is done, and begin with those that an interrupted run left.
+    pub resume: bool,
+    /// Write a receipt beside the first output: `roads.geojson.receipt.json`.
+    pub receipt: bool,
+    /// Stops the work: pages, conversion and writing end soon, and no output appears.
+    pub cancel: Cancel,
 }
 
 /// One output: a file and its format.
@@ -246,25 +262,33 @@ pub struct ExportedLayer {
 /// # Errors
 /// Whatever went wrong: then no output stands.
 pub fn export_layer(
-    source: Box<dyn Source>,
+    mut source: Box<dyn Source>,
     outputs: &[Output],
     options: &ExportOptions,
     progress: &Arc<dyn Progress>,
 ) -> Result<ExportedLayer> {
+    let (began, started) = (Instant::now(), crate::model::time::now());
     let header = source.header().clone();
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
     let plan = convert::plan(&header, &formats, &options.plan)?;
     let stages = open_stages(outputs, options.overwrite)?;
+    let receipt = options.receipt.then(|| Stage::open(receipt::target(&outputs[0].path, options.overwrite))).transpose()?;
+    let kept = options.resume.then(|| kept_pages(&outputs[0].path));
+    if let Some(directory) = &kept {
+        source.keep_pages_in(directory)?;
+    }
+    let origin = source.origin();
     progress.layer(&header.name, header.count);
 
     let mut warnings = source.warnings();
     warnings.extend(plan.warnings.iter().cloned());
     let threads = if options.threads > 0 { options.threads } else { std::thread::available_parallelism().map_or(2, usize::from) };
-    let permits = Permits::new((2 * threads).max(8), BYTES_UNDER_WAY);
+    let permits = Permits::new((2 * threads).max(PAGES_UNDER_WAY), BYTES_UNDER_WAY);
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let hauled = haul(pages, &header, lanes.collect(), threads, &permits).map_err(|error| error.in_layer(&header.name))?;
+    let way = Way { threads, permits: &permits, cancel: &options.cancel };
+    let hauled = haul(pages, &header, lanes.collect(), &way).map_err(|error| error.in_layer(&header.name))?;
 
     let shortfall = shortfall(&header, &hauled.evidence);
     if let Some(error) = &shortfall
@@ -279,11 +303,20 @@ pub fn export_layer(
     if options.strict {
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
     }
+    if hauled.evidence.edited {
+        warnings
+            .push(format!("\"{}\" was edited while it was exported; what came is what the server lists at the end", header.name));
+    }
+    if options.cancel.is_cancelled() {
+        return Err(Fault::cancelled().error);
+    }
     for (stage, report) in stages.into_iter().zip(&mut written) {
         report.files = stage.commit()?;
         report.bytes = report.files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
     }
     let report = LayerReport {
+        origin,
+        seconds: began.elapsed().as_secs_f64(),
         name: header.name,
         geometry: header.geometry,
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
@@ -291,7 +324,22 @@ pub fn export_layer(
         losses: hauled.losses,
         outputs: written,
     };
+    if let Some(stage) = receipt {
+        receipt::write(&Receipt::of(&report, &warnings, &started)?, stage)?;
+    }
+    if let Some(directory) = kept {
+        // The outputs stand, so nothing depends on it any more.
+        let _ = std::fs::remove_dir_all(directory);
+    }
     Ok(ExportedLayer { report, warnings, shortfall })
+}
+
+/// Where the raw pages of an export to this file are kept.
+fn kept_pages(output: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(output.file_name().unwrap_or_default());
+    name.push(".geohaul");
+    output.with_file_name(name)
 }
 
 fn open_stages(outputs: &[Output], overwrite: bool) -> Result<Vec<Stage>> {
@@ -322,9 +370,10 @@ fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
         (false, expected) => {
             let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
             let named = if ids.is_empty() { String::new() } else { format!("; object ids {ids}") };
+            let said = evidence.missing_because.as_ref().map_or(String::new(), |words| format!("; the server: {words}"));
             let counted = expected.map_or(String::new(), |count| format!(" of the {count} that the server counts"));
             error
-                .because(format!("{} rows came{counted}: {missing} are missing{named}", evidence.rows))
+                .because(format!("{} rows came{counted}: {missing} are missing{named}{said}", evidence.rows))
                 .hint("run the same command again; or write what there is with --allow-partial")
         }
     })
@@ -382,8 +431,16 @@ struct Hauled {
 /// What a worker sends to a writer: an encoded page, with the permit that goes back when it is written.
 type Packet = (u64, Result<(Encoded<AnyChunk>, Arc<Permit>)>);
 
+/// How the pipeline runs.
+struct Way<'a> {
+    threads: usize,
+    permits: &'a Permits,
+    cancel: &'a Cancel,
+}
+
 /// Runs the pipeline: pages from here to the workers, from them to one writer thread per lane.
-fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, threads: usize, permits: &Permits) -> Result<Hauled> {
+fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, way: &Way<'_>) -> Result<Hauled> {
+    let Way { threads, permits, cancel } = *way;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|index| format!("geohaul-{index}"))
@@ -399,7 +456,7 @@ fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, thread
         pool.in_place_scope(|workers| {
             let mut seq = 0;
             while let Some(next) = pages.next() {
-                match next {
+                match if cancel.is_cancelled() { Err(Fault::cancelled().error) } else { next } {
                     Ok((page, permit)) => {
                         seq = page.seq + 1;
                         let (senders, read_losses) = (senders.clone(), &read_losses);

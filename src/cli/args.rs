@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::fetch;
 use crate::model::plan;
 
 /// Take geodata out of ArcGIS REST servers and put it into local files, completely and correctly.
@@ -14,7 +15,7 @@ use crate::model::plan;
     name = "geohaul",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit status: 0 complete, 1 nothing usable, 2 wrong usage, 3 something was written but not all.
+    after_help = "Exit status: 0 complete, 1 nothing usable, 2 wrong usage, 3 something was written but not all, 130 interrupted.
 
 Example: geohaul export https://host/arcgis/rest/services/Roads/FeatureServer/0 -o roads.geojson -o roads.shp"
 )]
@@ -44,6 +45,9 @@ pub enum Verb {
     /// Say what is at a URL or in a file: services, layers, fields, tasks, jobs.
     #[command(after_help = "Example: geohaul info https://host/arcgis/rest/services/Roads/FeatureServer/0")]
     Info(InfoArgs),
+    /// Check files, and the server, against a receipt that `export --receipt` wrote.
+    #[command(after_help = "Example: geohaul verify roads.geojson.receipt.json --against-server")]
+    Verify(VerifyArgs),
     /// List the formats and what each can hold.
     #[command(after_help = "Example: geohaul formats --json")]
     Formats(FormatsArgs),
@@ -73,6 +77,14 @@ pub struct ExportArgs {
     /// Rows to ask for at once. The default is what the layer allows, at most 2000.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub page_size: Option<u64>,
+    /// The most requests under way at once. It begins with 4, takes more while the server answers well, and fewer
+    /// when it slows down or fails.
+    #[arg(long, value_name = "N", default_value_t = fetch::MOST_CONNECTIONS as u64, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub connections: u64,
+    /// Keep what has come in a folder beside the first output until it is done. The same command then goes on after an
+    /// interruption, without asking for that again.
+    #[arg(long, help_heading = "Completeness")]
+    pub resume: bool,
     /// Who brings the coordinates into --crs: PROJ here, or the server.
     #[arg(long, value_enum, default_value = "local", help_heading = "Spatial reference")]
     pub project: Project,
@@ -116,6 +128,17 @@ pub struct InfoArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// The receipt. The files are looked for beside it.
+    #[arg(value_name = "RECEIPT")]
+    pub receipt: PathBuf,
+    /// Ask the server for its count and object ids as well.
+    #[arg(long)]
+    pub against_server: bool,
 }
 
 /// Arguments of `formats`.
@@ -165,6 +188,10 @@ pub struct OutputArgs {
     /// Write the whole report to this file, as JSON.
     #[arg(long, value_name = "FILE", help_heading = "Report")]
     pub report: Option<PathBuf>,
+    /// Write a receipt beside the first output of each layer (`roads.geojson.receipt.json`): source, counts, digests of
+    /// files and object ids. `geohaul verify` checks it.
+    #[arg(long, help_heading = "Report")]
+    pub receipt: bool,
     /// Say nothing but errors.
     #[arg(short, long, help_heading = "Report")]
     pub quiet: bool,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::args::{ExportArgs, Project};
-use super::outputs;
 use super::status::Status;
+use super::{interrupt, outputs};
 use crate::error::{Error, ErrorKind, Result, redact};
+use crate::export::ExportOptions;
 use crate::fetch::Single;
 use crate::fetch::layer::{LayerOptions, LayerSource};
 use crate::fetch::session::Session;
@@ -47,9 +48,18 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
         where_clause: args.where_clause.clone().or(pasted_where),
         out_sr,
         page_size: args.page_size,
-        ..LayerOptions::default()
+        connections: usize::try_from(args.connections).unwrap_or(1),
     };
     let progress = outputs::progress(&args.outputs);
-    let layer = LayerSource::open(&Session::online()?, &url, options, Arc::clone(&progress))?;
-    outputs::deliver(&mut Single::new(Box::new(layer), redact(&url)), &args.outputs)
+    let session = Session::online()?.with_connections(options.connections).stopped_by(&interrupt::cancel());
+    let layer = LayerSource::open(&session, &url, options, Arc::clone(&progress))?;
+    let input = &mut Single::new(Box::new(layer), redact(&url));
+    let options = ExportOptions { resume: args.resume, ..outputs::options(&args.outputs)? };
+    outputs::deliver_to(input, &outputs::destination(&args.outputs)?, options, &args.outputs).map_err(|error| {
+        match error.kind() {
+            ErrorKind::Cancelled if args.resume => error.hint("run the same command again: it goes on from here"),
+            ErrorKind::Cancelled => error.hint("with --resume the same command goes on where it was stopped"),
+            _ => error,
+        }
+    })
 }

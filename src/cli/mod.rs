@@ -11,10 +11,12 @@ mod convert;
 mod export;
 mod formats;
 mod info;
+mod interrupt;
 mod outputs;
 mod printer;
 mod run;
 mod status;
+mod verify;
 
 pub use args::Args;
 pub use status::Status;
@@ -38,6 +40,7 @@ fn dispatch(verb: args::Verb) -> crate::Result<Status> {
         args::Verb::Export(args) => export::run(&args),
         args::Verb::Run(args) => run::run(&args),
         args::Verb::Info(args) => info::run(&args),
+        args::Verb::Verify(args) => verify::run(&args),
         args::Verb::Formats(args) => formats::run(&args),
     }
 }

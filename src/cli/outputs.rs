@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::OutputArgs;
+use super::interrupt;
 use super::printer::{self, Lines};
 use super::status::Status;
 use crate::convert::{CrsChoice, PlanOptions};
@@ -16,12 +17,16 @@ use crate::write::{Stage, Target};
 
 /// Exports an input as the arguments say, and tells of it.
 pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs) -> Result<Status> {
-    deliver_to(input, &destination(args)?, args)
+    deliver_to(input, &destination(args)?, options(args)?, args)
 }
 
-/// The same to a given destination.
-pub(super) fn deliver_to(input: &mut dyn Input, destination: &Destination, args: &OutputArgs) -> Result<Status> {
-    let options = options(args)?;
+/// The same to a given destination, in a given way.
+pub(super) fn deliver_to(
+    input: &mut dyn Input,
+    destination: &Destination,
+    options: ExportOptions,
+    args: &OutputArgs,
+) -> Result<Status> {
     // Opened before anything is fetched, as every output is.
     let report_stage =
         args.report.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()?;
@@ -67,6 +72,9 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         allow_partial: args.allow_partial,
         strict: args.strict,
         threads: args.threads,
+        receipt: args.receipt,
+        resume: false,
+        cancel: interrupt::cancel(),
     })
 }
 

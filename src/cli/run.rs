@@ -1,8 +1,8 @@
 //! `geohaul run`: a geoprocessing task, from its inputs to its results as files.
 
 use super::args::RunArgs;
-use super::outputs;
 use super::status::Status;
+use super::{interrupt, outputs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::gp::{Inputs, Options, Task};
 use crate::fetch::session::Session;
@@ -22,9 +22,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
     let options = Options { out_sr, ..Options::default() };
     // Bad outputs fail before the task runs.
     let destination = outputs::directory(&args.outputs)?;
-    outputs::options(&args.outputs)?;
+    let way = outputs::options(&args.outputs)?;
     let progress = outputs::progress(&args.outputs);
-    let task = Task::open(&Session::online()?, &url)?;
+    let task = Task::open(&Session::online()?.stopped_by(&interrupt::cancel()), &url)?;
     let mut job = task.run(&inputs, &options, &progress)?;
-    outputs::deliver_to(&mut job, &destination, &args.outputs)
+    outputs::deliver_to(&mut job, &destination, way, &args.outputs)
 }

@@ -4,19 +4,23 @@
 //! plain offsets, object ids, one query), and what its answers say of the spatial reference: not what the layer
 //! claims, but what the answer names, is what the coordinates are in.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
+use super::id_set::IdSpan;
+use super::pacer::MOST_CONNECTIONS;
 use super::paging::{Ask, Pager, Situation, Start};
 use super::retry::Refused;
 use super::session::{Answer, Session};
+use super::spool::{Kind, Spool};
 use super::{Pages, Source};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, redact};
 use crate::esri::layer::{LayerInfo, likely_object_id};
 use crate::esri::{fields_of, object_ids};
-use crate::model::{FieldType, GeometryKind, Header, ReadPlan, SpatialReference};
+use crate::model::{FieldType, GeometryKind, Header, Origin, ReadPlan, SpatialReference};
 use crate::pipe::Permits;
 use crate::report::Progress;
 
@@ -32,6 +36,9 @@ const PAGE_SIZE: u64 = 2000;
 /// The same where the server does not say what it allows.
 const CAUTIOUS_PAGE_SIZE: u64 = 1000;
 
+/// What that may grow to where pages are light and the server allows it.
+const LARGEST_PAGE: u64 = 10_000;
+
 /// What to take of a layer, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerOptions {
@@ -41,13 +48,13 @@ pub struct LayerOptions {
     pub out_sr: Option<SpatialReference>,
     /// Rows to ask for at once; by default what the layer allows, at most 2,000.
     pub page_size: Option<u64>,
-    /// Requests under way at once; at least 1.
+    /// The most pages that are asked for at once; at least 1. The session's pace may allow fewer.
     pub connections: usize,
 }
 
 impl Default for LayerOptions {
     fn default() -> Self {
-        Self { where_clause: None, out_sr: None, page_size: None, connections: 4 }
+        Self { where_clause: None, out_sr: None, page_size: None, connections: MOST_CONNECTIONS }
     }
 }
 
@@ -62,6 +69,10 @@ pub struct LayerSource {
     /// The attribute that holds the object id.
     id_key: Option<String>,
     connections: usize,
+    /// When the layer was last edited, as far as it says.
+    last_edit: Option<i64>,
+    /// Where raw pages are kept.
+    kept_in: Option<PathBuf>,
     warnings: Vec<String>,
 }
 
@@ -103,17 +114,40 @@ impl Source for LayerSource {
         self.warnings.clone()
     }
 
+    fn origin(&self) -> Option<Origin> {
+        Some(Origin { url: redact(&self.query.layer_url()), query: self.query.selection() })
+    }
+
+    fn keep_pages_in(&mut self, directory: &Path) -> Result<()> {
+        self.kept_in = Some(directory.to_owned());
+        Ok(())
+    }
+
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        let Self { session, mut query, header, situation, ids, id_key, connections, .. } = *self;
+        let Self { session, mut query, header, situation, ids, id_key, connections, last_edit, kept_in, .. } = *self;
         query.narrow(read);
-        let fetcher = pages::Fetcher { session: session.watched_by(Arc::clone(&progress)), query, id_key };
+        let spool = match &kept_in {
+            Some(directory) => {
+                let kind = Kind {
+                    layer: redact(&query.layer_url()),
+                    query: query.content().into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+                    page_size: situation.page_size,
+                    count: situation.count,
+                    last_edit,
+                    fields: json!(header.fields),
+                };
+                Some(Spool::open(directory, &kind)?)
+            }
+            None => None,
+        };
+        let fetcher = pages::Fetcher { session: session.watched_by(Arc::clone(&progress)), query, id_key, last_edit, spool };
         let mut pages = LayerPages::new(fetcher, Pager::new(situation), permits.clone(), progress);
         pages.expected = header.spatial_reference;
         pages.layer = header.name;
         pages.count_before = header.count;
         pages.ids = ids;
         pages.connections = connections;
-        pages.requests_before = session.sent();
+        pages.opening = session;
         Ok(Box::new(pages))
     }
 }
@@ -180,24 +214,34 @@ impl Opening<'_> {
         {
             warnings.push(format!("the server was asked for {asked} and answers in {named}"));
         }
-        let allowed = self.info.max_record_count;
-        let page_size = options.page_size.unwrap_or(allowed.unwrap_or(CAUTIOUS_PAGE_SIZE).min(PAGE_SIZE)).max(1);
-        let has_ids = id_key.is_some();
+        let allowed = self.info.max_record_count.unwrap_or(CAUTIOUS_PAGE_SIZE);
+        let page_size = options.page_size.unwrap_or(allowed.min(PAGE_SIZE)).max(1);
+        let situation = Situation {
+            start,
+            has_ids: id_key.is_some(),
+            page_size,
+            most_rows: options.page_size.unwrap_or(allowed.min(LARGEST_PAGE)),
+            count,
+            spans: self.query.spans(),
+            tells_edits: self.info.last_edit.is_some(),
+        };
         Ok(LayerSource {
             session: self.session.clone(),
             query: self.query,
             header,
-            situation: Situation { start, has_ids, page_size, count },
+            situation,
             ids,
             id_key,
             connections: options.connections.max(1),
+            last_edit: self.info.last_edit,
+            kept_in: None,
             warnings,
         })
     }
 
     /// The server's count; `None` where it does not count.
     fn count(&self) -> Result<Option<u64>> {
-        match self.ask(&self.query, &Ask::Count) {
+        match self.ask(&self.query, &Ask::Count(IdSpan::ALL)) {
             Ok(answer) => Ok(query::count_in(&answer.skeleton.value)),
             // Where the condition is wrong, the probe is refused as well and says so.
             Err(refused) if refused.is_refusal() => Ok(None),
@@ -261,7 +305,7 @@ impl Opening<'_> {
     }
 
     fn id_list(&self, first_refusal: &mut Option<Error>) -> Result<Option<Vec<i64>>> {
-        match self.ask(&self.query, &Ask::IdList) {
+        match self.ask(&self.query, &Ask::IdList(IdSpan::ALL)) {
             Ok(answer) => Ok(query::ids_in(&answer.skeleton.value)),
             Err(refused) if refused.is_refusal() => {
                 first_refusal.get_or_insert(refused.error);

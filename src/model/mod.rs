@@ -15,7 +15,7 @@ pub mod value;
 pub use batch::{Batch, Cell, Span};
 pub use crs::{Crs, SpatialReference, Transform};
 pub use geometry::{Geometries, Part, Shape, ShapeKind};
-pub use page::{Evidence, Page, PageFacts};
+pub use page::{Evidence, Origin, Page, PageFacts};
 pub use plan::{Column, ReadPlan, WritePlan};
 pub use schema::{Domain, Field, FieldType, GeometryKind, Header};
 pub use value::Value;

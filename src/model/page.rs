@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a light scan found in a page, without parsing its rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +31,15 @@ pub struct Page {
     pub rows_before: u64,
 }
 
+/// Where the rows of a layer come from, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The layer or table.
+    pub url: String,
+    /// The parameters of its `query` that choose the rows.
+    pub query: Vec<(String, String)>,
+}
+
 /// What the source knows when all pages are out: the ground for saying "complete".
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,6 +50,10 @@ pub struct Evidence {
     pub pages: u64,
     /// Requests sent, retries included; 0 for a file.
     pub requests: u64,
+    /// How many of them were repetitions.
+    pub retries: u64,
+    /// Bytes received, decompressed; 0 for a file.
+    pub bytes: u64,
     /// Rows of the layer, as the server counted them before the first page.
     pub count_before: Option<u64>,
     /// The same after the last page.
@@ -49,6 +62,14 @@ pub struct Evidence {
     pub duplicates: u64,
     /// Object ids that the server has and did not send, as far as they are known.
     pub missing_ids: Vec<i64>,
+    /// What the server said when it was asked for them, where it said something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_because: Option<String>,
+    /// The layer was edited while it was read: its last edit is another one, or its count.
+    pub edited: bool,
+    /// The SHA-256 of all object ids that came, ascending, each with a line feed; `None` where rows have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids_digest: Option<String>,
     /// The source itself says that rows are missing and can't be had.
     pub cut_off: bool,
     /// How the pages were asked for, in words.

@@ -14,14 +14,21 @@ use bytes::Bytes;
 use super::query::{Query, count_in, ids_in};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::{Failure, Shape};
+use crate::esri::layer::LayerInfo;
 use crate::esri::object_ids;
 use crate::fetch::Pages;
-use crate::fetch::paging::{Ask, Outcome, Pager, Then};
+use crate::fetch::http::{Cancel, Fault, FaultKind};
+use crate::fetch::id_set::{IdSpan, digest};
+use crate::fetch::paging::{Ask, Cost, Outcome, Pager, Then};
 use crate::fetch::retry::{Cause, Refused};
-use crate::fetch::session::Session;
+use crate::fetch::session::{Answer, Session};
+use crate::fetch::spool::{Kept, Spool};
 use crate::model::{Evidence, Page, PageFacts, SpatialReference};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
+
+/// Bodies that are read ahead hold about this many bytes, however many connections there are.
+const BYTES_AHEAD: u64 = 64 << 20;
 
 /// What a request thread needs.
 pub(super) struct Fetcher {
@@ -29,6 +36,10 @@ pub(super) struct Fetcher {
     pub(super) query: Query,
     /// The attribute that holds the object ids.
     pub(super) id_key: Option<String>,
+    /// When the layer was last edited, as it said at the beginning.
+    pub(super) last_edit: Option<i64>,
+    /// Where raw pages are kept for a later run.
+    pub(super) spool: Option<Spool>,
 }
 
 /// A page as it came.
@@ -41,15 +52,55 @@ struct Body {
 type Fetched = Result<(Outcome, Option<Body>), Refused>;
 
 impl Fetcher {
-    fn fetch(&self, ask: &Ask) -> Fetched {
-        let request = self.query.request(&self.session, ask);
-        let answer = self.session.ask(&request, ask.is_shrinkable())?;
+    fn fetch(&self, ask: &Ask, cancel: &Cancel) -> Fetched {
+        match self.spool.as_ref().filter(|_| ask.is_page()).and_then(|spool| spool.take(ask)) {
+            Some(Kept::TooMuch) => return Ok((Outcome::TooMuch, None)),
+            // A body that does not pass any more is asked for again.
+            Some(Kept::Page(body, took)) => {
+                if let Ok(answer) = Answer::of_body(body, self.query.layer_url())
+                    && let Ok(fetched) = self.page(ask, &answer, took)
+                {
+                    return Ok(fetched);
+                }
+            }
+            None => {}
+        }
+        let mut request = self.query.request(&self.session, ask);
+        request.cancel = cancel.clone();
+        let (answer, took) = match self.session.ask_timed(&request, ask.is_shrinkable()) {
+            Ok(answer) => answer,
+            Err(refused) => {
+                if refused.is_heavy() && ask.is_shrinkable() {
+                    self.keep(ask, &Kept::TooMuch)?;
+                }
+                return Err(refused);
+            }
+        };
         let value = &answer.skeleton.value;
         match ask {
-            Ask::Count => return Ok((Outcome::Count(count_in(value)), None)),
-            Ask::IdList => return Ok((Outcome::IdList(ids_in(value)), None)),
-            Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => {}
+            Ask::Count(_) => Ok((Outcome::Count(count_in(value)), None)),
+            Ask::IdList(_) => Ok((Outcome::IdList(ids_in(value)), None)),
+            Ask::Edits => Ok((Outcome::Edited(LayerInfo::of(value).last_edit != self.last_edit), None)),
+            Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => {
+                let fetched = self.page(ask, &answer, took)?;
+                self.keep(ask, &Kept::Page(answer.body, took))?;
+                Ok(fetched)
+            }
         }
+    }
+
+    fn keep(&self, ask: &Ask, kept: &Kept) -> Result<(), Refused> {
+        let Some(spool) = &self.spool else { return Ok(()) };
+        spool.keep(ask, kept).map_err(|why| {
+            let error = Error::new(ErrorKind::File, "can't keep pages for --resume").because(why);
+            Refused { error: error.hint("make room on the disk, or leave --resume out"), cause: Cause::Fault(FaultKind::Other) }
+        })
+    }
+
+    /// An answer as a page.
+    fn page(&self, ask: &Ask, answer: &Answer, took: Duration) -> Fetched {
+        let value = &answer.skeleton.value;
+        let request = self.query.request(&self.session, ask);
         let broken = |words: String| {
             let failure = Failure { shape: Shape::Broken, code: None, words };
             Refused { error: request.locate(failure.to_error()), cause: Cause::Failure(failure) }
@@ -71,6 +122,7 @@ impl Fetcher {
             // Rows without a single id come from an answer that left the field out.
             ids: ids.filter(|ids| ids.is_empty() || ids.iter().any(Option::is_some)),
             print: print.finish(),
+            cost: Cost { bytes: answer.body.len() as u64, time: took },
         };
         let spatial_reference = value.get("spatialReference").and_then(SpatialReference::from_json);
         Ok((outcome, Some(Body { bytes: answer.body.clone(), facts, spatial_reference })))
@@ -80,7 +132,22 @@ impl Fetcher {
 /// A question in line; with its request once that is under way.
 struct Slot {
     ask: Ask,
-    request: Option<(Receiver<Fetched>, Option<Permit>)>,
+    request: Option<UnderWay>,
+}
+
+/// A request under way. Dropping it ends it.
+struct UnderWay {
+    answer: Receiver<Fetched>,
+    permit: Option<Permit>,
+    _end: CancelOnDrop,
+}
+
+struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 /// The [`Pages`] of a layer.
@@ -96,7 +163,12 @@ pub(super) struct LayerPages {
     /// The id list, where it is known already.
     pub(super) ids: Option<Vec<i64>>,
     pub(super) connections: usize,
-    pub(super) requests_before: u64,
+    /// The session that opened the layer, for what it has sent.
+    pub(super) opening: Session,
+    /// The largest body so far.
+    largest: u64,
+    /// The last failure that was gone on from.
+    last_failure: Option<Error>,
     line: VecDeque<Slot>,
     /// The permit of a page that brought nothing, for the next in line.
     spare: Option<Permit>,
@@ -108,6 +180,7 @@ pub(super) struct LayerPages {
 impl LayerPages {
     pub(super) fn new(fetcher: Fetcher, pager: Pager, permits: Permits, progress: Arc<dyn Progress>) -> Self {
         Self {
+            opening: fetcher.session.clone(),
             fetcher: Arc::new(fetcher),
             pager,
             permits,
@@ -117,7 +190,8 @@ impl LayerPages {
             expected: None,
             ids: None,
             connections: 1,
-            requests_before: 0,
+            largest: 0,
+            last_failure: None,
             line: VecDeque::new(),
             spare: None,
             pages: 0,
@@ -128,11 +202,13 @@ impl LayerPages {
 
     /// Lines up what the pager wants.
     fn line_up(&mut self) {
-        while self.line.len() < self.connections {
+        // Known from the pages alone, so that a resumed export asks the same questions.
+        let ahead = usize::try_from(BYTES_AHEAD / self.largest.max(1)).unwrap_or(usize::MAX).max(2);
+        while self.line.len() < self.connections.min(ahead) {
             match self.pager.next_ask(self.line.len()) {
                 // The id list that opening the layer needed is as good as a new one.
-                Some(Ask::IdList) if self.ids.is_some() => {
-                    self.pager.outcome(&Ask::IdList, Outcome::IdList(self.ids.take()));
+                Some(ask @ Ask::IdList(IdSpan::ALL)) if self.ids.is_some() => {
+                    self.pager.outcome(&ask, Outcome::IdList(self.ids.take()));
                 }
                 Some(ask) => self.line.push_back(Slot { ask, request: None }),
                 None => break,
@@ -162,7 +238,7 @@ impl LayerPages {
                 }
             };
             match request(&self.fetcher, &slot.ask) {
-                Ok(answer) => slot.request = Some((answer, permit)),
+                Ok((answer, end)) => slot.request = Some(UnderWay { answer, permit, _end: CancelOnDrop(end) }),
                 Err(error) => return Some(Err(error)),
             }
         }
@@ -175,6 +251,9 @@ impl LayerPages {
             match answer.recv_timeout(Duration::from_millis(100)) {
                 Ok(fetched) => return Some(Ok(fetched)),
                 Err(RecvTimeoutError::Timeout) if self.permits.is_cancelled() => return None,
+                Err(RecvTimeoutError::Timeout) if self.fetcher.session.stop().is_cancelled() => {
+                    return Some(Err(Fault::cancelled().error));
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     return Some(Err(Error::new(ErrorKind::Internal, "a request thread broke down")));
@@ -191,21 +270,30 @@ impl LayerPages {
                 None => return Ok(None),
                 Some(started) => started?,
             }
-            let Some(Slot { ask, request: Some((answer, permit)) }) = self.line.pop_front() else { return Ok(None) };
+            let Some(Slot { ask, request: Some(UnderWay { answer, permit, _end }) }) = self.line.pop_front() else {
+                return Ok(None);
+            };
             let Some(fetched) = self.wait(&answer) else { return Ok(None) };
-            let (outcome, body, refusal) = match fetched? {
-                Ok((outcome, body)) => (outcome, body, None),
-                Err(refused) if refused.is_heavy() => (Outcome::TooMuch, None, Some(refused.error)),
-                Err(refused) if refused.is_refusal() => (Outcome::Refused, None, Some(refused.error)),
+            let (outcome, body) = match fetched? {
+                Ok((outcome, body)) => (outcome, body),
+                Err(refused) if refused.is_heavy() || refused.is_refusal() => {
+                    let outcome = if refused.is_heavy() { Outcome::TooMuch } else { Outcome::Refused };
+                    self.last_failure = Some(refused.error);
+                    (outcome, None)
+                }
                 Err(refused) => return Err(refused.error),
             };
+            if let Outcome::Rows { cost, .. } = &outcome {
+                self.largest = self.largest.max(cost.bytes);
+            }
             let step = self.pager.outcome(&ask, outcome);
             match step.then {
                 Then::GoOn => {}
                 Then::Discard => self.line.clear(),
                 Then::Stop(why) => return Err(Error::new(ErrorKind::Server, "the rows can't be read to their end").because(why)),
                 Then::Fail => {
-                    return Err(refusal.unwrap_or_else(|| Error::new(ErrorKind::Server, "the server lists no object ids")));
+                    let no_list = || Error::new(ErrorKind::Server, "the server lists no object ids");
+                    return Err(self.last_failure.take().unwrap_or_else(no_list));
                 }
             }
             for ask in step.first.into_iter().rev() {
@@ -215,6 +303,15 @@ impl LayerPages {
                 (Some(body), Some(permit)) if body.facts.rows > 0 => return self.page(body, step.drop_rows, permit).map(Some),
                 (_, permit) => self.spare = permit.or(self.spare.take()),
             }
+        }
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        let error = error.on_page(self.pages).in_layer(&self.layer);
+        match error.kind() {
+            // Whoever stopped it knows what to say.
+            ErrorKind::Cancelled => error,
+            _ => error.hint("run the same command again later; with --resume it keeps what has come and goes on from there"),
         }
     }
 
@@ -241,15 +338,16 @@ impl LayerPages {
 }
 
 /// Asks on a thread of its own.
-fn request(fetcher: &Arc<Fetcher>, ask: &Ask) -> Result<Receiver<Fetched>> {
+fn request(fetcher: &Arc<Fetcher>, ask: &Ask) -> Result<(Receiver<Fetched>, Cancel)> {
     let (sender, answer) = channel();
-    let (fetcher, ask) = (Arc::clone(fetcher), ask.clone());
+    let (fetcher, ask, cancel) = (Arc::clone(fetcher), ask.clone(), fetcher.session.stop().child());
+    let end = cancel.clone();
     let work = move || {
         // Nobody listens once the pages were dropped.
-        let _ = sender.send(fetcher.fetch(&ask));
+        let _ = sender.send(fetcher.fetch(&ask, &cancel));
     };
     match std::thread::Builder::new().name("fetch".to_owned()).spawn(work) {
-        Ok(_) => Ok(answer),
+        Ok(_) => Ok((answer, end)),
         Err(why) => Err(Error::new(ErrorKind::Internal, "no thread for a request").because(why)),
     }
 }
@@ -259,7 +357,7 @@ impl Pages for LayerPages {
         if self.over || self.permits.is_cancelled() {
             return None;
         }
-        let advanced = self.advance().map_err(|error| error.on_page(self.pages).in_layer(&self.layer)).transpose();
+        let advanced = self.advance().map_err(|error| self.explain(error)).transpose();
         if !matches!(advanced, Some(Ok(_))) {
             self.over = true;
             self.line.clear();
@@ -269,14 +367,21 @@ impl Pages for LayerPages {
     }
 
     fn finish(self: Box<Self>) -> Result<Evidence> {
+        let mut missing_ids = self.pager.missing().to_vec();
+        missing_ids.sort_unstable();
         Ok(Evidence {
             rows: self.pager.rows(),
             pages: self.pages,
-            requests: self.requests_before + self.fetcher.session.sent(),
+            requests: self.opening.sent() + self.fetcher.session.sent(),
+            retries: self.opening.repeated() + self.fetcher.session.repeated(),
+            bytes: self.opening.bytes() + self.fetcher.session.bytes(),
             count_before: self.count_before,
             count_after: self.pager.count_after(),
             duplicates: self.pager.duplicates(),
-            missing_ids: self.pager.missing().to_vec(),
+            missing_because: self.last_failure.as_ref().filter(|_| !missing_ids.is_empty()).map(ToString::to_string),
+            missing_ids,
+            edited: self.pager.edited(),
+            ids_digest: Some(self.pager.ids()).filter(|ids| ids.runs() > 0).map(digest),
             cut_off: self.pager.cut_off(),
             strategy: self.pager.describe(),
         })

@@ -6,6 +6,7 @@ use url::Url;
 use super::LayerOptions;
 use crate::esri::layer::LayerInfo;
 use crate::fetch::http::Request;
+use crate::fetch::id_set::IdSpan;
 use crate::fetch::paging::Ask;
 use crate::fetch::session::Session;
 use crate::model::{ReadPlan, SpatialReference};
@@ -15,6 +16,8 @@ use crate::model::{ReadPlan, SpatialReference};
 pub(super) struct Query {
     url: Url,
     condition: Option<String>,
+    /// The name of the object id, for conditions.
+    id_field: Option<String>,
     pub(super) order: Option<String>,
     pub(super) out_sr: Option<SpatialReference>,
     geometry: bool,
@@ -36,6 +39,7 @@ impl Query {
         Self {
             url,
             condition: options.where_clause.as_deref().map(str::trim).filter(|clause| !clause.is_empty()).map(str::to_owned),
+            id_field: info.object_id.clone(),
             order: info.object_id.clone().filter(|_| info.supports_order_by != Some(false)),
             out_sr: [&options.out_sr, &info.source_sr, &info.extent_sr].into_iter().flatten().next().cloned().filter(|_| !table),
             geometry: !table,
@@ -56,6 +60,44 @@ impl Query {
         self.condition.is_some()
     }
 
+    /// Conditions on the object id can be asked.
+    pub(super) fn spans(&self) -> bool {
+        self.id_field.is_some()
+    }
+
+    /// The layer or table itself.
+    pub(super) fn layer_url(&self) -> Url {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop();
+        }
+        url
+    }
+
+    /// The parameters that choose the rows.
+    pub(super) fn selection(&self) -> Vec<(String, String)> {
+        let all = self.params(&Ask::Count(IdSpan::ALL));
+        all.into_iter().filter(|(key, _)| *key != "returnCountOnly").map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// Everything that the content of a page depends on, beside its place.
+    pub(super) fn content(&self) -> Vec<(&'static str, String)> {
+        self.params(&Ask::Everything)
+    }
+
+    /// The condition for rows in a span of object ids.
+    fn condition(&self, span: IdSpan) -> String {
+        let all = || self.condition.clone().unwrap_or_else(|| "1=1".to_owned());
+        let Some(field) = &self.id_field else { return all() };
+        let own = self.condition.as_ref().map(|condition| format!("({condition})"));
+        let from = (span.from > i64::MIN).then(|| format!("{field} >= {}", span.from));
+        let to = (span.to < i64::MAX).then(|| format!("{field} <= {}", span.to));
+        if from.is_none() && to.is_none() {
+            return all();
+        }
+        own.into_iter().chain(from).chain(to).collect::<Vec<_>>().join(" AND ")
+    }
+
     /// The same without an order.
     pub(super) fn unordered(&self) -> Self {
         Self { order: None, ..self.clone() }
@@ -69,21 +111,25 @@ impl Query {
 
     /// The request that asks `ask`.
     pub(super) fn request(&self, session: &Session, ask: &Ask) -> Request {
+        if *ask == Ask::Edits {
+            return session.request(&self.layer_url(), &[]);
+        }
         let params = self.params(ask);
         let params: Vec<(&str, &str)> = params.iter().map(|(key, value)| (*key, value.as_str())).collect();
         session.request(&self.url, &params)
     }
 
     fn params(&self, ask: &Ask) -> Vec<(&'static str, String)> {
-        let condition = ("where", self.condition.clone().unwrap_or_else(|| "1=1".to_owned()));
+        let condition = |span| ("where", self.condition(span));
         let mut params = match ask {
-            Ask::Count => return vec![condition, ("returnCountOnly", "true".to_owned())],
-            Ask::IdList => return vec![condition, ("returnIdsOnly", "true".to_owned())],
+            Ask::Count(span) => return vec![condition(*span), ("returnCountOnly", "true".to_owned())],
+            Ask::IdList(span) => return vec![condition(*span), ("returnIdsOnly", "true".to_owned())],
+            Ask::Edits => return Vec::new(),
             Ask::Objects(ids) => {
                 let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
                 vec![("objectIds", ids.join(","))]
             }
-            Ask::Window { .. } | Ask::Everything => vec![condition],
+            Ask::Window { .. } | Ask::Everything => vec![condition(IdSpan::ALL)],
         };
         params.push(("outFields", "*".to_owned()));
         params.push(("returnGeometry", self.geometry.to_string()));
