@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::MOST_CONNECTIONS;
 use crate::fetch::http::{Cancel, Fault};
 use crate::fetch::{Input, Item, Pages, Source};
-use crate::model::{Batch, Evidence, Geometries, Header, Page, WritePlan};
+use crate::model::{Batch, Evidence, Geometries, Header, Page, ReadPlan, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, unique_file_stem};
@@ -113,7 +113,7 @@ pub enum Destination {
     /// The one layer of the input goes into these files.
     Files(Vec<Output>),
     /// Every item becomes a file in this directory, named after the item: layers in all of these formats, tables
-    /// as CSV where none of the formats can hold them, scalar values together in `results.json`.
+    /// as CSV, files as they are, scalar values together in `results.json`.
     Directory {
         /// The directory; it is made where it is missing.
         path: PathBuf,
@@ -148,8 +148,7 @@ pub fn export(
         }
         Destination::Directory { path, formats } => {
             std::fs::create_dir_all(path).map_err(|why| Error::file("can't make the output directory", path, &why))?;
-            // Taken whatever a parameter is called.
-            let mut taken = HashSet::from(["results".to_owned()]);
+            let mut taken = reserved_names();
             for item in input.items() {
                 let done = item.and_then(|item| export_item(item, path, formats, options, progress, &mut taken, &mut report));
                 if let Err(error) = done {
@@ -183,13 +182,16 @@ fn only_layer(input: &mut dyn Input, report: &mut Report) -> Result<Box<dyn Sour
             Item::Layer(layer) => layers.push(layer),
             Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
             Item::File(download) => {
-                report.warnings.push(format!("\"{}\" is a file and was not fetched: {}", download.name, download.url))
+                let url = crate::redact(&download.url);
+                report.warnings.push(format!("\"{}\" is a file and was not fetched: {url}", download.name));
             }
         }
     }
     match layers.len() {
         1 => Ok(layers.remove(0)),
-        0 => Err(Error::new(ErrorKind::Input, "there are no features in the input")),
+        0 => Err(Error::new(ErrorKind::Input, "there are no features in the input")
+            .because("it holds values or files only")
+            .hint("give a directory, which gets them all: -o results/")),
         count => {
             let names = layers.iter().map(|layer| format!("\"{}\"", layer.header().name)).collect::<Vec<_>>().join(", ");
             Err(Error::new(ErrorKind::Usage, format!("the input holds {count} layers, and the output is one file"))
@@ -211,28 +213,66 @@ fn export_item(
 ) -> Result<()> {
     match item {
         Item::Layer(layer) => {
-            let stem = unique_file_stem(&layer.header().name, taken);
-            let is_table = layer.header().geometry.is_none();
-            let fitting: Vec<_> = formats.iter().filter(|format| !is_table || format.info().tables).copied().collect();
-            let formats = if is_table || fitting.is_empty() { vec![format_named("csv")?] } else { fitting };
-            let output = |format: &'static dyn AnyFormat| Output {
-                path: directory.join(format!("{stem}.{}", format.info().endings[0])),
-                format,
-            };
-            let outputs: Vec<Output> = formats.into_iter().map(output).collect();
+            let header = layer.header();
+            let outputs = outputs_in(directory, &header.name, header.geometry.is_none(), formats, taken)?;
             add_layer(export_layer(layer, &outputs, options, progress)?, report);
         }
         Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
         Item::File(download) => {
-            report.warnings.push(format!(
-                "\"{}\" is a file; this version does not fetch it: {}",
-                download.name,
-                crate::redact(&download.url)
-            ));
-            report.values.insert(download.name, serde_json::json!({ "url": crate::redact(&download.url) }));
+            let name = match download.ending() {
+                Some(ending) => format!("{}.{ending}", unique_file_stem(&download.name, taken)),
+                None => unique_file_stem(&download.name, taken),
+            };
+            let stage = Stage::open(Target { path: directory.join(name), overwrite: options.overwrite })?;
+            let parameter = download.name.clone();
+            let body = download.fetch().map_err(|error| error.in_layer(&parameter))?;
+            std::fs::write(stage.main_file(), body).map_err(|why| stage.write_error(&why))?;
+            report.files.extend(stage.commit()?);
         }
     }
     Ok(())
+}
+
+/// Refuses rows, given by name and whether they are a table, whose files stand in a directory already: told before
+/// a job runs for hours to make them.
+///
+/// # Errors
+/// [`ErrorKind::File`] that names the first such file.
+pub fn refuse_existing<'a>(
+    directory: &Path,
+    formats: &[&'static dyn AnyFormat],
+    rows: impl IntoIterator<Item = (&'a str, bool)>,
+) -> Result<()> {
+    if !directory.is_dir() {
+        return Ok(());
+    }
+    let mut taken = reserved_names();
+    for (name, is_table) in rows {
+        for Output { path, .. } in outputs_in(directory, name, is_table, formats, &mut taken)? {
+            Stage::open(Target { path, overwrite: false })?;
+        }
+    }
+    Ok(())
+}
+
+/// Taken whatever an item is called.
+fn reserved_names() -> HashSet<String> {
+    HashSet::from(["results".to_owned()])
+}
+
+/// The files of rows in a directory: tables as CSV, features in all formats.
+fn outputs_in(
+    directory: &Path,
+    name: &str,
+    is_table: bool,
+    formats: &[&'static dyn AnyFormat],
+    taken: &mut HashSet<String>,
+) -> Result<Vec<Output>> {
+    let stem = unique_file_stem(name, taken);
+    let formats = if is_table { vec![format_named("csv")?] } else { formats.to_vec() };
+    let output =
+        |format: &'static dyn AnyFormat| Output { path: directory.join(format!("{stem}.{}", format.info().endings[0])), format };
+    Ok(formats.into_iter().map(output).collect())
 }
 
 fn write_values(directory: &Path, overwrite: bool, report: &mut Report) -> Result<()> {
@@ -287,7 +327,7 @@ pub fn export_layer(
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let way = Way { threads, permits: &permits, cancel: &options.cancel };
+    let way = Way { threads, read: &plan.read, permits: &permits, cancel: &options.cancel };
     let hauled = haul(pages, &header, lanes.collect(), &way).map_err(|error| error.in_layer(&header.name))?;
 
     let shortfall = shortfall(&header, &hauled.evidence);
@@ -366,14 +406,14 @@ fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
                 "the server cut the result off after {} rows (exceededTransferLimit), and there is no way to ask for the rest",
                 evidence.rows
             ))
-            .hint("fetch the layer itself with geohaul export, or write what there is with --allow-partial"),
+            .hint("export the layer itself, or run the task on less; --allow-partial writes what there is"),
         (false, expected) => {
             let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
-            let named = if ids.is_empty() { String::new() } else { format!("; object ids {ids}") };
+            let named = if ids.is_empty() { String::new() } else { format!(", object id {ids}") };
             let said = evidence.missing_because.as_ref().map_or(String::new(), |words| format!("; the server: {words}"));
             let counted = expected.map_or(String::new(), |count| format!(" of the {count} that the server counts"));
             error
-                .because(format!("{} rows came{counted}: {missing} are missing{named}{said}", evidence.rows))
+                .because(format!("{} rows came{counted}; {missing} missing{named}{said}", evidence.rows))
                 .hint("run the same command again; or write what there is with --allow-partial")
         }
     })
@@ -434,13 +474,14 @@ type Packet = (u64, Result<(Encoded<AnyChunk>, Arc<Permit>)>);
 /// How the pipeline runs.
 struct Way<'a> {
     threads: usize,
+    read: &'a ReadPlan,
     permits: &'a Permits,
     cancel: &'a Cancel,
 }
 
 /// Runs the pipeline: pages from here to the workers, from them to one writer thread per lane.
 fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, way: &Way<'_>) -> Result<Hauled> {
-    let Way { threads, permits, cancel } = *way;
+    let Way { threads, read, permits, cancel } = *way;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|index| format!("geohaul-{index}"))
@@ -460,7 +501,7 @@ fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, way: &
                     Ok((page, permit)) => {
                         seq = page.seq + 1;
                         let (senders, read_losses) = (senders.clone(), &read_losses);
-                        workers.spawn(move |_| work(page, permit, header, lanes, &senders, read_losses));
+                        workers.spawn(move |_| work(page, permit, (header, read), lanes, &senders, read_losses));
                     }
                     Err(error) => {
                         senders.iter().for_each(|sender| drop(sender.send((seq, Err(error.clone().on_page(seq))))));
@@ -498,7 +539,7 @@ fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, way: &
 fn work(
     page: Page,
     permit: Permit,
-    header: &Header,
+    (header, read): (&Header, &ReadPlan),
     lanes: &[Lane<'_>],
     senders: &[Sender<Packet>],
     read_losses: &Mutex<BTreeMap<u64, Losses>>,
@@ -511,7 +552,7 @@ fn work(
     };
     let mut batch = Batch::default();
     let parsed = guarded(&mut || {
-        let (parsed, losses) = convert::parse_page(&page, header)?;
+        let (parsed, losses) = convert::parse_page(&page, header, read)?;
         batch = parsed;
         if !losses.is_empty() {
             read_losses.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, losses);

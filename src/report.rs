@@ -76,6 +76,8 @@ pub enum LossKind {
     CutAtAntimeridian,
     /// Longitudes beyond ±180 were folded into range.
     Folded,
+    /// A curved segment became straight ones, none farther from the curve than the tolerance.
+    Densified,
     /// An edge longer than 180 degrees of longitude was kept as it is.
     LongEdge,
     /// The coordinates are no longitude and latitude; they were kept as they are.
@@ -100,6 +102,7 @@ impl LossKind {
             Self::NotTransformed => "geometry could not be reprojected, left null",
             Self::UnknownAttribute => "attribute is not among the layer's fields, left out",
             Self::CutAtAntimeridian => "geometry cut at the 180th meridian",
+            Self::Densified => "curved segment made of straight ones",
             Self::Folded => "longitudes beyond 180 degrees folded into range",
             Self::LongEdge => "edge longer than 180 degrees of longitude kept as it is",
             Self::NotOnEarth => "coordinates are no longitude and latitude, kept as they are",

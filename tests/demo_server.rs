@@ -1,13 +1,15 @@
 //! The demo server does what a demonstration needs: it pages, and its tools compute from what they are given.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#[path = "support/demo.rs"]
+mod demo;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use demo::Demo as Server;
 use geohaul::fetch::gp::{Given, Inputs, Options, Task};
 use geohaul::fetch::http::{Fault, HttpTransport, Request, Response, Transport};
 use geohaul::fetch::session::Session;
@@ -17,28 +19,7 @@ use geohaul::pipe::Permits;
 use geohaul::report::{Progress, Silent};
 use serde_json::{Value, json};
 
-/// A running server; it ends with the test.
-struct Server {
-    process: Child,
-    host: String,
-}
-
 impl Server {
-    /// Cargo builds examples along with tests, beside them.
-    fn start() -> Self {
-        let tests = std::env::current_exe().unwrap();
-        let program = tests.parent().unwrap().parent().unwrap().join("examples").join("demo_server");
-        let mut process = Command::new(&program).arg("0").stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let host = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
-        Self { process, host }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}/arcgis/rest/services/Demo/{path}", self.host)
-    }
-
     /// The body of an answer, by a client that knows nothing of ours.
     fn ask(&self, method: &str, path: &str, params: &[(&str, &str)]) -> String {
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
@@ -90,13 +71,6 @@ impl Server {
         };
         assert_eq!(statuses.len(), 3, "{statuses:?}");
         (job, self.post(&format!("{path}/results/Buffers"), &[]))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -296,7 +270,7 @@ fn a_result_that_is_a_layer_of_its_own_is_paged_under_the_parameters_name() {
     let mut job = task.run(&Inputs::default(), &Options::default(), &silent).unwrap();
     let Some(Ok(Item::Layer(layer))) = job.items().next() else { panic!("a layer") };
     assert_eq!((layer.header().name.as_str(), layer.header().count), ("Out", Some(432)));
-    let plan = ReadPlan { geometry: true, z: false, m: false };
+    let plan = ReadPlan { geometry: true, z: false, m: false, curve_tolerance: 0.01 };
     let mut pages = layer.open(&plan, &Permits::new(8, 1 << 24), silent).unwrap();
     let rows: usize = std::iter::from_fn(|| pages.next()).map(|page| page.unwrap().0.facts.rows).sum();
     assert_eq!((rows, pages.finish().unwrap().missing()), (432, 0));

@@ -279,7 +279,7 @@ fn row_7_is_too_much(allow_partial: bool) -> Haul {
 #[test]
 fn a_feature_that_can_not_be_had_even_alone_is_named() {
     let haul = row_7_is_too_much(false);
-    haul.failed(ErrorKind::Incomplete, &["object ids 7", "Error performing query operation"]);
+    haul.failed(ErrorKind::Incomplete, &["object id 7", "Error performing query operation"]);
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn a_feature_that_can_not_be_had_even_alone_may_be_left_out_on_request() {
     let report = haul.report();
     assert!(!report.is_complete());
     assert_eq!(report.layers[0].evidence.missing_ids, [7]);
-    assert!(report.failures[0].message.contains("object ids 7"), "{:?}", report.failures);
+    assert!(report.failures[0].message.contains("object id 7"), "{:?}", report.failures);
 }
 
 #[test]

@@ -259,11 +259,21 @@ fn text_with_anything_in_it_comes_through() {
 }
 
 #[test]
-fn an_attribute_that_no_field_names_is_reported() {
-    let json = r#"{"fields":[{"name":"A","type":"esriFieldTypeInteger"}],"features":[{"attributes":{"A":1,"HIDDEN":2}},{"attributes":{"A":1,"HIDDEN":3}}]}"#;
-    let (_, report) = convert_with(json, &options()).unwrap();
+fn an_attribute_that_neither_the_list_nor_the_sampled_pages_name_is_reported() {
+    let filler = "x".repeat(10_000);
+    let mut features = vec![format!(r#"{{"attributes":{{"A":"{filler}"}}}}"#); 1100];
+    // On the second of eleven pages, where nobody looked.
+    for row in [150, 151] {
+        features[row] = format!(r#"{{"attributes":{{"A":"{filler}","HIDDEN":2}}}}"#);
+    }
+    let json = format!(
+        r#"{{"geometryType":"esriGeometryPoint","fields":[{{"name":"A","type":"esriFieldTypeString"}}],"features":[{}]}}"#,
+        features.join(",")
+    );
+    let (_, report) = convert_with(&json, &options()).unwrap();
     let losses: Vec<_> = report.layers[0].losses.iter().map(|loss| (loss.kind, loss.field.as_deref(), loss.count)).collect();
     assert_eq!(losses, [(LossKind::UnknownAttribute, Some("HIDDEN"), 2)]);
+    assert_eq!(report.layers[0].losses.iter().next().unwrap().first.as_deref(), Some("row 150"));
 }
 
 #[test]
@@ -288,9 +298,65 @@ fn dates_are_iso_8601_in_utc_and_wall_clock_where_the_zone_is_unknown() {
     assert_eq!(dates(r#""datesInUnknownTimezone":true,"#)[0], "1969-12-30T23:59:59.999");
 }
 
+/// The vertices of the first ring or line of a geometry.
+fn positions(geometry: &Value) -> Vec<Vec<f64>> {
+    let list = &geometry["coordinates"];
+    let list = if list[0][0][0].is_array() {
+        &list[0][0]
+    } else if list[0][0].is_array() {
+        &list[0]
+    } else {
+        list
+    };
+    list.as_array().unwrap().iter().map(|p| p.as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect()).collect()
+}
+
 #[test]
-fn a_curve_is_an_error_that_names_the_feature_and_never_a_silent_null() {
-    for geometry in [r#"{"curveRings":[[[0,0],{"c":[[3,3],[1,4]]},[0,0]]]}"#, r#"{"rings":[[[0,0],{"c":[[3,3],[1,4]]}]]}"#] {
+fn true_curves_are_densified_with_their_ends_exact_and_z_between_them() {
+    let json = r#"{"geometryType":"esriGeometryPolyline","hasZ":true,"features":[{"geometry":{"curvePaths":[[[0,0,10],{"c":[[2,0,20],[1,1]]},[5,0,30],{"b":[[8,0],[6,1],[7,1]]}]]}}]}"#;
+    let (collection, report) = convert_with(json, &options()).unwrap();
+    let line = positions(&collection["features"][0]["geometry"]);
+    assert!(line.len() > 10, "{} vertices", line.len());
+    assert_eq!((&line[0], &line[line.len() - 1]), (&vec![0.0, 0.0, 10.0], &vec![8.0, 0.0]), "the last one has no z of its own");
+    assert!(line.contains(&vec![2.0, 0.0, 20.0]) && line.contains(&vec![5.0, 0.0, 30.0]));
+    let top = line.iter().max_by(|a, b| a[1].total_cmp(&b[1])).unwrap();
+    assert!((top[1] - 1.0).abs() < 0.02 && (top[2] - 15.0).abs() < 0.5, "{top:?}");
+    assert_eq!(
+        report.layers[0].losses.iter().map(|loss| (loss.kind, loss.count)).collect::<Vec<_>>(),
+        [(LossKind::Densified, 2)]
+    );
+}
+
+#[test]
+fn a_finer_tolerance_gives_more_vertices() {
+    let json =
+        r#"{"geometryType":"esriGeometryPolygon","features":[{"geometry":{"curveRings":[[[10,0],{"a":[[10,0],[0,0],0,1]}]]}}]}"#;
+    let area = |tolerance: f64| {
+        let plan = PlanOptions { curve_tolerance: Some(tolerance), ..options().plan };
+        let (collection, _) = convert_with(json, &ExportOptions { plan, ..options() }).unwrap();
+        let ring = positions(&collection["features"][0]["geometry"]);
+        let doubled: f64 = ring.windows(2).map(|e| e[0][0] * e[1][1] - e[1][0] * e[0][1]).sum();
+        (ring.len(), doubled / 2.0)
+    };
+    let ((coarse, _), (fine, area)) = (area(0.1), area(1e-6));
+    assert!(fine > 10 * coarse);
+    assert!((area - std::f64::consts::PI * 100.0).abs() < 1e-4, "{area}");
+}
+
+#[test]
+fn where_curves_and_their_densified_copy_both_come_exactly_one_is_used() {
+    let curves = r#""curveRings":[[[10,0],{"a":[[10,0],[0,0],0,1]}]]"#;
+    let plain = r#""rings":[[[10,0],[0,-10],[-10,0],[10,0]],[[50,0],[50,5],[55,5],[50,0]]]"#;
+    for members in [format!("{curves},{plain}"), format!("{plain},{curves}")] {
+        let polygon = geometry("Polygon", &format!("{{{members}}}"));
+        assert_eq!(polygon["type"], "Polygon");
+        assert!(positions(&polygon).len() > 20);
+    }
+}
+
+#[test]
+fn a_curve_of_an_unknown_kind_is_an_error_that_names_the_feature() {
+    for geometry in [r#"{"curveRings":[[[0,0],{"q":[[3,3],[1,4]]},[0,0]]]}"#, r#"{"rings":[[[0,0],{"a":[[3,3]]}]]}"#] {
         let json = format!(
             r#"{{"geometryType":"esriGeometryPolygon","fields":[{{"name":"FID","type":"esriFieldTypeOID"}}],"features":[{{"attributes":{{"FID":1}}}},{{"attributes":{{"FID":17}},"geometry":{geometry}}}]}}"#
         );
@@ -327,5 +393,291 @@ fn what_is_no_feature_set_says_what_it_is() {
     ] {
         let error = error_of(json);
         assert!(error.to_string().contains(words), "{json}: {error}");
+    }
+}
+
+/// A feature set with everything in it that a truncation or a mutation could fall into.
+const RICH: &str = r#"{"objectIdFieldName":"FID","geometryType":"esriGeometryPolygon","hasZ":true,"spatialReference":{"wkid":102100,"latestWkid":3857},"fields":[{"name":"FID","type":"esriFieldTypeOID"},{"name":"T","type":"esriFieldTypeString","length":20},{"name":"D","type":"esriFieldTypeDate"}],"features":[{"attributes":{"FID":1,"T":"a\"\\\u00e9","D":-1},"geometry":{"rings":[[[0,0,1],[0,9,2],[9,9.5e0,3],[9,0,4],[0,0,1]],[[1,1],[2,1],[2,2],[1,1]]]}},{"geometry":null,"attributes":{"FID":2,"T":null,"D":{"odd":[1,"]"]}}}],"exceededTransferLimit":false}"#;
+
+#[test]
+fn a_document_cut_off_at_any_byte_is_an_error() {
+    convert(RICH);
+    for end in 0..RICH.len() {
+        let error = convert_with(&RICH[..end], &options()).err().unwrap_or_else(|| panic!("{}", &RICH[..end]));
+        assert_eq!(error.kind(), ErrorKind::Input, "{error}");
+    }
+}
+
+#[test]
+fn a_document_with_any_byte_changed_is_converted_or_refused_and_never_a_panic() {
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    let mut next = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random as usize
+    };
+    let bytes = b"{}[],:\"\\0-+eEnx. \t\x00\xff\xc3NIt";
+    let bare = RICH.replace(r#""geometryType":"esriGeometryPolygon","hasZ":true,"#, "").replace(r#""fields":["#, r#""x":["#);
+    for round in 0..3000 {
+        let mut text = if round % 2 == 0 { RICH } else { &bare }.as_bytes().to_vec();
+        for _ in 0..=next() % 3 {
+            let at = next() % text.len();
+            match next() % 3 {
+                0 => text[at] = bytes[next() % bytes.len()],
+                1 => drop(text.remove(at)),
+                _ => text.insert(at, bytes[next() % bytes.len()]),
+            }
+        }
+        let shown = String::from_utf8_lossy(&text).into_owned();
+        let done = std::panic::catch_unwind(|| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("out.geojson");
+            let mut saved = Saved::from_bytes("layer", Bytes::from(text))?;
+            let destination = Destination::Files(vec![Output::new(&path, None)?]);
+            let options = ExportOptions { threads: 1, ..options() };
+            export(&mut saved, &destination, &options, &(Arc::new(Silent) as Arc<dyn Progress>))?;
+            let written: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).expect("what is written is JSON");
+            Ok::<_, Error>(written)
+        });
+        match done {
+            Err(_) => panic!("{shown}"),
+            Ok(Err(error)) => assert_ne!(error.kind(), ErrorKind::Internal, "{shown}: {error}"),
+            Ok(Ok(_)) => {}
+        }
+    }
+}
+
+#[test]
+fn nested_values_that_are_no_json_are_kept_as_text() {
+    let collection = convert(r#"{"features":[{"attributes":{"A":{"x":[1,NaN]},"B":{"x":[1,null]},"C":["a	b"]}}]}"#);
+    assert_eq!(
+        collection["features"][0]["properties"],
+        json!({"A": "{\"x\":[1,NaN]}", "B": {"x": [1, null]}, "C": "[\"a\tb\"]"})
+    );
+}
+
+#[test]
+fn brackets_that_do_not_match_are_an_error() {
+    for attributes in [r#"{"A":[1}]}"#, r#"{"A":{"b":[}]}}"#] {
+        let error = error_of(&format!(r#"{{"features":[{{"attributes":{attributes}}}]}}"#));
+        assert_eq!(error.kind(), ErrorKind::Input, "{attributes}: {error}");
+    }
+    let deep = format!(r#"{{"features":[{{"attributes":{{"A":{}1{}}}}}]}}"#, "[".repeat(200_000), "]".repeat(200_000));
+    assert!(error_of(&deep).to_string().contains("deep"));
+}
+
+#[test]
+fn a_geometry_that_is_no_list_is_an_error_or_null_and_never_a_panic() {
+    assert_eq!(geometry("Polyline", r#"{"paths":null}"#), Value::Null);
+    let bare = |geometry: &str| {
+        convert_with(&format!(r#"{{"features":[{{"attributes":{{"A":1}},"geometry":{geometry}}}]}}"#), &options())
+    };
+    assert_eq!(bare(r#"{"paths":null}"#).unwrap().0["features"][0]["geometry"], Value::Null);
+    for broken in
+        [r#"{"paths":]}"#, r#"{"rings":5}"#, r#"{"rings":[5]}"#, r#"{"rings":[[5]]}"#, r#"{"points":[["a","b"]]}"#, "[]", "5"]
+    {
+        let done = bare(broken);
+        assert!(done.is_err(), "{broken}: {done:?}");
+    }
+}
+
+#[test]
+fn half_a_point_is_counted_and_text_is_no_coordinate() {
+    for half in [r#"{"x":1}"#, r#"{"x":1,"y":null}"#, r#"{"x":1e999,"y":1}"#] {
+        let json = format!(r#"{{"geometryType":"esriGeometryPoint","features":[{{"geometry":{half}}}]}}"#);
+        let (collection, report) = convert_with(&json, &options()).unwrap();
+        assert_eq!(collection["features"][0]["geometry"], Value::Null);
+        let losses: Vec<_> = report.layers[0].losses.iter().map(|loss| (loss.kind, loss.count)).collect();
+        assert_eq!(losses, [(LossKind::VertexDropped, 1)], "{half}");
+    }
+    assert_eq!(
+        error_of(r#"{"geometryType":"esriGeometryPoint","features":[{"geometry":{"x":"1,5","y":2}}]}"#).kind(),
+        ErrorKind::Input
+    );
+}
+
+#[test]
+fn every_list_of_features_is_read_or_the_file_is_refused() {
+    let twice = r#"{"features":[{"attributes":{"A":1}}],"features":[{"attributes":{"A":2}}]}"#;
+    assert!(error_of(twice).to_string().contains("features"), "the first list would be lost");
+    let web_map = r#"{"operationalLayers":[{"title":"x","featureCollection":{"layers":[{"featureSet":{"features":[{"attributes":{"A":1}}]}}]}}]}"#;
+    assert_eq!(convert(web_map)["features"][0]["properties"]["A"], 1);
+    assert!(error_of(r#"{"features":null}"#).to_string().contains("no features"));
+}
+
+#[test]
+fn text_in_utf_16_is_refused_by_name() {
+    for (bom, encode) in [
+        (true, u16::to_le_bytes as fn(u16) -> [u8; 2]),
+        (false, u16::to_le_bytes),
+        (true, u16::to_be_bytes),
+        (false, u16::to_be_bytes),
+    ] {
+        let mut bytes = if bom { encode(0xFEFF).to_vec() } else { Vec::new() };
+        bytes.extend(r#"{"features":[]}"#.encode_utf16().flat_map(encode));
+        let error = Saved::from_bytes("x", Bytes::from(bytes)).err().unwrap();
+        assert!(error.to_string().contains("UTF-16"), "{bom}: {error}");
+    }
+}
+
+#[test]
+fn windows_line_ends_two_documents_and_long_texts() {
+    assert_eq!(
+        convert("{\r\n\"features\" : [\r\n{\"attributes\":{\r\n\"A\" : 1\r\n}}\r\n]\r\n}\r\n")["features"][0]["properties"]["A"],
+        1
+    );
+    let two = error_of("{\"features\":[]}\n{\"features\":[]}");
+    assert!(two.to_string().contains("more text after the end") && two.hint_text().is_some(), "{two}");
+    let long = "x".repeat(10 << 20);
+    let collection = convert(&format!(r#"{{"features":[{{"attributes":{{"A":"{long}"}}}},{{"attributes":{{"A":"b"}}}}]}}"#));
+    assert_eq!(collection["features"][0]["properties"]["A"].as_str().unwrap().len(), long.len());
+}
+
+#[test]
+fn attributes_that_the_field_list_leaves_out_are_kept() {
+    let json = r#"{"fields":[{"name":"A","type":"esriFieldTypeInteger"}],"features":[{"attributes":{"A":1}},{"attributes":{"A":1,"EXTRA":2.5,"NOTHING":null}}]}"#;
+    let (collection, report) = convert_with(json, &options()).unwrap();
+    assert_eq!(collection["features"][1]["properties"], json!({"A": 1, "EXTRA": 2.5}));
+    assert!(report.layers[0].losses.is_empty());
+    assert!(report.warnings.iter().any(|warning| warning.contains("EXTRA")), "{:?}", report.warnings);
+}
+
+#[test]
+fn fields_of_the_same_name_from_two_tables_are_never_mixed_up() {
+    let json = r#"{"fields":[{"name":"T1.NAME","type":"esriFieldTypeString"}],"features":[{"attributes":{"T1.NAME":"right","T2.NAME":"other"}}]}"#;
+    assert_eq!(convert(json)["features"][0]["properties"], json!({"T1.NAME": "right", "T2.NAME": "other"}));
+    // Two keys of one field: the last stays, as JSON has it, and the other is counted.
+    for keys in [r#""NAME":"a","T.NAME":"b""#, r#""NAME":"a","NAME":"b""#] {
+        let json =
+            format!(r#"{{"fields":[{{"name":"NAME","type":"esriFieldTypeString"}}],"features":[{{"attributes":{{{keys}}}}}]}}"#);
+        let (collection, report) = convert_with(&json, &options()).unwrap();
+        assert_eq!(collection["features"][0]["properties"], json!({"NAME": "b"}));
+        assert_eq!(report.layers[0].losses.iter().map(|loss| loss.count).collect::<Vec<_>>(), [1]);
+    }
+}
+
+#[test]
+fn z_that_comes_with_the_last_row_is_kept() {
+    let feature = |tuple: &str| format!(r#"{{"attributes":{{"A":1}},"geometry":{{"paths":[[{tuple},{tuple}]]}}}}"#);
+    let mut features = vec![feature("[1.25,2.5]"); 60_000];
+    features.push(feature("[1,2,3]"));
+    let json = format!(
+        r#"{{"geometryType":"esriGeometryPolyline","fields":[{{"name":"A","type":"esriFieldTypeInteger"}}],"features":[{}]}}"#,
+        features.join(",")
+    );
+    let (collection, report) = convert_with(&json, &options()).unwrap();
+    assert!(report.layers[0].evidence.pages > 3);
+    assert_eq!(collection["features"][60_000]["geometry"]["coordinates"], json!([[1, 2, 3], [1, 2, 3]]));
+    assert_eq!(collection["features"][0]["geometry"]["coordinates"][0], json!([1.25, 2.5]));
+}
+
+#[test]
+fn a_number_behind_the_announced_ordinates_is_counted() {
+    let json =
+        r#"{"geometryType":"esriGeometryPolyline","hasZ":true,"features":[{"geometry":{"paths":[[[1,2,3,4],[5,6,7,8]]]}}]}"#;
+    let (collection, report) = convert_with(json, &options()).unwrap();
+    assert_eq!(collection["features"][0]["geometry"]["coordinates"][0], json!([1, 2, 3]));
+    assert_eq!(report.layers[0].losses.iter().map(|loss| (loss.kind, loss.count)).collect::<Vec<_>>(), [(LossKind::MDropped, 1)]);
+}
+
+#[test]
+fn partial_z_and_texts_stay_with_their_vertices_when_rings_move() {
+    // The hole comes first and without z, its shell is open, one number has no JSON text, and a ring is left out.
+    let json = r#"{"geometryType":"esriGeometryPolygon","hasZ":true,"features":[
+        {"geometry":{"rings":[[[2,2],[3,2],[3,3],[2,3],[2,2]],[[7,7],[7,7],[7,7]],[[0,0,1],[0,9,2],[9,9,3],[9,0,4]]]}},
+        {"geometry":{"rings":[[[20,20],[20,29],[29,29],[20,20]]]}},
+        {"geometry":{"rings":[[[0,0,5],[9,0,6],[9,9,7],[0,0,5]],[[0.50,0,8],[.5,1,9],[1,1,9],[0.50,0,8]]]}}]}"#;
+    let collection = convert(json);
+    let rings = |row: usize| collection["features"][row]["geometry"]["coordinates"].clone();
+    assert_eq!(
+        rings(0),
+        json!([[[0, 0, 1], [9, 0, 4], [9, 9, 3], [0, 9, 2], [0, 0, 1]], [[2, 2], [2, 3], [3, 3], [3, 2], [2, 2]]])
+    );
+    assert_eq!(rings(1), json!([[[20, 20], [29, 29], [20, 29], [20, 20]]]));
+    assert_eq!(collection["features"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_geometry_in_another_spatial_reference_than_its_layer_is_an_error() {
+    let json = |sr: &str| {
+        format!(
+            r#"{{"geometryType":"esriGeometryPoint","spatialReference":{{"wkid":102100,"latestWkid":3857}},"features":[{{"geometry":{{"x":1,"y":2,"spatialReference":{sr}}}}}]}}"#
+        )
+    };
+    for same in [r#"{"wkid":102100}"#, r#"{"wkid":3857}"#, "null", "{}", r#"{"wkt":"PROJCS[\"x\"]"}"#] {
+        convert(&json(same));
+    }
+    let error = error_of(&json(r#"{"wkid":4326}"#));
+    assert!(error.to_string().contains("spatial reference"), "{error}");
+}
+
+#[test]
+fn pages_of_one_query_may_begin_with_an_empty_one_and_their_ids_are_found_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(dir.path().join(name), text).unwrap();
+        dir.path().join(name)
+    };
+    let paths = [
+        file("0.json", r#"{"features":[]}"#),
+        file(
+            "1.json",
+            r#"{"fields":[{"name":"A","type":"esriFieldTypeInteger"}],"features":[{"attributes":{"A":5},"geometry":{"x":1,"y":2}}]}"#,
+        ),
+        file(
+            "2.json",
+            r#"{"fields":[{"name":"FID","type":"esriFieldTypeOID"},{"name":"A","type":"esriFieldTypeInteger"}],"features":[{"attributes":{"FID":7,"A":6},"geometry":{"x":1,"y":2}}]}"#,
+        ),
+    ];
+    let out = dir.path().join("out.geojson");
+    let run = |paths: &[std::path::PathBuf]| {
+        let destination = Destination::Files(vec![Output::new(&out, None).unwrap()]);
+        export(
+            &mut Saved::open(paths)?,
+            &destination,
+            &ExportOptions { overwrite: true, ..options() },
+            &(Arc::new(Silent) as Arc<dyn Progress>),
+        )
+    };
+    run(&paths).unwrap();
+    let collection: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
+    assert_eq!(collection["features"][1]["id"], 7);
+    let twice = [paths[1].clone(), paths[2].clone(), dir.path().join("./1.json")];
+    assert_eq!(run(&twice).unwrap_err().kind(), ErrorKind::Usage, "rows would come twice");
+}
+
+#[test]
+fn bytes_that_are_no_utf8_are_counted_one_by_one() {
+    let mut json = br#"{"features":[{"attributes":{"A":"x?y?"}}]}"#.to_vec();
+    json.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xE9);
+    let dir = tempfile::tempdir().unwrap();
+    let destination = Destination::Files(vec![Output::new(dir.path().join("a.geojson"), None).unwrap()]);
+    let mut saved = Saved::from_bytes("x", Bytes::from(json)).unwrap();
+    let report = export(&mut saved, &destination, &options(), &(Arc::new(Silent) as Arc<dyn Progress>)).unwrap();
+    assert_eq!(
+        report.layers[0].losses.iter().map(|loss| (loss.kind, loss.count)).collect::<Vec<_>>(),
+        [(LossKind::CharactersReplaced, 2)]
+    );
+}
+
+#[test]
+fn a_syntax_error_says_the_byte_of_its_feature() {
+    let error = error_of(r#"{"features":[{"attributes":{"a":1}},{"attributes":{"a":tru}}]}"#);
+    assert!(
+        error.to_string().contains("expected a value at byte 19 of the feature") && error.to_string().contains("row 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_empty_list_beside_another_takes_nothing_away() {
+    let ring = "[[[0,0],[0,9],[9,9],[0,0]]]";
+    for geometry in [
+        format!(r#"{{"rings":{ring},"curveRings":[]}}"#),
+        format!(r#"{{"curveRings":null,"rings":{ring}}}"#),
+        format!(r#"{{"rings":[ ],"curveRings":{ring}}}"#),
+    ] {
+        assert_eq!(self::geometry("Polygon", &geometry)["coordinates"], json!([[[0, 0], [9, 9], [0, 9], [0, 0]]]), "{geometry}");
     }
 }

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use server::{Call, Manner, Reply, Server};
 use url::Url;
 
-const EVERYTHING: ReadPlan = ReadPlan { geometry: true, z: true, m: true };
+const EVERYTHING: ReadPlan = ReadPlan { geometry: true, z: true, m: true, curve_tolerance: 0.01 };
 
 /// Time that passes only by sleeping.
 #[derive(Default)]

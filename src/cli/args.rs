@@ -179,6 +179,10 @@ pub struct OutputArgs {
     /// Geometries across the 180th meridian, in outputs of longitude and latitude.
     #[arg(long, value_enum, default_value = "fold", help_heading = "Spatial reference")]
     pub antimeridian: Antimeridian,
+    /// The farthest that a straight segment may be from the true curve that it replaces, in the layer's units. The
+    /// default is ten times the spatial reference's own tolerance, or a centimetre.
+    #[arg(long, value_name = "UNITS", value_parser = positive, help_heading = "Spatial reference")]
+    pub curve_tolerance: Option<f64>,
     /// Write what there is even if rows are missing (exit status 3).
     #[arg(long, help_heading = "Completeness")]
     pub allow_partial: bool,
@@ -218,5 +222,12 @@ impl From<Antimeridian> for plan::Antimeridian {
             Antimeridian::Jump => Self::Jump,
             Antimeridian::Off => Self::Off,
         }
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if number > 0.0 && f64::is_finite(number) => Ok(number),
+        _ => Err("a number above 0 is needed".to_owned()),
     }
 }

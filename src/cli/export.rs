@@ -11,23 +11,23 @@ use crate::fetch::Single;
 use crate::fetch::layer::{LayerOptions, LayerSource};
 use crate::fetch::session::Session;
 use crate::fetch::target::Target;
-use crate::model::Crs;
 
 pub(super) fn run(args: &ExportArgs) -> Result<Status> {
     let (url, pasted_where) = match Target::parse(&args.url)? {
         Target::Layer { url, where_clause, .. } => (url, where_clause),
         Target::Service { url } => {
             return Err(Error::new(ErrorKind::Usage, "the address names a service, not a layer of it")
-                .because(redact(&url))
+                .at_url(&url)
                 .hint("append the number of a layer, such as /0; geohaul info on this address lists them"));
         }
         Target::File(_) | Target::Stdin => {
-            return Err(
-                Error::new(ErrorKind::Usage, "export reads layers on servers").hint("for saved files there is geohaul convert")
-            );
+            return Err(Error::new(ErrorKind::Usage, "export reads layers on servers, not files")
+                .hint("for saved files there is geohaul convert"));
         }
-        Target::GpTask { .. } | Target::GpService { .. } => {
-            return Err(Error::new(ErrorKind::Usage, "the address names a geoprocessing task").hint("run it with geohaul run"));
+        Target::GpTask { url } | Target::GpService { url } => {
+            return Err(Error::new(ErrorKind::Usage, "the address names a geoprocessing task, not a layer")
+                .at_url(&url)
+                .hint("run it with geohaul run; geohaul info shows what it takes"));
         }
         _ => {
             return Err(Error::new(ErrorKind::Usage, "the address names no layer or table")
@@ -36,14 +36,16 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
     };
     let out_sr = match (args.project, args.outputs.crs.as_deref()) {
         (Project::Local, _) => None,
-        (Project::Server, Some(crs)) if !crs.eq_ignore_ascii_case("native") => Some(Crs::parse(crs)?.spatial_reference()),
+        (Project::Server, Some(crs)) if !crs.eq_ignore_ascii_case("native") => {
+            Some(outputs::crs("--crs", crs)?.spatial_reference())
+        }
         (Project::Server, _) => {
             return Err(Error::new(ErrorKind::Usage, "--project server does not say into which spatial reference")
                 .hint("name it: --project server --crs EPSG:4326"));
         }
     };
     // Bad outputs fail before anything is asked.
-    outputs::check(&args.outputs)?;
+    outputs::check(&outputs::destination(&args.outputs)?, &args.outputs)?;
     let options = LayerOptions {
         where_clause: args.where_clause.clone().or(pasted_where),
         out_sr,

@@ -54,17 +54,18 @@ fn write_report(report: &Report, stage: Stage) -> Result<()> {
 
 /// What the arguments say of spatial references and the rest.
 pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
-    let crs = match args.crs.as_deref() {
+    let choice = match args.crs.as_deref() {
         None => CrsChoice::Default,
         Some(native) if native.eq_ignore_ascii_case("native") => CrsChoice::Native,
-        Some(text) => CrsChoice::To(Crs::parse(text)?),
+        Some(text) => CrsChoice::To(crs("--crs", text)?),
     };
     let plan = PlanOptions {
-        crs,
-        assume_crs: args.assume_crs.as_deref().map(Crs::parse).transpose()?,
+        crs: choice,
+        assume_crs: args.assume_crs.as_deref().map(|text| crs("--assume-crs", text)).transpose()?,
         decimals: args.precision,
         allow_ballpark: args.allow_ballpark,
         antimeridian: args.antimeridian.into(),
+        curve_tolerance: args.curve_tolerance,
     };
     Ok(ExportOptions {
         plan,
@@ -78,16 +79,43 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
     })
 }
 
-/// Everything about the outputs that can be wrong before the input is known.
-pub(super) fn check(args: &OutputArgs) -> Result<()> {
-    let options = options(args)?;
-    if let Destination::Files(outputs) = destination(args)? {
-        for output in outputs {
-            // A stage that is dropped leaves nothing behind.
-            Stage::open(Target { path: output.path, overwrite: options.overwrite })?;
+/// A spatial reference that an option names.
+pub(super) fn crs(option: &str, text: &str) -> Result<Crs> {
+    Crs::parse(text).map_err(|error| {
+        if error.kind() != ErrorKind::SpatialReference {
+            return error;
         }
+        // Here it is the command that is wrong, and not the data.
+        let usage = Error::new(ErrorKind::Usage, format!("{option}: {}", error.what()));
+        let usage = error.why().map_or(usage.clone(), |why| usage.because(why));
+        error.hint_text().map_or(usage.clone(), |hint| usage.hint(hint))
+    })
+}
+
+/// Everything about the outputs that can be wrong before the input is known.
+pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> {
+    options(args)?;
+    // A stage that is dropped leaves nothing behind.
+    let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite: args.overwrite }).map(drop);
+    match destination {
+        Destination::Files(outputs) => outputs.iter().try_for_each(|output| open(&output.path))?,
+        Destination::Directory { path, .. } => check_directory(path)?,
     }
-    Ok(())
+    args.report.as_deref().map_or(Ok(()), open)
+}
+
+/// A directory that is there or can be made, and takes files.
+fn check_directory(path: &Path) -> Result<()> {
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    if !there.is_dir() {
+        return Err(Error::new(ErrorKind::File, "the output's directory is a file")
+            .in_file(there)
+            .hint("choose another directory"));
+    }
+    match tempfile::tempfile_in(there) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(Error::file("can't write to the output's directory", there, &why)),
+    }
 }
 
 /// One directory, whether it exists or not.

@@ -4,27 +4,39 @@ use super::args::RunArgs;
 use super::status::Status;
 use super::{interrupt, outputs};
 use crate::error::{Error, ErrorKind, Result};
+use crate::export::{Destination, refuse_existing};
 use crate::fetch::gp::{Inputs, Options, Task};
 use crate::fetch::session::Session;
 use crate::fetch::target::Target;
-use crate::model::Crs;
 
 pub(super) fn run(args: &RunArgs) -> Result<Status> {
     let url = match Target::parse(&args.url)? {
         Target::GpTask { url } | Target::GpService { url } => url,
-        _ => {
-            return Err(Error::new(ErrorKind::Usage, "the address names no geoprocessing task")
-                .hint("a task's address looks like https://HOST/arcgis/rest/services/NAME/GPServer/TASK"));
+        other => {
+            let error = Error::new(ErrorKind::Usage, "the address names no geoprocessing task")
+                .hint("a task's address looks like https://HOST/arcgis/rest/services/NAME/GPServer/TASK");
+            return Err(match other {
+                Target::Layer { url, .. } | Target::Service { url } | Target::Catalog { url } => error.at_url(&url),
+                _ => error,
+            });
         }
     };
     let inputs = Inputs::parse(&args.parameter)?;
-    let out_sr = args.out_sr.as_deref().map(Crs::parse).transpose()?.map(|crs| crs.spatial_reference());
+    let out_sr =
+        args.out_sr.as_deref().map(|text| outputs::crs("--out-sr", text)).transpose()?.map(|crs| crs.spatial_reference());
     let options = Options { out_sr, ..Options::default() };
-    // Bad outputs fail before the task runs.
+    // Bad outputs fail before the task runs, which may take hours.
     let destination = outputs::directory(&args.outputs)?;
     let way = outputs::options(&args.outputs)?;
+    outputs::check(&destination, &args.outputs)?;
     let progress = outputs::progress(&args.outputs);
     let task = Task::open(&Session::online()?.stopped_by(&interrupt::cancel()), &url)?;
+    if let Destination::Directory { path, formats } = &destination
+        && !args.outputs.overwrite
+    {
+        let rows = task.info().outputs().filter(|output| output.is_rows());
+        refuse_existing(path, formats, rows.map(|output| (output.name.as_str(), output.data_type == "GPRecordSet")))?;
+    }
     let mut job = task.run(&inputs, &options, &progress)?;
     outputs::deliver_to(&mut job, &destination, way, &args.outputs)
 }

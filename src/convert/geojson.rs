@@ -39,7 +39,7 @@ pub fn to_geojson(esri_json: &str) -> Result<FeatureCollection> {
         Found::Rows(set) => Some(set),
         Found::Value { .. } => None,
     });
-    let (Some(FeatureSet { header, rows, cut_off }), None) = (sets.next(), sets.next()) else {
+    let (Some(FeatureSet { header, rows, cut_off, .. }), None) = (sets.next(), sets.next()) else {
         return Err(Error::new(ErrorKind::Input, "the text does not hold exactly one feature set"));
     };
     if cut_off {
@@ -54,7 +54,7 @@ pub fn to_geojson(esri_json: &str) -> Result<FeatureCollection> {
         let bytes = slice(range.offset, range.len);
         let facts = PageFacts { rows: range.rows as usize, features: 0..bytes.len(), exceeded: false };
         let page = Page { seq: seq as u64, bytes, facts, drop_rows: Vec::new(), rows_before: features.len() as u64 };
-        let (batch, _) = parse_page(&page, &header)?;
+        let (batch, _) = parse_page(&page, &header, &plan.read)?;
         let (geometry, _) = for_output(&batch, write)?;
         features.extend((0..batch.rows()).map(|row| feature(write, &batch, row, geometry.shape(row))));
     }
@@ -88,8 +88,8 @@ fn json_value(value: Value<'_>, kind: ColumnKind, plan: &WritePlan) -> JsonValue
         (None, Value::Integer(value)) => JsonValue::from(value),
         (None, Value::Real(value)) => JsonValue::from(value),
         (None, Value::Text(text)) => JsonValue::from(text.into_owned()),
-        // Both are valid JSON texts by the batch's own rules; what is not could only be a nested NaN.
-        (None, Value::Number(text) | Value::Json(text)) => serde_json::from_str(text).unwrap_or(JsonValue::Null),
+        // What is no JSON inside its brackets (a nested NaN) is kept as text.
+        (None, Value::Number(text) | Value::Json(text)) => serde_json::from_str(text).unwrap_or_else(|_| JsonValue::from(text)),
     }
 }
 

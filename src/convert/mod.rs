@@ -1,6 +1,7 @@
 //! Stage 2: from raw pages to batches, from headers to plans, from one spatial reference to another.
 
 mod antimeridian;
+mod curves;
 mod geojson;
 pub mod plan;
 mod reproject;

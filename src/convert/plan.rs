@@ -39,6 +39,9 @@ pub struct PlanOptions {
     pub allow_ballpark: bool,
     /// What becomes of geometries across the 180th meridian.
     pub antimeridian: Antimeridian,
+    /// The farthest that a straight segment may be from the curve that it replaces, in the source's units; the
+    /// default is ten times the spatial reference's own tolerance, or a centimetre.
+    pub curve_tolerance: Option<f64>,
 }
 
 /// What to ask of the source, and what each output writes.
@@ -84,8 +87,16 @@ pub fn plan(header: &Header, formats: &[&'static FormatInfo], options: &PlanOpti
         geometry: header.geometry.is_some(),
         z: outputs.iter().any(|output| output.write.z),
         m: outputs.iter().any(|output| output.write.m),
+        curve_tolerance: options.curve_tolerance.unwrap_or_else(|| curve_tolerance(header, source_crs.as_ref())),
     };
     Ok(Plan { read, outputs, source_crs, warnings })
+}
+
+/// Ten times the tolerance that the server itself gives x and y; about a centimetre where it gives none.
+fn curve_tolerance(header: &Header, source: Option<&Crs>) -> f64 {
+    let own = header.spatial_reference.as_ref().and_then(|sr| sr.xy_tolerance).filter(|tolerance| *tolerance > 0.0);
+    let usual = if source.is_some_and(|crs| crs.geographic) { 1e-7 } else { 0.01 };
+    own.map_or(usual, |tolerance| tolerance * 10.0)
 }
 
 fn source_crs(header: &Header, options: &PlanOptions, warnings: &mut Vec<String>) -> Result<Option<Crs>> {
@@ -161,7 +172,11 @@ fn output(header: &Header, format: &'static FormatInfo, options: &PlanOptions, s
 
 fn check_geometry(header: &Header, format: &FormatInfo) -> Result<()> {
     let refuse = |what: &str, hint: &str| {
-        Err(Error::new(ErrorKind::Format, format!("{} can't hold {what}", format.title)).because(format.limits).hint(hint))
+        let kinds = format.kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let tables = if format.tables { " and tables" } else { "" };
+        Err(Error::new(ErrorKind::Format, format!("{} can't hold {what}", format.title))
+            .because(format!("it holds {kinds} layers{tables}"))
+            .hint(hint))
     };
     match header.geometry {
         None if !format.tables => refuse("a table without geometry", "write CSV or GeoJSON"),

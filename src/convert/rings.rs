@@ -82,9 +82,6 @@ impl<'a> Ring<'a> {
     /// Whether `other` lies inside, given that the two do not cross. Rings may touch in vertices and edges, so a
     /// point strictly inside `other` is asked, which lies on neither boundary.
     fn contains(&self, other: &Ring<'_>) -> bool {
-        if self.area.abs() < other.area.abs() || !self.holds_box_of(other) {
-            return false;
-        }
         let bands = self.bands.get_or_init(|| Bands::new(self));
         bands.side(self, other.inner_point()) != Side::Outside
     }
@@ -126,8 +123,12 @@ struct Bands {
 impl Bands {
     fn new(ring: &Ring<'_>) -> Self {
         let edges = ring.xy.len() - 1;
-        let count = (edges / 4).clamp(1, 1 << 20);
         let height = ring.high[1] - ring.low[1];
+        // An edge is listed in every band that it climbs through, and a ring may go up and down all the time: the
+        // lists together hold each edge about five times.
+        let climbed: f64 = ring.xy.windows(2).map(|edge| (edge[1][1] - edge[0][1]).abs()).sum();
+        let most = (4.0 * edges as f64 * (height / climbed)) as usize;
+        let count = (edges / 4).min(most).clamp(1, 1 << 20);
         let per_unit = if height > 0.0 { count as f64 / height } else { 0.0 };
         let mut bands = Self { per_unit, starts: vec![0; count + 1], edges: Vec::new() };
         let span = |bands: &Self, edge: usize| {
@@ -198,8 +199,8 @@ impl<'a> Nesting<'a> {
         let some_clockwise = self.rings.iter().any(|ring| ring.area < 0.0);
         let parents = if some_clockwise {
             let tree = self.tree(|ring| ring.area < 0.0);
-            let parent = |ring: usize| if self.rings[ring].area < 0.0 { None } else { self.smallest_around(&tree, ring) };
-            (0..self.rings.len()).map(parent).collect()
+            let around = |ring: usize| self.smallest_around(&tree, ring, |outer| self.size(outer) >= self.size(ring));
+            (0..self.rings.len()).map(|ring| if self.rings[ring].area < 0.0 { None } else { around(ring) }).collect()
         } else {
             self.parents_by_depth()
         };
@@ -212,30 +213,42 @@ impl<'a> Nesting<'a> {
         RTree::bulk_load(kept.map(|(index, ring)| Entry::new(Rectangle::from_corners(ring.low, ring.high), index)).collect())
     }
 
-    /// The smallest ring of the tree that contains `ring`.
-    fn smallest_around(&self, tree: &RTree<Entry>, ring: usize) -> Option<usize> {
+    fn size(&self, ring: usize) -> f64 {
+        self.rings[ring].area.abs()
+    }
+
+    /// The smallest ring of the tree that contains `ring`, of those for which `may` holds. One of just its size comes
+    /// last: an island that fills a hole is not what the hole was cut from.
+    fn smallest_around(&self, tree: &RTree<Entry>, ring: usize, may: impl Fn(usize) -> bool) -> Option<usize> {
         let inner = &self.rings[ring];
         let at = AABB::from_point(inner.inner_point());
         let mut around: Vec<usize> = tree.locate_in_envelope_intersecting(at).map(|entry| entry.data).collect();
-        around.retain(|outer| *outer != ring && self.is_larger(*outer, ring));
-        around.sort_by(|a, b| self.rings[*a].area.abs().total_cmp(&self.rings[*b].area.abs()).then(b.cmp(a)));
+        around.retain(|outer| *outer != ring && may(*outer));
+        let alike = self.size(ring) * (1.0 + 1e-9);
+        around.sort_by(|a, b| {
+            let [(a_is_alike, a_size), (b_is_alike, b_size)] =
+                [a, b].map(|outer| (self.size(*outer) <= alike, self.size(*outer)));
+            a_is_alike.cmp(&b_is_alike).then(a_size.total_cmp(&b_size)).then(b.cmp(a))
+        });
         around.into_iter().find(|outer| self.rings[*outer].contains(inner))
     }
 
-    /// Of two equal rings the earlier one counts as larger.
-    fn is_larger(&self, outer: usize, inner: usize) -> bool {
-        let (a, b) = (self.rings[outer].area.abs(), self.rings[inner].area.abs());
-        a > b || (a == b && outer < inner)
+    /// Whether `inner` may lie in `outer` where orientation says nothing: its box does. Of two equal rings the earlier
+    /// one counts as larger.
+    fn may_hold(&self, outer: usize, inner: usize) -> bool {
+        let (a, b) = (self.size(outer), self.size(inner));
+        (a > b || (a == b && outer < inner)) && self.rings[outer].holds_box_of(&self.rings[inner])
     }
 
     /// Even nesting depth is a shell, odd a hole of the ring around it.
     fn parents_by_depth(&self) -> Vec<Option<usize>> {
         let tree = self.tree(|_| true);
-        let around: Vec<Option<usize>> = (0..self.rings.len()).map(|ring| self.smallest_around(&tree, ring)).collect();
+        let around: Vec<Option<usize>> =
+            (0..self.rings.len()).map(|ring| self.smallest_around(&tree, ring, |outer| self.may_hold(outer, ring))).collect();
         let mut is_hole = vec![false; around.len()];
         // From large to small, so that the ring around is known first.
         let mut by_size: Vec<usize> = (0..around.len()).collect();
-        by_size.sort_by(|a, b| self.rings[*b].area.abs().total_cmp(&self.rings[*a].area.abs()).then(a.cmp(b)));
+        by_size.sort_by(|a, b| self.size(*b).total_cmp(&self.size(*a)).then(a.cmp(b)));
         for ring in by_size {
             is_hole[ring] = around[ring].is_some_and(|outer| !is_hole[outer]);
         }
@@ -365,5 +378,139 @@ mod tests {
             .rev()
             .collect();
         assert_eq!(arranged(&islands).len(), 50_000);
+    }
+
+    #[test]
+    fn an_island_that_fills_a_hole_leaves_the_hole_to_the_shell_around_both() {
+        let (shell, hole, island) = (square(0.0, 0.0, 9.0), reversed(square(0.0, 0.0, 5.0)), square(0.0, 0.0, 5.0));
+        for rings in [[&shell, &hole, &island], [&island, &hole, &shell], [&hole, &island, &shell], [&shell, &island, &hole]] {
+            let mut polygons = arranged(&rings.map(Clone::clone));
+            polygons.sort_by_key(Vec::len);
+            assert_eq!(polygons, [vec![5.0], vec![9.0, 5.0]]);
+        }
+    }
+
+    #[test]
+    fn a_hole_that_sticks_out_of_its_shell_by_a_rounding_is_a_hole() {
+        let mut hole = reversed(square(0.0, 0.0, 5.0));
+        hole.iter_mut().filter(|vertex| vertex[0] > 0.0).for_each(|vertex| vertex[0] += 4.000_001);
+        let mut geometry = Geometries::default();
+        for ring in [square(0.0, 0.0, 9.0), hole] {
+            geometry.xy.extend(&ring);
+            geometry.end_part(Role::Shell);
+        }
+        arrange(&mut geometry, 0);
+        assert_eq!(geometry.roles, [Role::Shell, Role::Hole]);
+    }
+
+    #[test]
+    fn islands_that_overlap_a_little_stay_islands_where_no_ring_is_clockwise() {
+        assert_eq!(arranged(&[reversed(square(0.0, 0.0, 9.0)), reversed(square(8.0, 0.0, 2.0))]), [[9.0], [2.0]]);
+    }
+
+    #[test]
+    fn infinite_areas_and_vertices_that_are_all_alike_do_not_panic() {
+        let far = 1.7e308;
+        let huge = |low: f64, high: f64| vec![[low, low], [low, high], [high, high], [high, low], [low, low]];
+        for rings in [
+            vec![huge(-far, far), reversed(huge(-far, far)), huge(0.0, far), reversed(huge(-1.0, 1.0))],
+            vec![reversed(huge(-far, far)), reversed(huge(-1.0, far)), reversed(huge(5e-324, 1e-323))],
+            vec![huge(f64::NEG_INFINITY, f64::INFINITY), reversed(huge(f64::NAN, 1.0)), huge(1.0, 1.0)],
+        ] {
+            let mut geometry = Geometries::default();
+            for ring in &rings {
+                geometry.xy.extend(ring);
+                geometry.end_part(Role::Shell);
+            }
+            arrange(&mut geometry, 0);
+            assert_eq!(geometry.part_ends.len(), rings.len());
+        }
+    }
+
+    #[test]
+    fn a_comb_of_two_hundred_thousand_vertices_and_a_ring_of_two_million_are_quick() {
+        let teeth = 100_000;
+        let mut comb: Vec<[f64; 2]> = Vec::new();
+        for tooth in 0..teeth {
+            comb.extend([[f64::from(tooth), 0.0], [f64::from(tooth) + 0.5, 100.0]]);
+        }
+        comb.extend([[f64::from(teeth), 0.0], [f64::from(teeth), -100.0], [0.0, -100.0], [0.0, 0.0]]);
+        let holes = (0..20).map(|i| reversed(square(f64::from(i * 1000 + 500), -50.0, 1.0)));
+        assert_eq!(arranged(&std::iter::once(comb).chain(holes).collect::<Vec<_>>())[0].len(), 21);
+        let turn = |i: u32| (-f64::from(i) / 2e6 * std::f64::consts::TAU).sin_cos();
+        let mut circle: Vec<[f64; 2]> = (0..2_000_000).map(turn).map(|(sin, cos)| [1e7 * cos, 1e7 * sin]).collect();
+        circle.push(circle[0]);
+        assert_eq!(arranged(&[reversed(square(0.0, 0.0, 1.0)), circle]).len(), 1);
+    }
+
+    /// Boxes in boxes that may touch but never cross, with the index of the box around each.
+    fn nested(random: &mut impl FnMut(u32) -> u32) -> Vec<([f64; 4], Option<usize>)> {
+        let mut boxes: Vec<([f64; 4], Option<usize>)> = Vec::new();
+        for island in 0..=random(3) {
+            boxes.push(([f64::from(island) * 1024.0, 0.0, f64::from(island + 1) * 1024.0, 1024.0], None));
+        }
+        let mut at = 0;
+        while at < boxes.len() && boxes.len() < 60 {
+            let ([west, south, east, north], _) = boxes[at];
+            let (width, height) = ((east - west) / 4.0, (north - south) / 4.0);
+            for cell in 0..16 {
+                if width >= 1.0 && random(4) == 0 {
+                    let (x, y) = (west + f64::from(cell % 4) * width, south + f64::from(cell / 4) * height);
+                    boxes.push(([x, y, x + width, y + height], Some(at)));
+                }
+            }
+            at += 1;
+        }
+        boxes
+    }
+
+    #[test]
+    fn rings_in_any_order_come_out_as_they_are_nested() {
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut random = |below: u32| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 33) as u32 % below
+        };
+        for oriented in [true, false] {
+            for _ in 0..200 {
+                let boxes = nested(&mut random);
+                let depth = |mut at: usize| std::iter::from_fn(|| boxes[at].1.inspect(|up| at = *up)).count();
+                let mut order: Vec<usize> = (0..boxes.len()).collect();
+                for at in (1..order.len()).rev() {
+                    order.swap(at, random(at as u32 + 1) as usize);
+                }
+                let mut geometry = Geometries::default();
+                for at in &order {
+                    let [west, south, east, north] = boxes[*at].0;
+                    let clockwise = [[west, south], [west, north], [east, north], [east, south], [west, south]];
+                    let is_shell = depth(*at) % 2 == 0;
+                    let turn = random(4) as usize;
+                    let mut ring: Vec<_> = (0..=4).map(|i| clockwise[(i + turn) % 4]).collect();
+                    if !oriented || !is_shell {
+                        ring.reverse();
+                    }
+                    geometry.xy.extend(ring);
+                    geometry.end_part(Role::Shell);
+                }
+                arrange(&mut geometry, 0);
+                geometry.end_row(ShapeKind::Polygon);
+                let mut shell = None;
+                for part in geometry.shape(0).parts() {
+                    let low = |axis: usize| part.xy.iter().map(|v| v[axis]).fold(f64::INFINITY, f64::min);
+                    let high = |axis: usize| part.xy.iter().map(|v| v[axis]).fold(f64::NEG_INFINITY, f64::max);
+                    let bounds = [low(0), low(1), high(0), high(1)];
+                    let at = boxes.iter().position(|(other, _)| *other == bounds).unwrap();
+                    match part.role {
+                        Role::Shell => {
+                            assert_eq!(depth(at) % 2, 0);
+                            shell = Some(at);
+                        }
+                        Role::Hole => assert_eq!(boxes[at].1, shell, "the hole is in the box around it"),
+                    }
+                }
+            }
+        }
     }
 }

@@ -7,19 +7,19 @@ use crate::esri::features::Walked;
 use crate::esri::scan::Quoted;
 use crate::esri::{Cursor, Feature, FeatureVisitor, Syntax, Token, walk};
 use crate::model::batch::unescape;
-use crate::model::{Batch, Cell, Geometries, Header, Page};
+use crate::model::{Batch, Cell, Geometries, Header, Page, ReadPlan};
 use crate::report::{LossKind, Losses};
 
-use super::shapes::{Shapes, Unfit};
+use super::shapes::{COUNTED, Shapes, Unfit};
 
 /// Parses the rows of a page.
 ///
 /// The losses are those of reading: rings without area, vertices without x, attributes that no field names.
 ///
 /// # Errors
-/// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a curve or a multipatch; both
-/// name the feature.
-pub fn parse_page(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
+/// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a multipatch or a geometry in another
+/// spatial reference; both name the feature.
+pub fn parse_page(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
     let raw = &page.bytes[page.facts.features.clone()];
     if u32::try_from(raw.len()).is_err() {
         return Err(Error::new(ErrorKind::Unsupported, "a page is larger than 4 GiB")
@@ -30,24 +30,26 @@ pub fn parse_page(page: &Page, header: &Header) -> Result<(Batch, Losses)> {
     let text = match String::from_utf8(raw.to_vec()) {
         Ok(text) => text,
         Err(wrong) => {
-            losses.add_many(LossKind::CharactersReplaced, None, 1, Some("bytes that are no UTF-8".to_owned()), || {
-                Some(format!("page {}", page.seq))
-            });
+            let count = wrong.as_bytes().utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count() as u64;
+            let first = || Some(format!("page {}, which begins with {}", page.seq, row_words(page, 0)));
+            losses.add_many(LossKind::CharactersReplaced, None, count, Some("bytes that are no UTF-8".to_owned()), first);
             String::from_utf8_lossy(wrong.as_bytes()).into_owned()
         }
     };
-    let mut rows = Rows::new(text.as_bytes(), page, header);
+    let mut rows = Rows::new(text.as_bytes(), page, header, read);
     let walked = walk(text.as_bytes(), 0..text.len(), &mut rows);
-    let Rows { cells, geometry, shapes, unknown, .. } = rows;
+    let Rows { mut cells, geometry, shapes, unplaced, .. } = rows;
     if let Err((fault, feature)) = walked {
-        return Err(fault.explain(&feature_words(&text, header, page, feature)).on_page(page.seq));
+        let words = feature_words(&text, header, page, feature);
+        return Err(fault.explain(feature).of_feature(words).on_page(page.seq));
     }
-    let counts = shapes.counts;
-    for (kind, (count, row)) in [LossKind::VertexDropped, LossKind::PathDropped, LossKind::RingDropped].into_iter().zip(counts) {
+    // The last row began another one.
+    cells.truncate(geometry.rows() * header.fields.len());
+    for (kind, (count, row)) in COUNTED.into_iter().zip(shapes.counts) {
         losses.add_many(kind, None, count, None, || Some(row_words(page, row)));
     }
-    for (name, (count, row)) in unknown {
-        losses.add_many(LossKind::UnknownAttribute, Some(&name), count, None, || Some(row_words(page, row)));
+    for (name, Unplaced { count, first, why }) in unplaced {
+        losses.add_many(LossKind::UnknownAttribute, Some(&name), count, why.map(str::to_owned), || Some(row_words(page, first)));
     }
     let batch = Batch { page: page.seq, rows_before: page.rows_before, text, columns: header.fields.len(), cells, geometry };
     Ok((batch, losses))
@@ -92,13 +94,12 @@ impl From<Unfit> for Fault {
 }
 
 impl Fault {
-    fn explain(self, feature: &str) -> Error {
+    fn explain(self, feature: Feature) -> Error {
         match self {
-            Self::Syntax(why) => Error::new(ErrorKind::Input, "a feature can't be read").because(why).of_feature(feature),
-            Self::Unfit(unfit) => Error::new(ErrorKind::Unsupported, "a geometry can't be converted")
-                .because(unfit.why())
-                .of_feature(feature)
-                .hint(unfit.hint()),
+            Self::Syntax(why) => Error::new(ErrorKind::Input, "a feature can't be read").because(why.within(feature)),
+            Self::Unfit(unfit) => {
+                Error::new(ErrorKind::Unsupported, "a geometry can't be converted").because(unfit.why()).hint(unfit.hint())
+            }
         }
     }
 }
@@ -112,20 +113,23 @@ struct Rows<'a> {
     columns: usize,
     geometry: Geometries,
     shapes: Shapes,
-    /// Per attribute without a field: how often, and the first row.
-    unknown: HashMap<String, (u64, usize)>,
-    /// Where the current row began, so that a dropped one can be taken back.
-    start: Mark,
+    /// Per attribute without a place.
+    unplaced: HashMap<String, Unplaced>,
+    /// The first cell of the current row.
+    start: usize,
     has_shape: bool,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Mark {
-    cells: usize,
+/// Values of an attribute that no cell takes.
+struct Unplaced {
+    count: u64,
+    first: usize,
+    /// More than that no field has its name.
+    why: Option<&'static str>,
 }
 
 impl<'a> Rows<'a> {
-    fn new(text: &'a [u8], page: &'a Page, header: &'a Header) -> Self {
+    fn new(text: &'a [u8], page: &'a Page, header: &'a Header, read: &ReadPlan) -> Self {
         let mut rows = Self {
             drop_rows: &page.drop_rows,
             row: 0,
@@ -133,9 +137,9 @@ impl<'a> Rows<'a> {
             cells: Vec::with_capacity(page.facts.rows.saturating_mul(header.fields.len()).min(text.len())),
             columns: header.fields.len(),
             geometry: Geometries::default(),
-            shapes: Shapes::new(header),
-            unknown: HashMap::new(),
-            start: Mark::default(),
+            shapes: Shapes::new(header, read.curve_tolerance),
+            unplaced: HashMap::new(),
+            start: 0,
             has_shape: false,
         };
         rows.begin();
@@ -143,8 +147,8 @@ impl<'a> Rows<'a> {
     }
 
     fn begin(&mut self) {
-        self.start = Mark { cells: self.cells.len() };
-        self.cells.resize(self.start.cells + self.columns, Cell::Null);
+        self.start = self.cells.len();
+        self.cells.resize(self.start + self.columns, Cell::Null);
         self.has_shape = false;
         self.names.next = 0;
     }
@@ -152,20 +156,32 @@ impl<'a> Rows<'a> {
     fn is_dropped(&self) -> bool {
         self.drop_rows.binary_search(&self.row).is_ok()
     }
+
+    fn unplaced(&mut self, key: &[u8], why: Option<&'static str>) {
+        if !self.is_dropped() {
+            let name = unescape(&String::from_utf8_lossy(key));
+            self.unplaced.entry(name).or_insert(Unplaced { count: 0, first: self.row, why }).count += 1;
+        }
+    }
 }
 
 impl FeatureVisitor<Fault> for Rows<'_> {
     #[inline]
     fn attribute(&mut self, key: &[u8], token: Token) -> Walked<Fault> {
+        if token == Token::Null {
+            // A cell is null until something else is known of it; the column is the next one's clue.
+            self.names.column(key);
+            return Ok(());
+        }
         let Some(column) = self.names.column(key) else {
-            if !matches!(token, Token::Null) && !self.is_dropped() {
-                let name = unescape(&String::from_utf8_lossy(key));
-                let row = self.row;
-                self.unknown.entry(name).or_insert((0, row)).0 += 1;
-            }
+            self.unplaced(key, None);
             return Ok(());
         };
-        self.cells[self.start.cells + column] = match token {
+        let at = self.start + column;
+        if !matches!(self.cells[at], Cell::Null) {
+            self.unplaced(key, Some("the row has another value for the same field"));
+        }
+        self.cells[at] = match token {
             Token::Null => Cell::Null,
             Token::Bool(value) => Cell::Bool(value),
             Token::Number(span) => Cell::Number(span),
@@ -189,7 +205,7 @@ impl FeatureVisitor<Fault> for Rows<'_> {
 
     fn end(&mut self) -> Walked<Fault> {
         if self.is_dropped() {
-            self.cells.truncate(self.start.cells);
+            self.cells.truncate(self.start);
         } else if !self.has_shape {
             self.geometry.end_row(crate::model::ShapeKind::Null);
         }

@@ -2,28 +2,33 @@
 
 use crate::esri::scan::{Cursor, Syntax};
 use crate::model::geometry::{Role, signed_area2};
-use crate::model::{Geometries, GeometryKind, Header, ShapeKind, Span};
+use crate::model::{Geometries, GeometryKind, Header, ShapeKind, Span, SpatialReference};
 
+use super::curves::Segment;
 use super::rings;
 use super::rows::Fault;
+use crate::report::LossKind;
 
 /// A geometry that can't be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// `curvePaths` or `curveRings`.
+    /// A curved segment of no known kind.
     Curve,
     /// A multipatch.
     Multipatch,
-    /// An object of no known shape.
+    /// A value of no known shape.
     Unknown,
+    /// In another spatial reference than its layer.
+    Elsewhere,
 }
 
 impl Unfit {
     pub(super) fn why(self) -> &'static str {
         match self {
-            Self::Curve => "it holds true curves, which this version does not convert",
+            Self::Curve => "it holds a curve of an unknown kind",
             Self::Multipatch => "it is a multipatch",
-            Self::Unknown => "it is an object without x, points, paths, rings or xmin",
+            Self::Unknown => "it has no x, points, paths, rings or xmin",
+            Self::Elsewhere => "it names another spatial reference than its layer",
         }
     }
 
@@ -32,6 +37,7 @@ impl Unfit {
             Self::Curve => "ask the server for densified geometry: returnTrueCurves=false",
             Self::Multipatch => "ask the server for footprints: multipatchOption=xyFootprint",
             Self::Unknown => "check the saved file",
+            Self::Elsewhere => "give the features of each spatial reference a file of their own",
         }
     }
 }
@@ -44,13 +50,31 @@ pub(super) struct Shapes {
     multipatch: bool,
     /// Some number was no JSON text, so texts are given up for this page.
     text_unfit: bool,
-    /// Vertices, paths and rings left out: how many, and the first row.
-    pub(super) counts: [(u64, usize); 3],
+    /// In the units of the coordinates.
+    curve_tolerance: f64,
+    reference: Option<SpatialReference>,
+    /// The last text of a geometry's own spatial reference that was found to be the layer's.
+    known_reference: Vec<u8>,
+    /// What was left out or changed: how many, and the first row. See [`COUNTED`].
+    pub(super) counts: [(u64, usize); COUNTED.len()],
 }
 
+/// What [`Shapes::counts`] counts: vertices, paths and rings left out; geometries whose third or fourth numbers nobody
+/// announced; curved segments.
+pub(super) const COUNTED: [LossKind; 6] = [
+    LossKind::VertexDropped,
+    LossKind::PathDropped,
+    LossKind::RingDropped,
+    LossKind::ZDropped,
+    LossKind::MDropped,
+    LossKind::Densified,
+];
 const VERTICES: usize = 0;
 const PATHS: usize = 1;
 const RINGS: usize = 2;
+const Z: usize = 3;
+const M: usize = 4;
+const CURVES: usize = 5;
 
 /// What a geometry object says about itself, in any key order.
 #[derive(Default)]
@@ -61,28 +85,33 @@ struct Said {
     m: Option<f64>,
     corners: [Option<f64>; 4],
     list: Option<ShapeKind>,
-    curve: bool,
     has_z: Option<bool>,
     has_m: Option<bool>,
     unknown_key: bool,
 }
 
 impl Shapes {
-    pub(super) fn new(header: &Header) -> Self {
+    pub(super) fn new(header: &Header, curve_tolerance: f64) -> Self {
         Self {
             has_z: header.has_z,
             has_m: header.has_m,
             multipoint: header.geometry == Some(GeometryKind::Multipoint),
             multipatch: header.geometry == Some(GeometryKind::Multipatch),
             text_unfit: false,
-            counts: [(0, 0); 3],
+            curve_tolerance,
+            reference: header.spatial_reference.clone(),
+            known_reference: Vec::new(),
+            counts: Default::default(),
         }
     }
 
     /// Reads the geometry under the cursor and ends a row.
     pub(super) fn read(&mut self, cursor: &mut Cursor<'_>, into: &mut Geometries, row: usize) -> Result<(), Fault> {
         if cursor.peek() != Some(b'{') {
-            cursor.skip()?;
+            let value = cursor.skip()?;
+            if cursor.slice(value) != b"null" {
+                return Err(Unfit::Unknown.into());
+            }
             into.end_row(ShapeKind::Null);
             return Ok(());
         }
@@ -90,9 +119,9 @@ impl Shapes {
             return Err(Unfit::Multipatch.into());
         }
         let (first_part, first_vertex) = (into.part_ends.len(), into.xy.len());
-        let said = self.members(cursor, into, row)?;
+        let said = self.members(cursor, into, first_part, row)?;
         let kind = self.build(&said, into, first_part, row)?;
-        self.settle_ordinates(&said, into, first_vertex);
+        self.settle_ordinates(&said, into, first_vertex, row);
         if kind == ShapeKind::Polygon {
             rings::arrange(into, first_part);
         }
@@ -100,7 +129,7 @@ impl Shapes {
         Ok(())
     }
 
-    fn members(&mut self, cursor: &mut Cursor<'_>, into: &mut Geometries, row: usize) -> Result<Said, Fault> {
+    fn members(&mut self, cursor: &mut Cursor<'_>, into: &mut Geometries, first_part: usize, row: usize) -> Result<Said, Fault> {
         let mut said = Said::default();
         cursor.expect(b'{', "a geometry")?;
         let mut first = true;
@@ -116,10 +145,18 @@ impl Shapes {
                 b"ymax" => said.corners[3] = Some(cursor.ordinate()?),
                 b"hasZ" => said.has_z = Some(flag(cursor)?),
                 b"hasM" => said.has_m = Some(flag(cursor)?),
-                name @ (b"points" | b"paths" | b"rings") if said.list.is_none() && cursor.peek() == Some(b'[') => {
+                name @ (b"points" | b"paths" | b"rings" | b"curvePaths" | b"curveRings")
+                    if said.list.is_none() || name.starts_with(b"curve") =>
+                {
+                    if is_empty(cursor) {
+                        cursor.skip()?;
+                        continue;
+                    }
+                    // Where both lists come, the plain one is the server's own densified copy.
+                    Self::forget(into, first_part);
                     said.list = Some(match name {
                         b"points" => ShapeKind::Multipoint,
-                        b"paths" => ShapeKind::Polyline,
+                        b"paths" | b"curvePaths" => ShapeKind::Polyline,
                         _ => ShapeKind::Polygon,
                     });
                     if name == b"points" {
@@ -129,11 +166,11 @@ impl Shapes {
                         self.parts(cursor, into, said.list == Some(ShapeKind::Polygon), row)?;
                     }
                 }
-                b"curvePaths" | b"curveRings" => {
+                b"spatialReference" => {
                     let value = cursor.skip()?;
-                    said.curve = cursor.slice(value) != b"[]" && cursor.slice(value) != b"null";
+                    self.check_reference(cursor.slice(value))?;
                 }
-                b"ids" | b"spatialReference" => drop(cursor.skip()?),
+                b"ids" => drop(cursor.skip()?),
                 _ => {
                     cursor.skip()?;
                     said.unknown_key = true;
@@ -143,27 +180,42 @@ impl Shapes {
         Ok(said)
     }
 
+    /// A geometry may repeat its layer's spatial reference. Coordinates in another would end up in the wrong place.
+    fn check_reference(&mut self, text: &[u8]) -> Result<(), Unfit> {
+        if self.known_reference == text {
+            return Ok(());
+        }
+        let own = serde_json::from_slice(text).ok().and_then(|value| SpatialReference::from_json(&value));
+        if let (Some(own), Some(layers)) = (own, &self.reference)
+            && own.code().is_some()
+            && layers.code().is_some()
+            && !own.same_as(layers)
+        {
+            return Err(Unfit::Elsewhere);
+        }
+        self.known_reference = text.to_vec();
+        Ok(())
+    }
+
     /// Ends the parts that are not ended yet, and says what the row is.
     fn build(&mut self, said: &Said, into: &mut Geometries, first_part: usize, row: usize) -> Result<ShapeKind, Fault> {
         if let Some(kind) = said.list {
             let first_vertex = if first_part == 0 { 0 } else { into.part_ends[first_part - 1] as usize };
             if into.xy.len() > first_vertex {
-                // Where curves come beside it, the plain list is the server's own densified copy.
                 return Ok(kind);
             }
-        }
-        if said.curve {
-            return Err(Unfit::Curve.into());
-        }
-        if said.list.is_some() {
             // Nothing remains of it: no part may.
             into.part_ends.truncate(first_part);
             into.roles.truncate(first_part);
             return Ok(ShapeKind::Null);
         }
-        if let (Some((x, x_text)), Some((y, y_text))) = (said.x, said.y) {
-            // An empty point says so by null or NaN; z and m alone are no place.
+        if said.x.is_some() || said.y.is_some() {
+            let [(x, x_text), (y, y_text)] = [said.x, said.y].map(|ordinate| ordinate.unwrap_or((f64::NAN, None)));
             if !x.is_finite() || !y.is_finite() {
+                // An empty point says so by an x of null or NaN; of any other, half is lost.
+                if !said.x.is_some_and(|(x, _)| x.is_nan()) {
+                    self.count(VERTICES, row);
+                }
                 return Ok(ShapeKind::Null);
             }
             self.vertex(into, [x, y], x_text.zip(y_text), said.z, said.m);
@@ -182,7 +234,7 @@ impl Shapes {
                 if self.end_ring(into, into.xy.len() - 5, row) { Ok(ShapeKind::Polygon) } else { Ok(ShapeKind::Null) }
             }
             [Some(_), ..] => Ok(ShapeKind::Null),
-            _ if said.unknown_key && said.x.is_none() && said.y.is_none() => Err(Unfit::Unknown.into()),
+            _ if said.unknown_key => Err(Unfit::Unknown.into()),
             _ => Ok(ShapeKind::Null),
         }
     }
@@ -227,15 +279,20 @@ impl Shapes {
         fits
     }
 
+    /// Takes back the parts of this row.
+    fn forget(into: &mut Geometries, first_part: usize) {
+        let start = if first_part == 0 { 0 } else { into.part_ends[first_part - 1] as usize };
+        into.part_ends.truncate(first_part);
+        into.roles.truncate(first_part);
+        into.truncate_vertices(start);
+    }
+
     fn leave_out(&mut self, into: &mut Geometries, start: usize, what: usize, row: usize) {
         // An empty part held nothing that could be lost.
         if into.xy.len() > start {
             self.count(what, row);
         }
-        into.xy.truncate(start);
-        into.z.truncate(start);
-        into.m.truncate(start);
-        into.text.truncate(start);
+        into.truncate_vertices(start);
     }
 
     fn count(&mut self, what: usize, row: usize) {
@@ -246,7 +303,7 @@ impl Shapes {
         *count += 1;
     }
 
-    /// A list of tuples: `[[x, y], [x, y, z, m], ...]`.
+    /// A list of vertices, with curved segments between them: `[[x, y], [x, y, z, m], {"c": ...}, ...]`.
     #[inline]
     fn vertices(&mut self, cursor: &mut Cursor<'_>, into: &mut Geometries, row: usize) -> Result<(), Fault> {
         if cursor.peek() == Some(b'n') {
@@ -254,38 +311,48 @@ impl Shapes {
             return Ok(());
         }
         cursor.expect(b'[', "a list of vertices")?;
+        let part_start = into.xy.len();
         let mut first = true;
         while cursor.element(&mut first)? {
-            if !cursor.take(b'[') {
-                if cursor.peek() == Some(b'{') {
-                    return Err(Unfit::Curve.into());
-                }
-                return Err(Syntax { at: cursor.at(), expected: "a vertex" }.into());
-            }
-            let mut inner = false;
-            if cursor.take(b']') {
-                self.count(VERTICES, row);
+            if cursor.peek() == Some(b'{') {
+                let (segment, extra) = read_segment(cursor)?;
+                self.curve(into, part_start, &segment, extra, row);
                 continue;
             }
-            let (x, x_text) = cursor.ordinate_text()?;
-            cursor.expect(b',', "a comma and y")?;
-            let (y, y_text) = cursor.ordinate_text()?;
-            let mut extra = [None; 2];
-            let mut index = 0;
-            while cursor.element(&mut inner)? {
-                let ordinate = cursor.ordinate()?;
-                if let Some(slot) = extra.get_mut(index) {
-                    *slot = Some(ordinate);
+            match read_tuple(cursor)? {
+                Some(Tuple { xy, text, extra }) if xy[0].is_finite() && xy[1].is_finite() => {
+                    self.vertex(into, xy, text, extra[0], extra[1]);
                 }
-                index += 1;
-            }
-            if x.is_finite() && y.is_finite() {
-                self.vertex(into, [x, y], x_text.zip(y_text), extra[0], extra[1]);
-            } else {
-                self.count(VERTICES, row);
+                _ => self.count(VERTICES, row),
             }
         }
         Ok(())
+    }
+
+    /// The vertices of a curved segment; z and m go evenly from those of the vertex before to those at its end.
+    fn curve(&mut self, into: &mut Geometries, part_start: usize, segment: &Segment, extra: [Option<f64>; 2], row: usize) {
+        let end = segment.end();
+        if !(end[0].is_finite() && end[1].is_finite()) {
+            return self.count(VERTICES, row);
+        }
+        if into.xy.len() == part_start {
+            // Nothing before it that it could start from.
+            return self.vertex(into, end, None, extra[0], extra[1]);
+        }
+        self.count(CURVES, row);
+        let last = into.xy.len() - 1;
+        let start = into.xy[last];
+        let before = [&into.z, &into.m].map(|side| side.get(last).copied());
+        let mut vertices = Vec::new();
+        segment.densify(start, self.curve_tolerance, &mut |xy, fraction| vertices.push((xy, fraction)));
+        // Absurd radii and controls are beyond what floats hold; the end of the segment is finite.
+        for (xy, fraction) in vertices.into_iter().filter(|([x, y], _)| x.is_finite() && y.is_finite()) {
+            let between = |side: usize| {
+                let to = extra[side]?;
+                if fraction == 1.0 { Some(to) } else { before[side].map(|from| from + (to - from) * fraction).or(Some(f64::NAN)) }
+            };
+            self.vertex(into, xy, None, between(0), between(1));
+        }
     }
 
     #[inline]
@@ -321,7 +388,7 @@ impl Shapes {
 
     /// Which numbers behind x and y are z and m: what the geometry says of itself, else what the layer says; where
     /// neither says anything the third is z and the fourth m. A number that nobody announced is none of them.
-    fn settle_ordinates(&self, said: &Said, into: &mut Geometries, first_vertex: usize) {
+    fn settle_ordinates(&mut self, said: &Said, into: &mut Geometries, first_vertex: usize, row: usize) {
         if said.list.is_some() {
             let own = said.has_z.is_some() || said.has_m.is_some();
             let (has_z, has_m) = if own {
@@ -331,13 +398,15 @@ impl Shapes {
             } else {
                 (true, true)
             };
-            if has_m && !has_z && into.z.len() > first_vertex {
+            let is_there = |side: &[f64]| side.iter().skip(first_vertex).any(|value| value.is_finite());
+            if has_m && !has_z && into.z.len() > first_vertex && !is_there(&into.m) {
                 into.m.resize(first_vertex, f64::NAN);
-                into.m.extend_from_slice(&into.z[first_vertex..]);
+                into.m.extend(into.z.drain(first_vertex..));
             }
-            for (has, side) in [(has_z, &mut into.z), (has_m, &mut into.m)] {
-                if !has && side.len() > first_vertex {
+            for (has, side, what) in [(has_z, &mut into.z, Z), (has_m, &mut into.m, M)] {
+                if !has && is_there(side) {
                     side[first_vertex..].fill(f64::NAN);
+                    self.count(what, row);
                 }
             }
         }
@@ -349,6 +418,74 @@ impl Shapes {
             }
         }
     }
+}
+
+/// One vertex as it stands.
+struct Tuple {
+    xy: [f64; 2],
+    text: Option<(Span, Span)>,
+    /// The third and fourth number.
+    extra: [Option<f64>; 2],
+}
+
+/// `[x, y]`, with any further numbers; `None` for `[]`.
+#[inline]
+fn read_tuple(cursor: &mut Cursor<'_>) -> Result<Option<Tuple>, Syntax> {
+    cursor.expect(b'[', "a vertex")?;
+    if cursor.take(b']') {
+        return Ok(None);
+    }
+    let (x, x_text) = cursor.ordinate_text()?;
+    cursor.expect(b',', "a comma and y")?;
+    let (y, y_text) = cursor.ordinate_text()?;
+    let mut extra = [None; 2];
+    let mut index = 0;
+    let mut first = false;
+    while cursor.element(&mut first)? {
+        let ordinate = cursor.ordinate()?;
+        if let Some(slot) = extra.get_mut(index) {
+            *slot = Some(ordinate);
+        }
+        index += 1;
+    }
+    Ok(Some(Tuple { xy: [x, y], text: x_text.zip(y_text), extra }))
+}
+
+/// `{"c": [end, interior]}` and its kin, with the third and fourth number of the end.
+fn read_segment(cursor: &mut Cursor<'_>) -> Result<(Segment, [Option<f64>; 2]), Fault> {
+    cursor.expect(b'{', "a curved segment")?;
+    let mut first = true;
+    let Some(key) = cursor.key(&mut first)? else { return Err(Unfit::Curve.into()) };
+    let key = cursor.slice(key.span);
+    cursor.expect(b'[', "the points of a curve")?;
+    let (mut points, mut numbers) = (Vec::new(), Vec::new());
+    let mut first = true;
+    while cursor.element(&mut first)? {
+        match cursor.peek() {
+            Some(b'[') => points.extend(read_tuple(cursor)?),
+            _ => numbers.push(cursor.ordinate()?),
+        }
+    }
+    cursor.expect(b'}', "the end of a curved segment")?;
+    let at = |index: usize| points.get(index).map(|point: &Tuple| point.xy);
+    let number = |index: usize| numbers.get(index).copied();
+    let clockwise = number(1) == Some(1.0);
+    let segment = match (key, at(0), at(1), at(2), numbers.len()) {
+        (b"c", Some(end), Some(interior), ..) => Segment::Through { end, interior },
+        (b"b", Some(end), Some(first), Some(second), _) => Segment::Bezier { end, controls: [first, second] },
+        (b"a", Some(end), Some(centre), None, 2) => Segment::Around { end, centre, clockwise },
+        (b"a", Some(end), Some(centre), None, 5) => {
+            Segment::Elliptic { end, centre, clockwise, rotation: numbers[2], axis: numbers[3], ratio: numbers[4] }
+        }
+        _ => return Err(Unfit::Curve.into()),
+    };
+    Ok((segment, points[0].extra))
+}
+
+/// `null` or `[]`, not consumed.
+fn is_empty(cursor: &Cursor<'_>) -> bool {
+    let mut ahead = cursor.clone();
+    ahead.peek() == Some(b'n') || (ahead.take(b'[') && ahead.peek() == Some(b']'))
 }
 
 fn flag(cursor: &mut Cursor<'_>) -> Result<bool, Syntax> {

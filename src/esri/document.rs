@@ -38,7 +38,12 @@ pub struct FeatureSet {
     pub rows: FeatureArray,
     /// The server said that there is more than this.
     pub cut_off: bool,
+    /// What the user should know.
+    pub warnings: Vec<String>,
 }
+
+/// So many pages tell what an incomplete schema leaves out, where not all have to be read for it.
+const SAMPLE: usize = 8;
 
 /// Reads a range of the document's bytes.
 pub type ReadRange<'a> = &'a dyn Fn(PageRange) -> Result<Bytes>;
@@ -46,11 +51,21 @@ pub type ReadRange<'a> = &'a dyn Fn(PageRange) -> Result<Bytes>;
 /// Everything that a document holds, in its order. `name` is for rows that have none of their own.
 ///
 /// # Errors
-/// The server's error where the document states one; [`ErrorKind::Input`] where it holds nothing of use.
+/// The server's error where the document states one; [`ErrorKind::Input`] where it holds nothing of use, or rows in a
+/// place where they would be lost.
 pub fn contents(skeleton: &Skeleton, name: &str, read: ReadRange<'_>) -> Result<Vec<Found>> {
     let mut contents = Contents { skeleton, read, found: Vec::new() };
     contents.collect(&skeleton.value, name)?;
-    if contents.found.is_empty() { Err(explain(&skeleton.value)) } else { Ok(contents.found) }
+    if contents.found.is_empty() {
+        return Err(explain(&skeleton.value));
+    }
+    let rows = |found: &Found| if let Found::Rows(set) = found { set.rows.rows() } else { 0 };
+    let (read, all) = (contents.found.iter().map(rows).sum::<u64>(), skeleton.rows());
+    if read < all {
+        return Err(Error::new(ErrorKind::Input, "the file holds several lists of features where there should be one")
+            .because(format!("{} of {all} features would be lost: is \"features\" in an object twice?", all - read)));
+    }
+    Ok(contents.found)
 }
 
 struct Contents<'a> {
@@ -81,11 +96,9 @@ impl Contents<'_> {
             let name = definition.get("name").and_then(Value::as_str).unwrap_or(name);
             self.rows(name, definition, set)?;
         } else {
-            for key in ["featureCollection", "layers", "results", "value"] {
-                if let Some(inner) = value.get(key) {
-                    self.collect(inner, name)?;
-                }
-            }
+            // `layers`, `results`, `value`, `featureCollection`, and whatever else wraps them.
+            let members = value.as_object().into_iter().flat_map(serde_json::Map::values);
+            members.filter(|member| member.is_object() || member.is_array()).try_for_each(|inner| self.collect(inner, name))?;
         }
         Ok(())
     }
@@ -109,15 +122,23 @@ impl Contents<'_> {
 
     fn rows(&mut self, name: &str, definition: &Value, set: &Value) -> Result<()> {
         let rows = self.skeleton.features_of(set).cloned().unwrap_or_default();
-        let header = header(name, definition, set, &rows, self.read)?;
+        let mut warnings = Vec::new();
+        let header = header(name, definition, set, &rows, self.read, &mut warnings)?;
         let cut_off = exceeded_transfer_limit(set) || exceeded_transfer_limit(&self.skeleton.value);
-        self.found.push(Found::Rows(FeatureSet { header, rows, cut_off }));
+        self.found.push(Found::Rows(FeatureSet { header, rows, cut_off, warnings }));
         Ok(())
     }
 }
 
 /// The schema: what the set says, what the layer definition says, and what the rows tell where both are silent.
-fn header(name: &str, definition: &Value, set: &Value, array: &FeatureArray, read: ReadRange<'_>) -> Result<Header> {
+fn header(
+    name: &str,
+    definition: &Value,
+    set: &Value,
+    array: &FeatureArray,
+    read: ReadRange<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Header> {
     let said = |key: &str| [set, definition].into_iter().find_map(|from| from.get(key).filter(|value| !value.is_null()));
     let text = |key: &str| said(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     let flag = |key: &str| said(key).and_then(Value::as_bool);
@@ -139,22 +160,23 @@ fn header(name: &str, definition: &Value, set: &Value, array: &FeatureArray, rea
 
     let is_table = header.geometry.is_none() && definition.get("type").and_then(Value::as_str) == Some("Table");
     let whole = header.fields.is_empty() || (header.geometry.is_none() && !is_table);
-    let part = header.spatial_reference.is_none() || (flag("hasZ").is_none() && flag("hasM").is_none());
-    if whole || part {
-        let mut survey = Survey::default();
-        for page in array.pages.iter().take(if whole { usize::MAX } else { 1 }) {
-            survey.look(&read(*page)?)?;
+    let survey = survey(array, whole, read)?;
+    if header.fields.is_empty() {
+        header.fields = survey.fields().collect();
+    } else {
+        let unlisted: Vec<_> = survey.filled_fields().filter(|field| header.field_index(&field.name).is_none()).collect();
+        if !unlisted.is_empty() {
+            let names = unlisted.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
+            warnings.push(format!("\"{name}\": attributes that the list of fields leaves out were kept: {names}"));
         }
-        if header.fields.is_empty() {
-            header.fields = survey.fields();
-        }
-        if !is_table {
-            header.geometry = header.geometry.or(survey.geometry);
-        }
-        header.spatial_reference = header.spatial_reference.or(survey.spatial_reference);
-        if flag("hasZ").is_none() && flag("hasM").is_none() {
-            (header.has_z, header.has_m) = (survey.has_z, survey.has_m);
-        }
+        header.fields.extend(unlisted);
+    }
+    if !is_table {
+        header.geometry = header.geometry.or(survey.geometry);
+    }
+    header.spatial_reference = header.spatial_reference.or(survey.spatial_reference);
+    if flag("hasZ").is_none() && flag("hasM").is_none() {
+        (header.has_z, header.has_m) = (survey.has_z, survey.has_m);
     }
     header.object_id = text("objectIdFieldName")
         .or_else(|| text("objectIdField"))
@@ -163,6 +185,19 @@ fn header(name: &str, definition: &Value, set: &Value, array: &FeatureArray, rea
     header.display = text("displayFieldName").or_else(|| text("displayField")).and_then(|name| header.field_index(name));
     header.dates_in_unknown_time_zone = flag("datesInUnknownTimezone").unwrap_or(false);
     Ok(header)
+}
+
+/// A look at the rows: at all of them, or at pages from the first to the last.
+fn survey(array: &FeatureArray, whole: bool, read: ReadRange<'_>) -> Result<Survey> {
+    let step = if whole { 1 } else { array.pages.len().div_ceil(SAMPLE).max(1) };
+    let (mut survey, mut rows_before) = (Survey::default(), 0);
+    for (index, page) in array.pages.iter().enumerate() {
+        if index % step == 0 || index + 1 == array.pages.len() {
+            survey.look(&read(*page)?, rows_before)?;
+        }
+        rows_before += page.rows;
+    }
+    Ok(survey)
 }
 
 /// Why there is nothing in it that could be converted.

@@ -11,6 +11,8 @@ use crate::error::{Error, ErrorKind};
 /// The most of a server's own words that is repeated.
 const MOST_WORDS: usize = 600;
 
+const CHECK_ADDRESS: &str = "check the address; `geohaul info` on the service shows what is there";
+
 /// What a server said instead of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -163,7 +165,9 @@ impl Failure {
             (Some(498), _) => "the token is invalid or has expired; get a new one",
             (Some(401 | 499), _) => "this service is not public; ask its owner for access",
             (Some(403), Shape::Json) => "the account may not use this service; ask its owner",
-            (Some(404), _) => "check the address; `geohaul info` on the service shows what is there",
+            // A layer or task that is not there.
+            (Some(400), Shape::Json) if self.words.to_ascii_lowercase().contains("invalid url") => CHECK_ADDRESS,
+            (Some(404), _) => CHECK_ADDRESS,
             (Some(429 | 503), _) => "the server has too much to do; try again later",
             (_, Shape::WebPage) => {
                 "open the address in a browser to see what it says; a proxy or a sign-in page may stand in between"

@@ -32,6 +32,15 @@ pub struct Feature {
     pub at: usize,
 }
 
+impl Syntax {
+    /// In words, with the byte counted from the beginning of the feature: where the feature stands in its file or
+    /// answer says nothing to people.
+    pub fn within(self, feature: Feature) -> String {
+        let within = Self { at: self.at.saturating_sub(feature.at), ..self };
+        format!("{within} of the feature")
+    }
+}
+
 /// Takes what a walk meets. `E` is made from a [`Syntax`].
 pub trait FeatureVisitor<E> {
     /// An attribute.
@@ -60,13 +69,14 @@ pub fn walk<E: From<Syntax>, V: FeatureVisitor<E>>(
     let mut cursor = Cursor::new(&bytes[..range.end], range.start);
     let mut row = 0;
     while cursor.peek().is_some() {
-        let place = Feature { row, at: cursor.at() };
+        let mut place = Feature { row, at: cursor.at() };
         let walked = (|| {
             if row > 0 {
                 cursor.expect(b',', "a comma between features")?;
                 if cursor.peek().is_none() {
                     return Ok(());
                 }
+                place.at = cursor.at();
             }
             feature(&mut cursor, visitor)
         })();

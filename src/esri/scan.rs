@@ -22,6 +22,9 @@ impl fmt::Display for Syntax {
 
 type Result<T> = std::result::Result<T, Syntax>;
 
+/// Values may nest this deep.
+const DEEPEST: u32 = u128::BITS;
+
 /// A position in JSON bytes.
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
@@ -148,11 +151,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// Consumes a number (also a bare `NaN` or `Infinity`, `null`, or a number in quotes, all of which occur
-    /// among coordinates). `null` and `"NaN"` are NaN.
+    /// among coordinates). `null`, `"NaN"` and the empty text are NaN.
     #[inline]
     pub fn ordinate(&mut self) -> Result<f64> {
         match self.peek() {
-            Some(b'-' | b'0'..=b'9' | b'N' | b'I' | b'n' | b'+' | b'.') => {
+            Some(b'-' | b'0'..=b'9' | b'N' | b'I' | b'n' | b'i' | b'+' | b'.') => {
                 if self.bytes[self.at..].starts_with(b"null") {
                     self.at += 4;
                     return Ok(f64::NAN);
@@ -166,8 +169,12 @@ impl<'a> Cursor<'a> {
                 }
             }
             Some(b'"') => {
+                let start = self.at;
                 let text = self.string()?;
-                Ok(fast_float2::parse(self.slice(text.span)).unwrap_or(f64::NAN))
+                match self.slice(text.span) {
+                    b"" | b"null" => Ok(f64::NAN),
+                    text => fast_float2::parse(text).map_err(|_| Syntax { at: start, expected: "a number" }),
+                }
             }
             _ => Err(self.syntax("a number")),
         }
@@ -183,19 +190,28 @@ impl<'a> Cursor<'a> {
         Ok((value, is_json_number(self.slice(span)).then_some(span)))
     }
 
-    /// Consumes one value of any kind.
+    /// Consumes one value of any kind. Its brackets match; what stands between them is not looked at closely.
     pub fn skip(&mut self) -> Result<Span> {
         self.peek();
         let start = self.at;
-        let mut depth = 0_usize;
+        // The open brackets, the innermost in the lowest bit: 1 is a brace.
+        let (mut open, mut depth) = (0_u128, 0);
         loop {
             match self.peek() {
-                Some(b'{' | b'[') => {
+                Some(bracket @ (b'{' | b'[')) => {
+                    if depth == DEEPEST {
+                        return Err(self.syntax("a value that is not nested so deep"));
+                    }
+                    open = open << 1 | u128::from(bracket == b'{');
                     depth += 1;
                     self.at += 1;
                     continue;
                 }
-                Some(b'}' | b']') if depth > 0 => {
+                Some(bracket @ (b'}' | b']')) if depth > 0 => {
+                    if (bracket == b'}') != (open & 1 == 1) {
+                        return Err(self.syntax("the bracket that was opened last to be closed"));
+                    }
+                    open >>= 1;
                     depth -= 1;
                     self.at += 1;
                 }

@@ -14,6 +14,8 @@ use crate::model::PageFacts;
 /// The key of the object that stands where a `features` array stood: `{"$features": 0}`.
 const PLACEHOLDER: &str = "$features";
 
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Containers may nest this deep outside `features`.
 const DEEPEST: usize = 100;
 
@@ -57,6 +59,11 @@ impl Skeleton {
     pub fn features_of(&self, object: &Value) -> Option<&FeatureArray> {
         let index = object.get("features")?.get(PLACEHOLDER)?.as_u64()?;
         self.arrays.get(usize::try_from(index).ok()?)
+    }
+
+    /// Number of features in all arrays.
+    pub fn rows(&self) -> u64 {
+        self.arrays.iter().map(FeatureArray::rows).sum()
     }
 
     /// What there is to know of the rows of one page, scanned as a whole: with pages of `u64::MAX` bytes.
@@ -137,9 +144,12 @@ impl Scanner {
     /// [`ErrorKind::Input`] where the document is no JSON.
     pub fn push(&mut self, piece: &[u8]) -> Result<()> {
         let mut at = 0;
-        if self.offset == 0 && piece.starts_with(b"\xEF\xBB\xBF") {
+        while self.text.is_empty()
+            && let Some(mark) = BYTE_ORDER_MARK.get(self.offset as usize + at)
+            && piece.get(at) == Some(mark)
+        {
             self.mend("byte order mark removed");
-            at = 3;
+            at += 1;
         }
         while at < piece.len() {
             at = if self.rows.is_some() { self.push_rows(piece, at)? } else { self.push_byte(piece[at], at)? };
@@ -192,10 +202,17 @@ impl Scanner {
             self.end_word();
         }
         if self.done && !byte.is_ascii_whitespace() && byte != 0 {
-            return Err(self.broken(at, "more text after the end of the document"));
+            return Err(self.broken(at, "more text after the end of the document").hint("give each document a file of its own"));
         }
         match byte {
-            b' ' | b'\n' | b'\r' | b'\t' | 0 => return Ok(()),
+            b' ' | b'\n' | b'\r' | b'\t' => return Ok(()),
+            // Some servers pad with it.
+            0 if self.done => return Ok(()),
+            0 | 0xFE | 0xFF => {
+                return Err(Error::new(ErrorKind::Input, "the JSON can't be read")
+                    .because("it is UTF-16, or no text at all")
+                    .hint("save it as UTF-8: iconv -f UTF-16 -t UTF-8"));
+            }
             b'"' => {
                 self.string = StringState::Inside;
                 self.string_start = self.text.len();
@@ -230,6 +247,10 @@ impl Scanner {
             }
             b',' => {}
             _ => {
+                if byte == b'<' && self.text.is_empty() {
+                    return Err(Error::new(ErrorKind::Input, "the answer is a web page or XML, not JSON")
+                        .hint("save the answer that the server gives with f=json; a page may be its sign-in or an error"));
+                }
                 if self.stack.is_empty() {
                     return Err(self.broken(at, "expected { or [").hint("is this a saved answer of an ArcGIS server (f=json)?"));
                 }
@@ -319,7 +340,7 @@ impl Scanner {
     pub fn finish(mut self) -> Result<Skeleton> {
         self.end_word();
         if self.text.is_empty() && self.rows.is_none() {
-            return Err(Error::new(ErrorKind::Input, "the answer is empty"));
+            return Err(Error::new(ErrorKind::Input, "the answer is empty").hint("fetch it again, with f=json"));
         }
         if !self.done || self.rows.is_some() {
             return Err(Error::new(ErrorKind::Input, "the JSON ends in the middle")
@@ -407,10 +428,8 @@ mod tests {
         assert_eq!(whole.features_of(&whole.value).unwrap().rows(), 2);
         assert_eq!(whole.features_of(&whole.value["x"]).unwrap().rows(), 0);
         for piece in [1, 2, 3, 7] {
-            // The byte order mark is looked for in the first piece, which is never this small in practice.
-            let text = text.strip_prefix('\u{feff}').unwrap().as_bytes();
-            let pieces = scan_in_pieces(text, piece, u64::MAX).unwrap();
-            assert_eq!(pieces.value, whole.value, "pieces of {piece}");
+            let pieces = scan_in_pieces(text.as_bytes(), piece, u64::MAX).unwrap();
+            assert_eq!((&pieces.value, &pieces.mended), (&whole.value, &whole.mended), "pieces of {piece}");
         }
     }
 

@@ -34,25 +34,32 @@ enum Seen {
 }
 
 impl Survey {
-    /// Looks at the features in `bytes`, which hold nothing else.
-    pub(super) fn look(&mut self, bytes: &[u8]) -> crate::Result<()> {
+    /// Looks at the features in `bytes`, which hold nothing else; `rows_before` stand before them.
+    pub(super) fn look(&mut self, bytes: &[u8], rows_before: u64) -> crate::Result<()> {
         let mut visitor = Look { bytes, survey: self };
         walk::<Syntax, _>(bytes, 0..bytes.len(), &mut visitor).map_err(|(why, feature)| {
-            Error::new(ErrorKind::Input, "the features can't be read")
-                .because(why)
-                .of_feature(format!("feature {} of its page", feature.row))
+            Error::new(ErrorKind::Input, "a feature can't be read")
+                .because(why.within(feature))
+                .of_feature(format!("row {}", rows_before + feature.row as u64))
         })
     }
 
     /// The fields in the order of their first appearance.
-    pub(super) fn fields(&self) -> Vec<Field> {
-        let field_type = |seen: Seen| match seen {
-            Seen::Integer => FieldType::Integer,
-            Seen::BigInteger => FieldType::BigInteger,
-            Seen::Double => FieldType::Double,
-            Seen::Nothing | Seen::Text => FieldType::String,
-        };
-        self.columns.iter().map(|(name, seen)| Field::new(name.clone(), field_type(*seen))).collect()
+    pub(super) fn fields(&self) -> impl Iterator<Item = Field> {
+        self.columns.iter().map(|(name, seen)| {
+            let field_type = match seen {
+                Seen::Integer => FieldType::Integer,
+                Seen::BigInteger => FieldType::BigInteger,
+                Seen::Double => FieldType::Double,
+                Seen::Nothing | Seen::Text => FieldType::String,
+            };
+            Field::new(name.clone(), field_type)
+        })
+    }
+
+    /// The same without those that no row has a value for.
+    pub(super) fn filled_fields(&self) -> impl Iterator<Item = Field> {
+        self.fields().zip(&self.columns).filter(|(_, (_, seen))| *seen != Seen::Nothing).map(|(field, _)| field)
     }
 
     fn see_geometry(&mut self, kind: GeometryKind) {
@@ -152,26 +159,23 @@ impl FeatureVisitor<Syntax> for Look<'_> {
 
 /// The most numbers in one innermost array of nested arrays.
 fn longest_tuple(cursor: &mut Cursor<'_>) -> Result<usize, Syntax> {
-    let (mut longest, mut depth) = (0, 0_usize);
+    let mut longest = 0;
     let mut counts: Vec<usize> = Vec::new();
     loop {
         if cursor.take(b'[') {
-            depth += 1;
             counts.push(0);
+        } else if counts.is_empty() {
+            // `null`, or what is no list at all.
+            cursor.skip()?;
         } else if cursor.take(b']') {
             longest = longest.max(counts.pop().unwrap_or(0));
-            depth -= 1;
-        } else if cursor.take(b',') {
-            continue;
-        } else if depth > 0 {
+        } else if !cursor.take(b',') {
             cursor.skip()?;
             if let Some(count) = counts.last_mut() {
                 *count += 1;
             }
-        } else {
-            return Err(cursor.syntax("an array"));
         }
-        if depth == 0 {
+        if counts.is_empty() {
             return Ok(longest);
         }
     }

@@ -101,7 +101,7 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
         Target::GpJob { url, .. } => Description::GpJob(Job::from_json(&json(url)?)),
         Target::OtherService { url, service_type } => {
             return Err(Error::new(ErrorKind::Unsupported, format!("geohaul does not read services of the type {service_type}"))
-                .because(redact(url))
+                .at_url(url)
                 .hint("it reads FeatureServer, MapServer and GPServer"));
         }
     })

@@ -95,7 +95,7 @@ impl LayerSource {
     /// ```
     pub fn open(session: &Session, url: &Url, options: LayerOptions, progress: Arc<dyn Progress>) -> Result<Self> {
         let session = session.watched_by(progress);
-        let json = session.json(url, &[])?;
+        let json = session.json(url, &[]).map_err(|error| error.hint("`geohaul info` on the service shows what is there"))?;
         let info = LayerInfo::of(&json);
         let name = info.name.clone().unwrap_or_else(|| "layer".to_owned());
         refuse_what_has_no_rows(&info, &json).map_err(|error| error.in_layer(&name).at_url(url))?;
@@ -209,10 +209,14 @@ impl Opening<'_> {
             self.query = self.query.unordered();
         }
         let (header, id_key) = self.header(name, count, answer.as_ref(), &mut warnings)?;
-        if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference)
-            && !named.same_as(asked)
-        {
-            warnings.push(format!("the server was asked for {asked} and answers in {named}"));
+        if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference) {
+            let own = self.info.source_sr.as_ref().or(self.info.extent_sr.as_ref());
+            if !named.same_as(asked) {
+                warnings.push(format!("the server was asked for {asked} and answers in {named}"));
+            } else if own.is_none_or(|own| !own.same_as(asked)) {
+                warnings
+                    .push(format!("the server brought the coordinates into {asked}, by a transformation that it does not name"));
+            }
         }
         let allowed = self.info.max_record_count.unwrap_or(CAUTIOUS_PAGE_SIZE);
         let page_size = options.page_size.unwrap_or(allowed.min(PAGE_SIZE)).max(1);

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Evidence, Header, Origin, Page, ReadPlan};
 use crate::pipe::{Permit, Permits};
@@ -72,13 +74,43 @@ impl Input for Single {
     }
 }
 
-/// A file that a server offers.
-#[derive(Debug, Clone, PartialEq)]
+/// A file that a server offers, and the way to get it.
 pub struct Download {
     /// The parameter it is the value of.
     pub name: String,
     /// Where it is.
     pub url: url::Url,
+    get: Box<dyn FnOnce() -> Result<Bytes> + Send>,
+}
+
+impl Download {
+    /// `get` brings the file's bytes, or the error that kept them away.
+    pub fn new(name: String, url: url::Url, get: impl FnOnce() -> Result<Bytes> + Send + 'static) -> Self {
+        Self { name, url, get: Box::new(get) }
+    }
+
+    /// The ending of the file's name at the server, where it has a plain one: `zip`.
+    ///
+    /// ```
+    /// use geohaul::fetch::Download;
+    ///
+    /// let at = |url: &str| Download::new("Out".to_owned(), url.parse().unwrap(), || Ok("".into()));
+    /// assert_eq!(at("https://h.example/jobs/j1/out.zip?x=1").ending(), Some("zip".to_owned()));
+    /// assert_eq!(at("https://h.example/jobs/j1/v1.0/out").ending(), None);
+    /// ```
+    pub fn ending(&self) -> Option<String> {
+        let (_, ending) = self.url.path().rsplit('/').next()?.rsplit_once('.')?;
+        let plain = (1..=10).contains(&ending.len()) && ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        plain.then(|| ending.to_owned())
+    }
+
+    /// The file, whole.
+    ///
+    /// # Errors
+    /// What kept it away; an error page or error JSON in its place is an error.
+    pub fn fetch(self) -> Result<Bytes> {
+        (self.get)()
+    }
 }
 
 /// A value that is neither rows nor a file.

@@ -1,5 +1,6 @@
 //! Saved Esri JSON: files, standard input, and answers that are in memory already (the results of a job).
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ impl Saved {
         if let [path] = paths {
             return Ok(Self { items: items_of_file(path)?, origin });
         }
+        refuse_twice(paths)?;
         let mut merged: Option<SavedLayer> = None;
         for path in paths {
             let page = page_of_query(path)?;
@@ -135,6 +137,18 @@ fn items_of_file(path: &Path) -> Result<Vec<Item>> {
     items_of(body, &name).map_err(|error| error.in_file(path))
 }
 
+/// The same file as two pages would give each of its rows twice.
+fn refuse_twice(paths: &[PathBuf]) -> Result<()> {
+    let mut seen = HashSet::new();
+    for path in paths {
+        // What can't be resolved can't be opened either, and that error says more.
+        if !seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+            return Err(Error::new(ErrorKind::Usage, "the same input is given twice").in_file(path));
+        }
+    }
+    Ok(())
+}
+
 /// The one layer of a file that is a page of a query.
 fn page_of_query(path: &Path) -> Result<SavedLayer> {
     let (name, body) = open_file(path)?;
@@ -161,9 +175,10 @@ fn contents_of(body: Body, name: &str) -> Result<Vec<Content>> {
     let found = contents(&skeleton, name, &|range| body.read(range))?;
     let content = |found| match found {
         Found::Value { name, data_type, value } => Content::Value(Scalar { name, data_type, value }),
-        Found::Rows(FeatureSet { header, rows, cut_off }) => {
+        Found::Rows(FeatureSet { header, rows, cut_off, warnings: own }) => {
             let part = Part { body: Arc::clone(&body), pages: rows.pages };
-            Content::Layer(SavedLayer { header, parts: vec![part], cut_off, warnings: warnings.clone() })
+            let warnings = warnings.iter().cloned().chain(own).collect();
+            Content::Layer(SavedLayer { header, parts: vec![part], cut_off, warnings })
         }
     };
     Ok(found.into_iter().map(content).collect())
@@ -213,7 +228,14 @@ impl SavedLayer {
                 .because(format!("{one} before, {other} here"))
                 .hint("convert them one by one"))
         };
+        // A page without rows knows too little of them to differ.
         let empty = page.header.count == Some(0);
+        if self.header.count == Some(0) {
+            let name = std::mem::take(&mut self.header.name);
+            self.header = Header { name, ..page.header.clone() };
+            self.header.count = Some(0);
+        }
+        let object_id = page.header.object_id.map(|index| page.header.fields[index].name.clone());
         let words = |value: &dyn std::fmt::Debug| format!("{value:?}");
         let (ours, theirs) = (&self.header.geometry, &page.header.geometry);
         if ours != theirs && !empty {
@@ -238,7 +260,7 @@ impl SavedLayer {
         self.header.has_z |= page.header.has_z;
         self.header.has_m |= page.header.has_m;
         self.header.count = self.header.count.zip(page.header.count).map(|(before, here)| before + here);
-        self.header.object_id = self.header.object_id.or(page.header.object_id);
+        self.header.object_id = self.header.object_id.or_else(|| self.header.field_index(&object_id?));
         self.parts.extend(page.parts);
         // Every page of a query but the last says that there is more.
         self.cut_off &= page.cut_off;

@@ -11,7 +11,7 @@ use url::Url;
 use super::http::{Cancel, HttpTransport, Method, Request, Response, SharedTransport};
 use super::retry::{Refused, Retry, RetryPolicy};
 use crate::error::Result;
-use crate::esri::failure::Failure;
+use crate::esri::failure::{Failure, Shape};
 use crate::esri::{Scanner, Skeleton};
 use crate::report::Progress;
 
@@ -153,6 +153,15 @@ impl Session {
         self.retry.run_timed(request, shrinkable, judge)
     }
 
+    /// Gets a file as it is.
+    ///
+    /// # Errors
+    /// Where the server has something else in its place: nothing, an error page, an error in JSON.
+    pub fn file(&self, url: &Url) -> Result<Bytes> {
+        let request = Request { params: Vec::new(), method: Method::Get, ..self.request(url, &[]) };
+        Ok(self.retry.run(&request, false, judge_file)?)
+    }
+
     /// Asks for a JSON document; `features` arrays in it are left out.
     ///
     /// # Errors
@@ -177,10 +186,30 @@ fn judge(response: Response) -> Result<Answer, Failure> {
     }
 }
 
+/// The largest body that may be an error in JSON and no data.
+const MOST_ERROR_BYTES: usize = 1 << 16;
+
+/// Takes an answer for a file, or says what it is instead. A web page is a file where its name says so.
+fn judge_file(response: Response) -> Result<Bytes, Failure> {
+    let Response { status, url, content_type, body, .. } = response;
+    let is_page = [".html", ".htm", ".xml", ".kml", ".svg"].iter().any(|ending| url.path().to_lowercase().ends_with(ending));
+    let instead = Failure::in_body(status, content_type.as_deref(), &body).filter(|failure| {
+        let markup = failure.shape == Shape::WebPage;
+        status >= 400 || !markup || (!is_page && content_type.as_deref().is_none_or(|kind| kind.contains("html")))
+    });
+    let stated = || match body.first() {
+        Some(b'{') if body.len() <= MOST_ERROR_BYTES => Failure::in_json(&serde_json::from_slice(&body).ok()?),
+        _ => None,
+    };
+    match instead.or_else(stated).or_else(|| Failure::of_status(status)) {
+        Some(failure) => Err(failure),
+        None => Ok(body),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::esri::failure::Shape;
 
     struct Nobody;
 
@@ -199,6 +228,30 @@ mod tests {
         assert_eq!(method(&[("where", &"x".repeat(2000))]), Method::Post);
         assert_eq!(method(&[("objectIds", "1")]), Method::Post);
         assert_eq!(session.request(&url, &[("f", "html")]).params.len(), 1);
+    }
+
+    #[test]
+    fn an_error_in_place_of_a_file_is_no_file() {
+        let judge = |path: &str, status, kind: &str, body: &'static str| {
+            let url = format!("http://h.example/{path}").parse().unwrap();
+            let body = Bytes::from_static(body.as_bytes());
+            judge_file(Response { status, url, content_type: Some(kind.to_owned()), retry_after: None, body })
+        };
+        let shape = |answer: Result<Bytes, Failure>| answer.unwrap_err().shape;
+        assert_eq!(shape(judge("a.zip", 200, "text/html", "<html><title>Sign in</title></html>")), Shape::WebPage);
+        assert_eq!(shape(judge("a.zip", 200, "text/plain", r#"{"error":{"code":498}}"#)), Shape::Json);
+        assert_eq!(shape(judge("a.zip", 404, "text/plain", "PK")), Shape::Status);
+        assert_eq!(shape(judge("a.zip", 200, "application/zip", "")), Shape::Empty);
+        assert_eq!(shape(judge("a.html", 500, "text/html", "<html></html>")), Shape::WebPage);
+        for (path, kind, body) in [
+            ("a.zip", "application/zip", "PK"),
+            ("a.html", "text/html", "<html></html>"),
+            ("a.gml", "application/gml+xml", "<gml/>"),
+            ("a.json", "application/json", r#"{"type":"FeatureCollection","features":[]}"#),
+            ("a.txt", "text/html", "{not json"),
+        ] {
+            assert_eq!(judge(path, 200, kind, body).unwrap(), body, "{path}");
+        }
     }
 
     #[test]

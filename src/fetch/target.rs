@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::error::{Error, ErrorKind, Result, redact};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What to read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +178,7 @@ fn decoded(segment: &str) -> String {
 }
 
 fn no_arcgis(url: &Url, last: Option<&str>) -> Error {
-    let error = Error::new(ErrorKind::Usage, "this address names no ArcGIS REST service").because(redact(url));
+    let error = Error::new(ErrorKind::Usage, "this address names no ArcGIS REST service").at_url(url);
     let hint = match last {
         Some(last) if last.eq_ignore_ascii_case("item.html") || last.eq_ignore_ascii_case("webmap") => {
             "this is a portal page; open it and copy the address of the layer, which ends in FeatureServer/0 or the like"

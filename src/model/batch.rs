@@ -34,7 +34,7 @@ pub enum Cell {
     Text(Span),
     /// Text whose JSON escapes are still to be resolved, or which holds raw control characters.
     Escaped(Span),
-    /// An object or array.
+    /// An object or array. Its brackets match; inside it may hold what JSON does not know, such as `NaN`.
     Json(Span),
     /// An integer of a binary page.
     Integer(i64),

@@ -69,6 +69,14 @@ impl Geometries {
         self.text.clear();
     }
 
+    /// Takes back the vertices from `start` on; they belong to no part yet.
+    pub fn truncate_vertices(&mut self, start: usize) {
+        self.xy.truncate(start);
+        self.z.truncate(start);
+        self.m.truncate(start);
+        self.text.truncate(start);
+    }
+
     /// Ends a row of `kind` that owns all parts since the row before.
     pub fn end_row(&mut self, kind: ShapeKind) {
         self.kinds.push(kind);

@@ -13,6 +13,8 @@ pub struct ReadPlan {
     pub z: bool,
     /// Ask for m.
     pub m: bool,
+    /// The farthest that a straight segment may be from the curve that it replaces, in the source's units.
+    pub curve_tolerance: f64,
 }
 
 /// What a format can hold: facts, no decisions.

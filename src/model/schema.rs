@@ -259,7 +259,7 @@ impl Header {
         }
     }
 
-    /// Finds a field: by its exact name, then regardless of case, then by its last segment.
+    /// Finds a field: by its exact name, then regardless of case, then with one of the two names less qualified.
     ///
     /// ```
     /// use geohaul::model::{Field, FieldType, Header};
@@ -268,12 +268,20 @@ impl Header {
     /// header.fields = vec![Field::new("SDE.PARCELS.OBJECTID", FieldType::ObjectId)];
     /// assert_eq!(header.field_index("sde.parcels.objectid"), Some(0));
     /// assert_eq!(header.field_index("OBJECTID"), Some(0));
+    /// assert_eq!(header.field_index("SDE.OWNERS.OBJECTID"), None);
     /// assert_eq!(header.field_index("FID"), None);
     /// ```
     pub fn field_index(&self, name: &str) -> Option<usize> {
         let by = |same: &dyn Fn(&Field) -> bool| self.fields.iter().position(same);
         by(&|f| f.name == name)
             .or_else(|| by(&|f| f.name.eq_ignore_ascii_case(name)))
-            .or_else(|| by(&|f| f.short_name().eq_ignore_ascii_case(name.rsplit('.').next().unwrap_or(name))))
+            .or_else(|| by(&|f| is_qualified(&f.name, name) || is_qualified(name, &f.name)))
     }
+}
+
+/// Whether `long` is `short` behind the name of a table: `DB.OWNER.TABLE.FIELD` of `TABLE.FIELD` or `FIELD`.
+fn is_qualified(long: &str, short: &str) -> bool {
+    let (long, short) = (long.as_bytes(), short.as_bytes());
+    let Some(dot) = long.len().checked_sub(short.len() + 1) else { return false };
+    !short.is_empty() && long[dot] == b'.' && long[dot + 1..].eq_ignore_ascii_case(short)
 }

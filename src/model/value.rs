@@ -17,7 +17,7 @@ pub enum Value<'a> {
     Real(f64),
     /// Text, unescaped.
     Text(Cow<'a, str>),
-    /// An object or array, by its JSON text.
+    /// An object or array, by its text. Its brackets match; inside it may hold what JSON does not know, such as `NaN`.
     Json(&'a str),
 }
 

@@ -129,7 +129,8 @@ impl Encoder<'_> {
             Cell::Null => self.out.extend_from_slice(b"null"),
             Cell::Bool(value) => self.extend(&[if value { "true" } else { "false" }]),
             Cell::Number(_) | Cell::Integer(_) if column.kind == ColumnKind::DateTime => self.date(column, row),
-            Cell::Number(span) | Cell::Json(span) => self.extend(&[self.batch.slice(span)]),
+            Cell::Number(span) => self.extend(&[self.batch.slice(span)]),
+            Cell::Json(span) => self.nested(self.batch.slice(span), column, row),
             Cell::Text(span) => self.extend(&["\"", self.batch.slice(span), "\""]),
             Cell::Escaped(_) => {
                 let text = self.batch.value(row, column.from).to_text().map(|text| quoted(&text));
@@ -141,6 +142,16 @@ impl Encoder<'_> {
                 self.out.extend_from_slice(b"null");
                 self.lose(LossKind::ValueDropped, Some(&column.field.name), row);
             }
+        }
+    }
+
+    /// An object or array; one that is no JSON inside its brackets (a nested NaN) is kept as text.
+    fn nested(&mut self, text: &str, column: &Column, row: usize) {
+        if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+            self.extend(&[text]);
+        } else {
+            self.extend(&[&quoted(text)]);
+            self.lose(LossKind::TypeWidened, Some(&column.field.name), row);
         }
     }
 

@@ -70,6 +70,11 @@ impl Stage {
         }
         let stem = stem.to_owned();
         let parent = directory_of(path);
+        if parent.is_file() {
+            return Err(Error::new(ErrorKind::File, "the output's directory is a file")
+                .in_file(parent)
+                .hint("choose another directory"));
+        }
         if !parent.is_dir() {
             return Err(Error::new(ErrorKind::File, "the output's directory does not exist")
                 .in_file(parent)

@@ -4,7 +4,7 @@ value and type, and coordinates vertex by vertex.
     python3 tests/corpus/check.py path/to/geohaul FOLDER
 
 Prints a table (ok, refused as expected, FAIL) and ends with status 1 if anything failed. Sets without spatial
-reference must be refused where one is needed, tables and curves where the format can't hold them, with a reason.
+reference must be refused where one is needed, tables where the format can't hold them, with a reason.
 Every other JSON file must be refused or converted without a panic.
 """
 
@@ -57,7 +57,7 @@ def feature_sets(value, path=()):
 
 def bare_geometries(values):
     """The geometries that stand alone in a list, as feature sets: (label, feature set) for each kind and spatial
-    reference. A curve stays alone, since it makes its set fail."""
+    reference."""
     groups = {}
     for at, value in enumerate(values):
         kind = isinstance(value, dict) and "features" not in value and truth.kind_of(value)
@@ -67,13 +67,12 @@ def bare_geometries(values):
         tuples = lists if kind == "multipoint" else [t for part in lists for t in part]
         if not all(isinstance(t, list) and not any(isinstance(n, list) for n in t) for t in tuples):
             continue
-        curve = at if any(key in value for key in truth.CURVE_KEYS) else None
         reference = value.get("spatialReference")
         # Numbers beyond x and y mean nothing without these.
         flags = {key: True for key, size in (("hasZ", 3), ("hasM", 4)) if any(len(t) >= size for t in tuples)}
         geometry = flags | {key: part for key, part in value.items() if key not in ("spatialReference", "attributes")}
-        groups.setdefault((kind, json.dumps(reference), curve), []).append(geometry)
-    for number, ((kind, reference, _), geometries) in enumerate(groups.items()):
+        groups.setdefault((kind, json.dumps(reference)), []).append(geometry)
+    for number, ((kind, reference), geometries) in enumerate(groups.items()):
         yield f"{kind} {number}", {
             "geometryType": f"esriGeometry{kind.capitalize()}",
             "spatialReference": json.loads(reference),
@@ -145,7 +144,7 @@ def refusal(layer, form):
         return "--assume-crs"
     if form == "shp" and any(row.shape and row.shape.kind != layer.kind for row in layer.rows) and layer.kind != "envelope":
         return "can't hold"
-    return None if layer.curved is None else str(layer.curved)
+    return None
 
 
 def judge(geohaul, file, layer, form, ending, arguments, folder):
@@ -165,7 +164,7 @@ def judge(geohaul, file, layer, form, ending, arguments, folder):
             raise Fault(f"to be refused, and yet status {status}")
         if "error:" not in stderr or (word or "") not in stderr:
             raise Fault(f"refused without naming {word!r}: {stderr.strip()[-200:]}")
-        if word == "--assume-crs" and form == "geojson" and in_degrees(layer) and layer.curved is None:
+        if word == "--assume-crs" and form == "geojson" and in_degrees(layer):
             judge(geohaul, file, replace(layer, wkid=4326), form, ending, [word, "EPSG:4326"], folder)
         return "refused"
     if status != (3 if layer.cut_off else 0):

@@ -27,6 +27,7 @@ class Shape:
     kind: str
     parts: list
     dropped: int = 0  # parts that are none
+    curved: bool = False  # parts hold the ends of the segments only
 
 
 @dataclass
@@ -43,7 +44,6 @@ class Layer:
     types: dict  # column name -> Esri type ("esriFieldTypeDate"), or None where nothing declares it
     wkid: object = None  # a number, WKT, or None where unknown
     cut_off: bool = False
-    curved: object = None  # the id (or position) of the first curved feature
     dropped: int = 0  # rings and paths that are none
 
 
@@ -98,6 +98,11 @@ def read_shape(geometry, layer_z, layer_m):
         x0, y0, x1, y1 = box
         ring = read_part("polygon", [(x0, y0), (x0, y1), (x1, y1), (x1, y0), (x0, y0)], False, False)
         return Shape("polygon", [ring]) if ring else None
+    for key, kind in CURVE_KEYS.items():
+        if geometry.get(key):
+            # The ends of all segments must be there; how a curve goes between them is judged in tests/inputs.rs.
+            ends = lambda part: [element if isinstance(element, list) else next(iter(element.values()))[0] for element in part]
+            return Shape(kind, [[vertex(end, z, m) for end in ends(part)] for part in geometry[key]], curved=True)
     for key, kind in PART_KEYS.items():
         if key in geometry:
             numbers = [geometry[key]] if kind == "multipoint" else geometry[key]
@@ -135,11 +140,9 @@ def read(feature_set):
     sr = feature_set.get("spatialReference") or next((g["spatialReference"] for g in geometries if "spatialReference" in g), {})
     wkid = sr.get("latestWkid") or sr.get("wkid") or sr.get("wkt") or None
     layer = Layer([], kind, types, wkid, bool(feature_set.get("exceededTransferLimit")))
-    for at, (feature, geometry) in enumerate(zip(features, geometries)):
+    for feature, geometry in zip(features, geometries):
         attributes = feature.get("attributes") or {}
         ident = attributes.get(oid) if oid else None
-        if any(key in geometry for key in CURVE_KEYS) and layer.curved is None:
-            layer.curved = ident if ident is not None else at
         shape = read_shape(geometry, bool(feature_set.get("hasZ")), bool(feature_set.get("hasM")))
         if shape:
             layer.dropped += shape.dropped

@@ -35,6 +35,7 @@ use super::http::{FaultKind, Method, Request};
 use super::retry::{Cause, Refused};
 use super::session::{Answer, Session};
 use crate::error::{Error, ErrorKind, Result};
+use crate::esri::failure::Shape;
 use crate::esri::job::{Job as JobStatus, Message};
 use crate::esri::task::{Execution, Service, Task as TaskInfo};
 use crate::model::SpatialReference;
@@ -173,11 +174,15 @@ impl Task {
 
     /// A request that may have reached the server is not sent again: the tool would run twice.
     fn unanswered(&self, refused: Refused, request: &Request) -> Error {
-        let uncertain = matches!(refused.cause, Cause::Fault(FaultKind::TimedOut | FaultKind::CutOff | FaultKind::Other));
+        let uncertain = match &refused.cause {
+            Cause::Fault(kind) => matches!(kind, FaultKind::TimedOut | FaultKind::CutOff | FaultKind::Other),
+            Cause::Failure(failure) => matches!(failure.shape, Shape::Empty | Shape::Broken),
+        };
         if !uncertain {
-            return refused.error;
+            return refused.error.hint("mend what the server names; `geohaul info` on the task shows what it takes");
         }
-        let why = refused.error.why().unwrap_or(refused.error.what()).to_owned();
+        let what = refused.error.what();
+        let why = refused.error.why().map_or(what.to_owned(), |why| format!("{what}: {why}"));
         Error::new(refused.error.kind(), format!("it is not known whether the server ran the task {}", self.info.name))
             .because(why)
             .at_url(&request.url)

@@ -151,7 +151,10 @@ impl Job {
             End::ImageService => {
                 Err(fail(ErrorKind::Unsupported, "it is an image service").hint(format!("see {}", redact(&url))))
             }
-            End::File => Ok(Item::File(Download { name: scalar.name, url })),
+            End::File => {
+                let (session, address) = (self.origin.session.clone(), url.clone());
+                Ok(Item::File(Download::new(scalar.name, url, move || session.file(&address))))
+            }
         }
     }
 

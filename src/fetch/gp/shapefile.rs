@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::features::{FeatureSet, Shape, Vertex, bad};
 use crate::error::{Error, Result};
-use crate::model::{Field, FieldType, GeometryKind};
+use crate::model::{Crs, Field, FieldType, GeometryKind, SpatialReference};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -50,12 +50,21 @@ pub(super) fn feature_set(path: &Path) -> Result<FeatureSet> {
         rows.push((attributes, shape));
     }
     let fields = columns.iter().map(|(name, kind, length)| field(name, *kind, *length, &rows)).collect();
-    Ok(FeatureSet { spatial_reference: Some(json!({"wkt": wkt.trim()})), fields, rows })
+    Ok(FeatureSet { spatial_reference: Some(wire_reference(wkt.trim())), fields, rows })
 }
 
 /// The side file with this ending, in lower or upper case.
 fn beside(path: &Path, ending: &str) -> Option<std::path::PathBuf> {
     [ending.to_owned(), ending.to_uppercase()].into_iter().map(|ending| path.with_extension(ending)).find(|path| path.is_file())
+}
+
+/// A `.prj` as a server takes it: by code where it is a known system, since not every server reads WKT.
+fn wire_reference(wkt: &str) -> Value {
+    let sr = SpatialReference { wkt: Some(wkt.to_owned()), ..SpatialReference::default() };
+    match Crs::of(&sr) {
+        Ok(crs) if crs.authority.is_some() => crs.spatial_reference().to_json(),
+        _ => sr.to_json(),
+    }
 }
 
 /// The field of a column. A numeric column that holds whole numbers only is an integer one.

@@ -165,7 +165,10 @@ fn failure(task: &Task, job: &JobStatus, url: &Url) -> Error {
         ([], last) => last[last.len().saturating_sub(3)..].join("; "),
         (errors, _) => errors.join("; "),
     };
-    Error::new(ErrorKind::Server, format!("the job of the task {} {}", task.info().name, ended(job))).because(why).at_url(url)
+    Error::new(ErrorKind::Server, format!("the job of the task {} {}", task.info().name, ended(job)))
+        .because(why)
+        .at_url(url)
+        .hint("mend what the messages name; `geohaul info` on the task shows what it takes")
 }
 
 fn ended(job: &JobStatus) -> String {

@@ -14,6 +14,8 @@ use crate::gdal_ffi::{self, Area, Candidate, Pipeline};
 /// Why GDAL does not know something, in its words.
 type Cause = String;
 
+const HOW_TO_NAME: &str = "write EPSG:27700, ESRI:102001, a bare wkid, WKT, or @file.prj";
+
 pub(super) fn crs_of(sr: &SpatialReference) -> Result<Crs> {
     let mut causes = Vec::new();
     let mut keep = |cause| causes.push(cause);
@@ -32,12 +34,12 @@ pub(super) fn crs_from_user(text: &str) -> Result<Crs> {
             let known = if current(code) == code { by_authority(&authority, code) } else { by_code(code) };
             known.map_err(|cause| not_known(text, Some(cause)))
         }
-        _ => Err(unknown(text).hint("write EPSG:27700, ESRI:102001, a bare wkid, WKT, or @file.prj")),
+        _ => Err(unknown(text).hint(HOW_TO_NAME)),
     }
 }
 
 fn not_known(what: &str, cause: Option<Cause>) -> Error {
-    let error = unknown(what).hint("name the spatial reference that the coordinates are in: --assume-crs EPSG:n");
+    let error = unknown(what).hint(HOW_TO_NAME);
     match cause {
         Some(cause) => error.because(cause),
         None => error,

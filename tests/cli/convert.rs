@@ -1,0 +1,139 @@
+//! `geohaul convert`: files, pages and standard input.
+
+use serde_json::{Value, json};
+
+use super::Desk;
+
+fn page(ids: std::ops::RangeInclusive<i64>, exceeded: bool) -> String {
+    let feature = |id: i64| json!({"attributes": {"OBJECTID": id}, "geometry": {"x": id, "y": 0}});
+    json!({"exceededTransferLimit": exceeded, "features": ids.map(feature).collect::<Vec<_>>(), "geometryType": "esriGeometryPoint",
+        "objectIdFieldName": "OBJECTID", "spatialReference": {"wkid": 4326},
+        "fields": [{"name": "OBJECTID", "type": "esriFieldTypeOID"}]})
+    .to_string()
+}
+
+fn ids(desk: &Desk, name: &str) -> Vec<i64> {
+    desk.json(name)["features"].as_array().unwrap().iter().map(|feature| feature["id"].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn standard_input_is_a_file_like_any_other() {
+    let desk = Desk::new();
+    let run = desk.run_with(&["convert", "-", "-o", "a.geojson"], &page(1..=3, false));
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(ids(&desk, "a.geojson"), [1, 2, 3]);
+    let shown = desk.run_with(&["info", "-"], &page(1..=3, false)).stdout;
+    assert!(shown.starts_with("point layer: stdin\nrows: 3\n"), "{shown}");
+}
+
+#[test]
+fn several_files_are_the_pages_of_one_query() {
+    let desk = Desk::new();
+    desk.write("1.json", &page(1..=10, true));
+    desk.write("2.json", &page(11..=15, false));
+    desk.ok(&["convert", "1.json", "2.json", "-o", "a.geojson", "--report", "r.json"]);
+    assert_eq!(ids(&desk, "a.geojson"), (1..=15).collect::<Vec<_>>());
+    assert_eq!(desk.json("r.json")["source"], "1.json, 2.json");
+    let cut_off = desk.run(&["convert", "1.json", "-o", "b.geojson"]);
+    assert_eq!(cut_off.status, 1, "the first page alone is not all");
+}
+
+#[test]
+fn files_that_do_not_belong_together_are_refused() {
+    let desk = Desk::new();
+    desk.write("1.json", &page(1..=2, true));
+    desk.write("2.json", &page(3..=4, false).replace("4326", "3857"));
+    desk.refuses(
+        &["convert", "1.json", "2.json", "-o", "a.geojson"],
+        1,
+        "
+        error: the files are not pages of one query: the spatial reference differs
+        cause: wkid 4326 before, wkid 3857 here
+        where: 2.json
+        hint: convert them one by one
+    ",
+    );
+}
+
+#[test]
+fn a_page_that_carries_the_flag_is_taken_where_the_next_page_follows() {
+    let desk = Desk::new();
+    desk.write("1.json", &page(1..=2, true));
+    desk.write("2.json", &page(3..=4, true));
+    desk.write("3.json", &page(5..=5, false));
+    desk.ok(&["convert", "1.json", "2.json", "3.json", "-o", "a.geojson"]);
+    assert_eq!(ids(&desk, "a.geojson"), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn the_results_of_a_task_go_to_a_directory() {
+    let desk = Desk::new();
+    let result = |name: &str, kind: &str, value: Value| json!({"paramName": name, "dataType": kind, "value": value});
+    let rows: Value = serde_json::from_str(&page(1..=2, false)).unwrap();
+    let table = json!({"fields": [{"name": "A", "type": "esriFieldTypeInteger"}], "features": [{"attributes": {"A": 1}}]});
+    let results = [
+        result("Out", "GPFeatureRecordSetLayer", rows),
+        result("Rows", "GPRecordSet", table),
+        result("Count", "GPLong", json!(2)),
+    ];
+    desk.write("answer.json", &json!({"results": results, "messages": []}).to_string());
+    desk.ok(&["convert", "answer.json", "-o", "out/", "--format", "geojson", "--format", "kmz"]);
+    assert_eq!(desk.names("out"), ["Out.geojson", "Out.kmz", "Rows.csv", "results.json"]);
+    desk.refuses(
+        &["convert", "answer.json", "-o", "a.geojson"],
+        2,
+        r#"
+        error: the input holds 2 layers, and the output is one file
+        cause: "Out", "Rows"
+        hint: give a directory, which gets a file for each: -o results/ --format geojson
+    "#,
+    );
+}
+
+#[test]
+fn an_object_id_beyond_32_bits_keeps_every_digit() {
+    let desk = Desk::new();
+    desk.write("big.json", &page(5_000_000_000..=5_000_000_001, false));
+    desk.ok(&["convert", "big.json", "-o", "a.geojson", "-o", "a.shp", "-o", "a.csv"]);
+    assert_eq!(ids(&desk, "a.geojson"), [5_000_000_000, 5_000_000_001]);
+    assert!(desk.read("a.csv").contains(",5000000001"));
+    let seen = super::judged_by("ogrinfo", &["-al", &desk.path("a.shp").display().to_string()]);
+    assert!(seen.contains("= 5000000001"), "{seen}");
+}
+
+#[test]
+fn a_latest_wkid_is_the_one_that_counts() {
+    let desk = Desk::new();
+    desk.write("a.json", &page(1..=1, false).replace("{\"wkid\":4326}", "{\"wkid\":102100,\"latestWkid\":3857}"));
+    desk.ok(&["convert", "a.json", "-o", "a.geojson", "--crs", "native"]);
+    assert_eq!(desk.json("a.geojson")["crs"]["properties"]["name"], "urn:ogc:def:crs:EPSG::3857");
+}
+
+#[test]
+fn codes_for_which_others_write_an_empty_prj_get_a_full_one() {
+    let desk = Desk::new();
+    for (code, name) in [("6318", "NAD83(2011)"), ("7844", "GDA2020"), ("9000", "ITRF2014")] {
+        desk.write("a.json", &page(1..=1, false).replace("4326", code));
+        desk.ok(&["convert", "a.json", "-o", "a.shp", "--overwrite"]);
+        let prj = desk.read("a.prj");
+        assert!(prj.starts_with("GEOGCS[") || prj.starts_with("PROJCS["), "{code}: {prj}");
+        let seen = super::judged_by("gdalsrsinfo", &["-o", "wkt2", &desk.path("a.prj").display().to_string()]);
+        assert!(seen.contains(name), "{code}: {seen}");
+    }
+    // Too new for some PROJ: then there is no .prj, and the report says why.
+    desk.write("a.json", &page(1..=1, false).replace("4326", "10665"));
+    let said = desk.ok(&["convert", "a.json", "-o", "b.shp"]);
+    match std::fs::read_to_string(desk.path("b.prj")) {
+        Ok(prj) => assert!(prj.starts_with("GEOGCS["), "{prj}"),
+        Err(_) => assert!(said.contains("wkid 10665, is not known here"), "{said}"),
+    }
+}
+
+#[test]
+fn values_of_a_saved_result_stay_in_the_report() {
+    let desk = Desk::new();
+    desk.write("number.json", r#"{"paramName":"N","dataType":"GPLong","value":3}"#);
+    desk.ok(&["convert", "number.json", "-o", "out/", "--report", "r.json"]);
+    assert_eq!(desk.json("out/results.json"), json!({"N": 3}));
+    assert_eq!(desk.json("r.json")["values"]["N"], Value::from(3));
+}

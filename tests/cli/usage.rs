@@ -1,0 +1,104 @@
+//! Help, version, wrong usage and exit statuses.
+
+use super::{Desk, saved};
+
+const VERBS: [&str; 5] = ["convert", "export", "run", "info", "formats"];
+
+#[test]
+fn the_help_of_every_verb_ends_in_an_example_of_it() {
+    let desk = Desk::new();
+    let help = desk.run(&["--help"]);
+    let verbs: Vec<&str> = help
+        .stdout
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    for verb in VERBS {
+        assert!(verbs.contains(&verb), "{verbs:?}");
+    }
+    for verb in verbs {
+        for help in ["--help", "-h"] {
+            let run = desk.run(&[verb, help]);
+            assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{verb}");
+            let paragraphs = run.stdout.trim_end().split("\n\n");
+            let example = paragraphs.last().unwrap().replace('\n', " ");
+            assert!(example.starts_with(&format!("Example: geohaul {verb}")), "{verb} {help}: {example}");
+        }
+    }
+}
+
+#[test]
+fn every_option_has_a_help_text() {
+    let desk = Desk::new();
+    for verb in VERBS {
+        let help = desk.run(&[verb, "-h"]).stdout;
+        for line in help.lines().filter(|line| line.trim_start().starts_with('-')) {
+            assert!(line.trim_start().split("  ").filter(|part| !part.is_empty()).count() == 2, "{verb}: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let run = Desk::new().run(&["--version"]);
+    assert_eq!((run.status, run.stdout.as_str()), (0, concat!("geohaul ", env!("CARGO_PKG_VERSION"), "\n")));
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
+    let desk = Desk::new();
+    for (args, words) in [
+        (&[][..], "Usage: geohaul"),
+        (&["explode"], "unrecognized subcommand 'explode'"),
+        (&["convert", "-o", "a.shp"], "<FILE>"),
+        (&["convert", "a.json"], "--output <PATH>"),
+        (&["export", "-o", "a.shp"], "<LAYER URL>"),
+        (&["export", "x", "-o", "a.shp", "--page-size", "0"], "--page-size"),
+        (&["export", "x", "-o", "a.shp", "--precision", "18"], "--precision"),
+        (&["export", "x", "-o", "a.shp", "--project", "nobody"], "local, server"),
+        (&["convert", "a.json", "-o", "a.shp", "--overwrit"], "--overwrite"),
+        (&["export", "", "-o", "a.shp"], "the target is empty"),
+    ] {
+        let run = desk.run(args);
+        assert_eq!(run.status, 2, "{args:?}: {}", run.stderr);
+        assert!(run.stderr.contains(words), "{args:?}: {}", run.stderr);
+        assert!(run.stdout.is_empty() && desk.names(".").is_empty());
+    }
+}
+
+#[test]
+fn the_exit_status_tells_complete_failed_and_partial_apart() {
+    let desk = Desk::new();
+    let cut_off = saved("cut-off-by-its-server.json");
+    assert_eq!(desk.run(&["convert", &saved("z-points.json"), "-o", "a.geojson"]).status, 0);
+    assert_eq!(desk.run(&["convert", &cut_off, "-o", "b.geojson"]).status, 1);
+    assert_eq!(desk.run(&["convert", &cut_off, "-o", "c.geojson", "--allow-partial"]).status, 3);
+    assert_eq!(desk.names("."), ["a.geojson", "c.geojson"]);
+}
+
+#[test]
+fn a_reader_that_closes_the_pipe_ends_the_program_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Desk::new().command(&["formats"]).stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}
+
+#[test]
+fn formats_lists_every_format_of_the_registry_as_a_table_and_as_json() {
+    let desk = Desk::new();
+    let names: Vec<&str> = geohaul::write::FORMATS.iter().map(|format| format.info().name).collect();
+    let table = desk.run(&["formats"]).stdout;
+    assert!(table.starts_with("NAME"), "{table}");
+    let listed: Vec<&str> = table.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(listed, names);
+    let json: serde_json::Value = serde_json::from_str(&desk.run(&["formats", "--json"]).stdout).unwrap();
+    let in_json: Vec<&str> = json.as_array().unwrap().iter().map(|info| info["name"].as_str().unwrap()).collect();
+    assert_eq!(in_json, names);
+    for info in json.as_array().unwrap() {
+        assert!(info["endings"].is_array() && info["z"].is_boolean() && info["limits"].is_string(), "{info}");
+    }
+}
