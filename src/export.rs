@@ -312,8 +312,10 @@ pub fn export_layer(
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
     let plan = convert::plan(&header, &formats, &options.plan)?;
     let stages = open_stages(outputs, options.overwrite)?;
-    let receipt = options.receipt.then(|| Stage::open(receipt::target(&outputs[0].path, options.overwrite))).transpose()?;
-    let kept = options.resume.then(|| kept_pages(&outputs[0].path));
+    let first = outputs.first().map(|output| output.path.as_path());
+    let receipt =
+        first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, options.overwrite))).transpose()?;
+    let kept = first.filter(|_| options.resume).map(kept_pages);
     if let Some(directory) = &kept {
         source.keep_pages_in(directory)?;
     }
