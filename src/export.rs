@@ -17,17 +17,22 @@ use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::MOST_CONNECTIONS;
 use crate::fetch::http::{Cancel, Fault};
-use crate::fetch::{Input, Item, Pages, Source};
-use crate::model::{Batch, Evidence, Geometries, Header, Page, ReadPlan, WritePlan};
+use crate::fetch::{Download, Input, Item, Pages, Source};
+use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
-use crate::report::{Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
-use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, unique_file_stem};
+use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
+use crate::write::{
+    AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, place_of, unique_file_stem,
+};
 
 /// Pages under way at least, so that as many connections as there may be have something to do.
 const PAGES_UNDER_WAY: usize = 2 * MOST_CONNECTIONS;
 
 /// Raw pages under way hold at most about this many bytes.
 const BYTES_UNDER_WAY: usize = 48 << 20;
+
+/// More workers than that are a slip of the keyboard.
+const MOST_THREADS: usize = 256;
 
 pub use receipt::{Check, Receipt, check_files, check_server};
 
@@ -36,6 +41,8 @@ pub use receipt::{Check, Receipt, check_files, check_server};
 pub struct ExportOptions {
     /// Spatial references, precision and the like.
     pub plan: PlanOptions,
+    /// Cut geometries at this area.
+    pub clip: Option<Area>,
     /// Existing outputs may be replaced.
     pub overwrite: bool,
     /// Write what there is even if rows are missing; the report then holds a failure.
@@ -76,6 +83,10 @@ impl Output {
     /// ```
     pub fn new(path: impl Into<PathBuf>, format: Option<&str>) -> Result<Self> {
         let mut path: PathBuf = path.into();
+        if path.as_os_str() == "-" {
+            return Err(Error::new(ErrorKind::Usage, "outputs are files; geohaul does not write to standard output")
+                .hint("give -o a file name, such as roads.geojson"));
+        }
         let ending = path.extension().and_then(|ending| ending.to_str());
         let format = match (format, ending) {
             (Some(name), None) => {
@@ -170,21 +181,23 @@ pub fn export(
 
 fn add_layer(done: ExportedLayer, report: &mut Report) {
     report.warnings.extend(done.warnings);
-    report.failures.extend(done.shortfall.as_ref().map(Failure::from));
+    report.failures.extend(done.shortfall.iter().chain(&done.failures).map(Failure::from));
     report.layers.push(done.report);
 }
 
-/// The one layer of an input; values beside it go to the report.
+/// The one layer of an input; values beside it go to the report, and files are named in it.
 fn only_layer(input: &mut dyn Input, report: &mut Report) -> Result<Box<dyn Source>> {
     let mut layers = Vec::new();
     for item in input.items() {
         match item? {
             Item::Layer(layer) => layers.push(layer),
-            Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
-            Item::File(download) => {
-                let url = crate::redact(&download.url);
-                report.warnings.push(format!("\"{}\" is a file and was not fetched: {url}", download.name));
+            Item::Value(scalar) => {
+                report
+                    .warnings
+                    .push(format!("\"{}\" is a value and is in the report only; a directory takes it too", scalar.name));
+                report.values.insert(scalar.name, scalar.value);
             }
+            Item::File(download) => report.warnings.push(not_fetched(&download)),
         }
     }
     match layers.len() {
@@ -275,6 +288,10 @@ fn outputs_in(
     Ok(formats.into_iter().map(output).collect())
 }
 
+fn not_fetched(download: &Download) -> String {
+    format!("\"{}\" is a file and was not fetched, since the output is one file: {}", download.name, crate::redact(&download.url))
+}
+
 fn write_values(directory: &Path, overwrite: bool, report: &mut Report) -> Result<()> {
     if report.values.is_empty() {
         return Ok(());
@@ -295,12 +312,15 @@ pub struct ExportedLayer {
     pub warnings: Vec<String>,
     /// Rows that are missing, where that was allowed.
     pub shortfall: Option<Error>,
+    /// Outputs that could not be put in place, beside others that stand.
+    pub failures: Vec<Error>,
 }
 
 /// Exports one layer into all outputs with one fetch.
 ///
 /// # Errors
-/// Whatever went wrong: then no output stands.
+/// Whatever went wrong: then no output stands. (Where one stands already and another can't be renamed into place, that is
+/// one of [`ExportedLayer::failures`].)
 pub fn export_layer(
     mut source: Box<dyn Source>,
     outputs: &[Output],
@@ -311,6 +331,9 @@ pub fn export_layer(
     let header = source.header().clone();
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
     let plan = convert::plan(&header, &formats, &options.plan)?;
+    let clip = options.clip.as_ref().filter(|_| header.geometry.is_some());
+    let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
+    let clip = clip.map_err(|error| error.in_layer(&header.name))?;
     let stages = open_stages(outputs, options.overwrite)?;
     let first = outputs.first().map(|output| output.path.as_path());
     let receipt =
@@ -325,12 +348,13 @@ pub fn export_layer(
     let mut warnings = source.warnings();
     warnings.extend(plan.warnings.iter().cloned());
     let threads = if options.threads > 0 { options.threads } else { std::thread::available_parallelism().map_or(2, usize::from) };
+    let threads = threads.min(MOST_THREADS);
     let permits = Permits::new((2 * threads).max(PAGES_UNDER_WAY), BYTES_UNDER_WAY);
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let way = Way { threads, read: &plan.read, permits: &permits, cancel: &options.cancel };
-    let hauled = haul(pages, &header, lanes.collect(), &way).map_err(|error| error.in_layer(&header.name))?;
+    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect(), cancel: &options.cancel };
+    let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let shortfall = shortfall(&header, &hauled.evidence);
     if let Some(error) = &shortfall
@@ -340,7 +364,7 @@ pub fn export_layer(
     }
     let mut written = Vec::new();
     for ((output, plan), done) in outputs.iter().zip(&plan.outputs).zip(hauled.written) {
-        written.push(output_report(output, plan, done, hauled.evidence.rows)?);
+        written.push(output_report(output, plan, done, hauled.evidence.rows - hauled.clipped.outside)?);
     }
     if options.strict {
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
@@ -352,10 +376,7 @@ pub fn export_layer(
     if options.cancel.is_cancelled() {
         return Err(Fault::cancelled().error);
     }
-    for (stage, report) in stages.into_iter().zip(&mut written) {
-        report.files = stage.commit()?;
-        report.bytes = report.files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
-    }
+    let (standing, failures) = commit(stages, written)?;
     let report = LayerReport {
         origin,
         seconds: began.elapsed().as_secs_f64(),
@@ -364,7 +385,8 @@ pub fn export_layer(
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
         evidence: hauled.evidence,
         losses: hauled.losses,
-        outputs: written,
+        clipped: clip.map(|_| hauled.clipped),
+        outputs: standing,
     };
     if let Some(stage) = receipt {
         receipt::write(&Receipt::of(&report, &warnings, &started)?, stage)?;
@@ -373,7 +395,24 @@ pub fn export_layer(
         // The outputs stand, so nothing depends on it any more.
         let _ = std::fs::remove_dir_all(directory);
     }
-    Ok(ExportedLayer { report, warnings, shortfall })
+    Ok(ExportedLayer { report, warnings, shortfall, failures })
+}
+
+/// Puts all outputs in place. The first that can't be is an error; a later one is a failure beside what stands already.
+fn commit(stages: Vec<Stage>, written: Vec<OutputReport>) -> Result<(Vec<OutputReport>, Vec<Error>)> {
+    let (mut standing, mut failures) = (Vec::new(), Vec::new());
+    for (stage, mut report) in stages.into_iter().zip(written) {
+        match stage.commit() {
+            Ok(files) => {
+                report.bytes = files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+                report.files = files;
+                standing.push(report);
+            }
+            Err(error) if standing.is_empty() => return Err(error),
+            Err(error) => failures.push(error),
+        }
+    }
+    Ok((standing, failures))
 }
 
 /// Where the raw pages of an export to this file are kept.
@@ -387,8 +426,10 @@ fn kept_pages(output: &Path) -> PathBuf {
 fn open_stages(outputs: &[Output], overwrite: bool) -> Result<Vec<Stage>> {
     let mut seen = HashSet::new();
     for output in outputs {
-        if !seen.insert(&output.path) {
-            return Err(Error::new(ErrorKind::Usage, "the same output is given twice").in_file(&output.path));
+        if !seen.insert(place_of(&output.path)) {
+            return Err(Error::new(ErrorKind::Usage, "the same output is given twice")
+                .in_file(&output.path)
+                .hint("names that differ in case only are the same file on many systems"));
         }
     }
     outputs.iter().map(|output| Stage::open(Target { path: output.path.clone(), overwrite })).collect()
@@ -464,46 +505,59 @@ struct Lane<'a> {
     stage: &'a Stage,
 }
 
+/// What the rows of one layer pass through.
+struct Way<'a> {
+    header: &'a Header,
+    read: &'a ReadPlan,
+    clip: Option<&'a convert::Clip>,
+    lanes: Vec<Lane<'a>>,
+    cancel: &'a Cancel,
+}
+
 struct Hauled {
     evidence: Evidence,
     losses: Losses,
+    clipped: Clipped,
     written: Vec<Written>,
 }
 
 /// What a worker sends to a writer: an encoded page, with the permit that goes back when it is written.
 type Packet = (u64, Result<(Encoded<AnyChunk>, Arc<Permit>)>);
 
-/// How the pipeline runs.
-struct Way<'a> {
-    threads: usize,
-    read: &'a ReadPlan,
-    permits: &'a Permits,
-    cancel: &'a Cancel,
-}
-
 /// Runs the pipeline: pages from here to the workers, from them to one writer thread per lane.
-fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, way: &Way<'_>) -> Result<Hauled> {
-    let Way { threads, read, permits, cancel } = *way;
+fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Permits) -> Result<Hauled> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|index| format!("geohaul-{index}"))
         .build()
         .map_err(|why| Error::new(ErrorKind::Internal, "can't start the workers").because(why))?;
-    let read_losses = Mutex::new(BTreeMap::new());
-    let (senders, receivers): (Vec<Sender<Packet>>, Vec<Receiver<Packet>>) = lanes.iter().map(|_| mpsc::channel()).unzip();
-    let lanes = &lanes;
+    let tallies = Mutex::new(BTreeMap::new());
+    let (senders, receivers): (Vec<Sender<Packet>>, Vec<Receiver<Packet>>) = way.lanes.iter().map(|_| mpsc::channel()).unzip();
 
     let results: Vec<Result<Written>> = std::thread::scope(|scope| {
-        let writers: Vec<_> =
-            lanes.iter().zip(receivers).map(|(lane, packets)| scope.spawn(move || write_lane(lane, packets, permits))).collect();
+        let writers: Vec<_> = way
+            .lanes
+            .iter()
+            .zip(receivers)
+            .map(|(lane, packets)| scope.spawn(move || write_lane(lane, packets, permits)))
+            .collect();
         pool.in_place_scope(|workers| {
             let mut seq = 0;
-            while let Some(next) = pages.next() {
-                match if cancel.is_cancelled() { Err(Fault::cancelled().error) } else { next } {
+            let unless_cancelled = || if way.cancel.is_cancelled() { Err(Fault::cancelled().error) } else { Ok(()) };
+            // A page out of its place would be waited for for ever.
+            let in_place = |seq, (page, permit): (Page, Permit)| {
+                if page.seq == seq {
+                    Ok((page, permit))
+                } else {
+                    Err(Error::new(ErrorKind::Internal, "the source mixed up its pages"))
+                }
+            };
+            while let Some(next) = guarded("the source", || Ok(pages.next())).unwrap_or_else(|error| Some(Err(error))) {
+                match unless_cancelled().and(next).and_then(|next| in_place(seq, next)) {
                     Ok((page, permit)) => {
-                        seq = page.seq + 1;
-                        let (senders, read_losses) = (senders.clone(), &read_losses);
-                        workers.spawn(move |_| work(page, permit, (header, read), lanes, &senders, read_losses));
+                        seq += 1;
+                        let (senders, tallies) = (senders.clone(), &tallies);
+                        workers.spawn(move |_| work(page, permit, way, &senders, tallies));
                     }
                     Err(error) => {
                         senders.iter().for_each(|sender| drop(sender.send((seq, Err(error.clone().on_page(seq))))));
@@ -529,57 +583,59 @@ fn haul(mut pages: Box<dyn Pages>, header: &Header, lanes: Vec<Lane<'_>>, way: &
     if let Some(error) = errors.into_iter().min_by_key(|error| error.place().page) {
         return Err(error);
     }
-    let evidence = pages.finish()?;
-    let mut losses = Losses::default();
-    for page in read_losses.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
-        losses.append(page);
+    if permits.is_cancelled() {
+        return Err(Error::new(ErrorKind::Cancelled, "the work was stopped"));
     }
-    Ok(Hauled { evidence, losses, written })
+    let evidence = guarded("the source", || pages.finish())?;
+    let (mut losses, mut clipped) = (Losses::default(), Clipped::default());
+    for (page_losses, page_clipped) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
+        losses.append(page_losses);
+        clipped.add(page_clipped);
+    }
+    Ok(Hauled { evidence, losses, clipped, written })
+}
+
+/// Does a step whose panic is an error like any other.
+fn guarded<T>(who: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Internal, format!("{who} stopped")).hint("please report this with the page's data"))
+    })
 }
 
 /// One page on a worker: parsed once, then encoded for each lane. Never blocks.
 fn work(
     page: Page,
     permit: Permit,
-    (header, read): (&Header, &ReadPlan),
-    lanes: &[Lane<'_>],
+    way: &Way<'_>,
     senders: &[Sender<Packet>],
-    read_losses: &Mutex<BTreeMap<u64, Losses>>,
+    tallies: &Mutex<BTreeMap<u64, (Losses, Clipped)>>,
 ) {
     let (seq, permit) = (page.seq, Arc::new(permit));
-    let guarded = |step: &mut dyn FnMut() -> Result<()>| {
-        let panicked =
-            |_| Err(Error::new(ErrorKind::Internal, "a worker stopped").hint("please report this with the page's data"));
-        catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(panicked).map_err(|error| error.on_page(seq))
-    };
-    let mut batch = Batch::default();
-    let parsed = guarded(&mut || {
-        let (parsed, losses) = convert::parse_page(&page, header, read)?;
-        batch = parsed;
-        if !losses.is_empty() {
-            read_losses.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, losses);
-        }
-        Ok(())
+    let parsed = guarded("a worker", || {
+        let (batch, losses) = convert::parse_page(&page, way.header, way.read)?;
+        let (batch, clipped) = match way.clip {
+            Some(clip) => clip.apply(batch),
+            None => (batch, Clipped::default()),
+        };
+        tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
+        Ok(batch)
     });
     drop(page);
-    for (lane, sender) in lanes.iter().zip(senders) {
-        let mut encoded = None;
-        let done = parsed.clone().and_then(|()| {
-            guarded(&mut || {
-                encoded = Some(encode(lane, &batch)?);
-                Ok(())
-            })
-        });
-        let packet = done.and_then(|()| encoded.ok_or_else(|| Error::new(ErrorKind::Internal, "a page was not encoded")));
+    for (lane, sender) in way.lanes.iter().zip(senders) {
+        let encoded = match &parsed {
+            Ok(batch) => guarded("a worker", || encode(lane, batch)),
+            Err(error) => Err(error.clone()),
+        };
+        let packet = encoded.map(|encoded| (encoded, Arc::clone(&permit))).map_err(|error| error.on_page(seq));
         // A writer that is gone has said why.
-        let _ = sender.send((seq, packet.map(|encoded| (encoded, Arc::clone(&permit)))));
+        let _ = sender.send((seq, packet));
     }
 }
 
 fn encode(lane: &Lane<'_>, batch: &Batch) -> Result<Encoded<AnyChunk>> {
     let plan = &lane.plan.write;
     let (geometry, mut losses) = convert::for_output(batch, plan)?;
-    count_dropped_ordinates(plan, &batch.geometry, &mut losses);
+    count_dropped_ordinates(plan, batch, &mut losses);
     let mut encoded = lane.format.encode_any(plan, Rows { batch, geometry: &geometry })?;
     losses.append(encoded.losses);
     encoded.losses = losses;
@@ -587,12 +643,14 @@ fn encode(lane: &Lane<'_>, batch: &Batch) -> Result<Encoded<AnyChunk>> {
 }
 
 /// Z and m that the output does not write, whether its format can't or the layer did not announce them.
-fn count_dropped_ordinates(plan: &WritePlan, geometry: &Geometries, losses: &mut Losses) {
+fn count_dropped_ordinates(plan: &WritePlan, batch: &Batch, losses: &mut Losses) {
+    let geometry = &batch.geometry;
     for (kept, all, kind) in [(plan.z, &geometry.z, LossKind::ZDropped), (plan.m, &geometry.m, LossKind::MDropped)] {
         if !kept && !all.is_empty() {
             let side = |row: usize| if kind == LossKind::ZDropped { geometry.shape(row).z() } else { geometry.shape(row).m() };
-            let rows = (0..geometry.rows()).filter(|row| side(*row).iter().any(|value| value.is_finite())).count();
-            losses.add_many(kind, None, rows as u64, None, || None);
+            for row in (0..geometry.rows()).filter(|row| side(*row).iter().any(|value| value.is_finite())) {
+                losses.add(kind, None, || Some(batch.feature_words(plan.object_id, row)));
+            }
         }
     }
 }

@@ -277,8 +277,32 @@ pub struct LayerReport {
     pub evidence: Evidence,
     /// What the parser met, whatever the output.
     pub losses: Losses,
+    /// What cutting at an area did, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clipped: Option<Clipped>,
     /// One per output.
     pub outputs: Vec<OutputReport>,
+}
+
+/// Rows by what cutting at an area did to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Clipped {
+    /// They lie inside and stay as they are.
+    pub inside: u64,
+    /// They were cut.
+    pub cut: u64,
+    /// They lie outside, though the server chose them, and are not written.
+    pub outside: u64,
+}
+
+impl Clipped {
+    /// Adds those of another page.
+    pub fn add(&mut self, page: Self) {
+        self.inside += page.inside;
+        self.cut += page.cut;
+        self.outside += page.outside;
+    }
 }
 
 /// One written file or data set.

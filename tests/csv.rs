@@ -134,7 +134,7 @@ fn lines_are_refused_by_name_of_the_feature() {
     let dir = TempDir::new().unwrap();
     let error = write(&Csv, &[layer], &dir.path().join("out.csv")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Format);
-    assert_eq!(error.place().feature.as_deref(), Some("row 0 of page 0"));
+    assert_eq!(error.place().feature.as_deref(), Some("row 0"));
     assert_eq!(dir.path().read_dir().unwrap().count(), 0);
 }
 

@@ -1,5 +1,7 @@
 //! The demo server does what a demonstration needs: it pages, and its tools compute from what they are given.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 #[path = "support/demo.rs"]
 mod demo;
 

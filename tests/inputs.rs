@@ -381,7 +381,7 @@ fn an_envelope_becomes_a_polygon() {
 fn what_is_no_feature_set_says_what_it_is() {
     for (json, words) in [
         ("", "empty"),
-        ("<html>", "broken"),
+        ("<html>", "web page"),
         ("{\"features\":[{\"attributes\":{}}", "ends in the middle"),
         (r#"{"type":"FeatureCollection","features":[]}"#, "GeoJSON"),
         (r#"{"count":3}"#, "no features"),

@@ -227,7 +227,7 @@ fn heights_are_absolute_and_a_partial_height_is_a_loss() {
         ])
     );
     let losses: Vec<_> = written.losses.iter().map(|loss| (loss.kind, loss.count, loss.first.as_deref().unwrap())).collect();
-    assert_eq!(losses, [(LossKind::ZDropped, 1, "row 2 of page 0")]);
+    assert_eq!(losses, [(LossKind::ZDropped, 1, "row 2")]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use geohaul::fetch::Source;
 use geohaul::fetch::http::HttpTransport;
 use geohaul::fetch::layer::{LayerOptions, LayerSource};
 use geohaul::fetch::retry::{Clock, Retry, RetryPolicy};
+use geohaul::fetch::selection::Selection;
 use geohaul::fetch::session::Session;
 use geohaul::model::{Evidence, GeometryKind, Header, ReadPlan, SpatialReference};
 use geohaul::pipe::Permits;
@@ -126,6 +127,7 @@ fn a_plain_layer_comes_whole_and_in_order_with_a_request_per_page() {
     assert_eq!(export.ids, (1..=25).collect::<Vec<_>>());
     assert_eq!((export.evidence.pages, export.evidence.requests), (3, 7), "layer, count, probe, 3 pages, count");
     assert_eq!(export.evidence.requests, server.calls().len() as u64);
+    assert_eq!(export.slept, Duration::ZERO);
     assert_eq!((export.evidence.count_before, export.evidence.count_after), (Some(25), Some(25)));
     assert_eq!((export.header.name.as_str(), export.header.count), ("Roads", Some(25)));
     assert_eq!((export.header.object_id, export.header.display), (Some(0), Some(1)));
@@ -333,7 +335,8 @@ fn a_wrong_condition_gives_the_servers_words() {
         true => Reply::error(400, "'NAM' is not a field"),
         false => layer.reply(call),
     });
-    let options = LayerOptions { where_clause: Some("NAM = 1".to_owned()), ..LayerOptions::default() };
+    let selection = Selection { where_clause: Some("NAM = 1".to_owned()), ..Selection::default() };
+    let options = LayerOptions { selection, ..LayerOptions::default() };
     let error = export_with(&layer_url(&server), options, 8, Arc::new(Silent)).err().unwrap();
     says(&error, ErrorKind::Server, &["'NAM' is not a field", "Roads"]);
 }

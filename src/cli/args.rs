@@ -39,7 +39,7 @@ pub enum Verb {
     Export(ExportArgs),
     /// Run a geoprocessing task and bring home its results.
     #[command(
-        after_help = "Example: geohaul run https://host/arcgis/rest/services/Tools/GPServer/Buffer -p Points=@wells.geojson -p Distance='{\"distance\":2,\"units\":\"esriKilometers\"}' -o results/ --format shapefile --format kmz"
+        after_help = "Example: geohaul run https://host/arcgis/rest/services/Tools/GPServer/Buffer -p Input_Features=@wells.geojson -p Distance='{\"distance\":2,\"units\":\"esriKilometers\"}' -o results/ --format shapefile --format kmz"
     )]
     Run(RunArgs),
     /// Say what is at a URL or in a file: services, layers, fields, tasks, jobs.

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result, redact};
 use crate::export::ExportOptions;
 use crate::fetch::Single;
 use crate::fetch::layer::{LayerOptions, LayerSource};
+use crate::fetch::selection::Selection;
 use crate::fetch::session::Session;
 use crate::fetch::target::Target;
 
@@ -47,7 +48,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
     // Bad outputs fail before anything is asked.
     outputs::check(&outputs::destination(&args.outputs)?, &args.outputs)?;
     let options = LayerOptions {
-        where_clause: args.where_clause.clone().or(pasted_where),
+        selection: Selection { where_clause: args.where_clause.clone().or(pasted_where), ..Selection::default() },
         out_sr,
         page_size: args.page_size,
         connections: usize::try_from(args.connections).unwrap_or(1),

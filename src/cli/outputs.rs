@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::OutputArgs;
+use super::complaint;
 use super::interrupt;
 use super::printer::{self, Lines};
 use super::status::Status;
@@ -13,7 +14,7 @@ use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
 use crate::model::Crs;
 use crate::report::{Progress, Report};
-use crate::write::{Stage, Target};
+use crate::write::{Stage, Target, place_of};
 
 /// Exports an input as the arguments say, and tells of it.
 pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs) -> Result<Status> {
@@ -27,17 +28,34 @@ pub(super) fn deliver_to(
     options: ExportOptions,
     args: &OutputArgs,
 ) -> Result<Status> {
+    match (destination, &args.report) {
+        (Destination::Files(outputs), Some(report)) if outputs.iter().any(|o| place_of(&o.path) == place_of(report)) => {
+            return Err(the_same(report));
+        }
+        // The report may go into it.
+        (Destination::Directory { path, .. }, Some(_)) => {
+            std::fs::create_dir_all(path).map_err(|why| Error::file("can't make the output directory", path, &why))?;
+        }
+        _ => {}
+    }
     // Opened before anything is fetched, as every output is.
     let report_stage =
         args.report.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()?;
     let report = export(input, destination, &options, &progress(args))?;
-    if let Some(stage) = report_stage {
-        write_report(&report, stage)?;
-    }
+    let reported = report_stage.map_or(Ok(()), |stage| write_report(&report, stage, args.report.as_deref()));
     if !args.quiet {
         printer::print_report(&report);
     }
+    if let Err(error) = reported {
+        // The outputs stand all the same.
+        complaint::print(&error);
+        return Ok(Status::Partial);
+    }
     Ok(Status::of_report(&report))
+}
+
+fn the_same(report: &Path) -> Error {
+    Error::new(ErrorKind::Usage, "the report and an output are the same file").in_file(report).hint("give --report another name")
 }
 
 /// Where news of the work goes.
@@ -45,7 +63,13 @@ pub(super) fn progress(args: &OutputArgs) -> Arc<dyn Progress> {
     if args.quiet { Arc::new(crate::report::Silent) } else { Arc::new(Lines) }
 }
 
-fn write_report(report: &Report, stage: Stage) -> Result<()> {
+fn write_report(report: &Report, stage: Stage, path: Option<&Path>) -> Result<()> {
+    let mut written = report.layers.iter().flat_map(|layer| &layer.outputs).flat_map(|output| &output.files).chain(&report.files);
+    if let Some(path) = path
+        && written.any(|file| place_of(file) == place_of(path))
+    {
+        return Err(the_same(path));
+    }
     let text = serde_json::to_string_pretty(report)
         .map_err(|why| Error::new(ErrorKind::Internal, "can't write the report").because(why))?;
     std::fs::write(stage.main_file(), text + "\n").map_err(|why| stage.write_error(&why))?;
@@ -69,6 +93,7 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
     };
     Ok(ExportOptions {
         plan,
+        clip: None,
         overwrite: args.overwrite,
         allow_partial: args.allow_partial,
         strict: args.strict,
@@ -125,8 +150,8 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
             Error::new(ErrorKind::Usage, "more than one output is given").hint("results go into one directory: -o results/")
         );
     };
-    if path.is_file() {
-        return Err(Error::new(ErrorKind::Usage, "the output is an existing file")
+    if path.is_file() || path.as_os_str() == "-" {
+        return Err(Error::new(ErrorKind::Usage, "the output is a file, and results go into a directory")
             .in_file(path)
             .hint("give a directory: -o results/"));
     }

@@ -1,6 +1,7 @@
 //! Stage 2: from raw pages to batches, from headers to plans, from one spatial reference to another.
 
 mod antimeridian;
+mod clip;
 mod curves;
 mod geojson;
 pub mod plan;
@@ -10,6 +11,7 @@ mod rows;
 mod shapes;
 mod split;
 
+pub use clip::Clip;
 pub use geojson::to_geojson;
 pub use plan::{CrsChoice, OutputPlan, Plan, PlanOptions, plan};
 pub use reproject::for_output;

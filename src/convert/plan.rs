@@ -162,8 +162,8 @@ fn output(header: &Header, format: &'static FormatInfo, options: &PlanOptions, s
         crs,
         transform,
         decimals: options.decimals.or(reprojected),
-        object_id: header.object_id,
-        display: header.display,
+        object_id: header.object_id.filter(|column| !header.unwritten.contains(column)),
+        display: header.display.filter(|column| !header.unwritten.contains(column)),
         dates_are_utc: !header.dates_in_unknown_time_zone,
         antimeridian: if by_rule { options.antimeridian } else { Antimeridian::Off },
     };
@@ -238,7 +238,7 @@ fn target_crs(
 fn columns(header: &Header, format: &FormatInfo, losses: &mut Losses) -> Vec<Column> {
     let mut taken = HashSet::new();
     let mut columns = Vec::new();
-    for (from, field) in header.fields.iter().enumerate() {
+    for (from, field) in header.fields.iter().enumerate().filter(|(from, _)| !header.unwritten.contains(from)) {
         let drop_reason = match field.field_type {
             FieldType::Raster => Some("a raster is no attribute value"),
             FieldType::Blob if format.longest_text.is_some() => Some("binary data"),

@@ -18,7 +18,7 @@ use crate::report::{LossKind, Losses};
 /// transformed becomes null, and is counted.
 pub fn for_output<'a>(batch: &'a Batch, plan: &WritePlan) -> Result<(Cow<'a, Geometries>, Losses)> {
     let mut losses = Losses::default();
-    let feature = |row| feature_in_words(batch, plan.object_id, row);
+    let feature = |row| batch.feature_words(plan.object_id, row);
     let in_degrees = plan.crs.as_ref().is_some_and(Crs::is_wgs84);
     let mode = if in_degrees { plan.antimeridian } else { Antimeridian::Off };
     let geometry = match &plan.transform {
@@ -26,13 +26,6 @@ pub fn for_output<'a>(batch: &'a Batch, plan: &WritePlan) -> Result<(Cow<'a, Geo
         None => Cow::Borrowed(&batch.geometry),
     };
     Ok((antimeridian::cut(geometry, mode, &mut losses, &feature), losses))
-}
-
-fn feature_in_words(batch: &Batch, object_id: Option<usize>, row: usize) -> String {
-    match object_id.and_then(|column| batch.value(row, column).as_i64()) {
-        Some(id) => format!("object id {id}"),
-        None => format!("row {}", batch.rows_before + row as u64),
-    }
 }
 
 /// Transforms all geometries at once. Unless `mode` is off, longitudes run on beyond ±180 where the source does.

@@ -47,6 +47,14 @@ pub struct LayerInfo {
     pub last_edit: Option<i64>,
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
+    /// Rows have a time (`time` is understood).
+    pub knows_time: bool,
+    /// Earlier states can be read (`historicMoment` is understood).
+    pub keeps_history: bool,
+    /// `datumTransformation` is understood.
+    pub knows_datum_transformations: bool,
+    /// There are versions (`gdbVersion` is understood).
+    pub is_versioned: bool,
     /// `(id, name)` of the layers in a group.
     pub sub_layers: Vec<(i64, String)>,
 }
@@ -90,6 +98,13 @@ impl LayerInfo {
             capabilities: text("capabilities").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
             last_edit: json.get("editingInfo").and_then(|info| info.get("lastEditDate")).and_then(Value::as_i64),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
+            knows_time: json.get("timeInfo").is_some_and(|info| info.get("startTimeField").is_some_and(Value::is_string)),
+            keeps_history: capability(json, "supportsQueryWithHistoricMoment").unwrap_or(false)
+                || json.pointer("/archivingInfo/supportsQueryWithHistoricMoment").and_then(as_bool).unwrap_or(false),
+            knows_datum_transformations: ["supportsQueryWithDatumTransformation", "supportsDatumTransformation"]
+                .iter()
+                .any(|key| capability(json, key).unwrap_or(false)),
+            is_versioned: flag("isDataVersioned") || flag("isDataBranchVersioned"),
             sub_layers: json.get("subLayers").and_then(Value::as_array).into_iter().flatten().filter_map(id_and_name).collect(),
             fields,
         }
@@ -101,6 +116,11 @@ impl LayerInfo {
         let known = ["Group Layer", "Raster Layer", "Mosaic Layer", "Annotation Layer", "Utility Network Layer"];
         let controller = ["Topology Layer", "Trace Network Layer", "Parcel Fabric Layer", "Raster Catalog Layer", "Image Layer"];
         known.iter().chain(&controller).any(|kind| kind.eq_ignore_ascii_case(name)).then_some(name)
+    }
+
+    /// It has no geometry, and says so.
+    pub fn is_table(&self) -> bool {
+        self.geometry.is_none() && self.layer_type.as_deref() == Some("Table")
     }
 
     /// The layer says that it answers no queries. Some that say so do answer.

@@ -183,9 +183,11 @@ pub fn check_files(receipt: &Receipt, beside: &Path) -> Vec<Check> {
 /// # Errors
 /// Where the receipt names no server, or the server can't be asked.
 pub fn check_server(receipt: &Receipt, session: &Session) -> Result<Vec<Check>> {
-    let Some(origin) = &receipt.source else {
-        return Err(Error::new(ErrorKind::Usage, "the receipt names no server to ask").hint("leave --against-server out"));
-    };
+    let usage = |what| Err(Error::new(ErrorKind::Usage, what).hint("leave --against-server out"));
+    let Some(origin) = &receipt.source else { return usage("the receipt names no server to ask") };
+    if !origin.exact {
+        return usage("the export was of a number of rows or of a long list of ids, which can't be asked for again");
+    }
     let bad_url = |why: url::ParseError| Error::new(ErrorKind::Input, "the receipt's address is none").because(why);
     let mut url: url::Url = origin.url.parse().map_err(bad_url)?;
     if let Ok(mut segments) = url.path_segments_mut() {

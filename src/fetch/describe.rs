@@ -8,6 +8,7 @@ use url::Url;
 
 use super::layer::{LayerOptions, LayerSource};
 use super::saved::Saved;
+use super::selection::Selection;
 use super::session::Session;
 use super::target::Target;
 use super::{Input, Item, Scalar, Source};
@@ -79,7 +80,8 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
         Target::Service { url } => Description::Service(ServiceInfo::of(&json(url)?)),
         Target::Layer { url, where_clause, .. } => {
             let info = LayerInfo::of(&json(url)?);
-            let options = LayerOptions { where_clause: where_clause.clone(), ..LayerOptions::default() };
+            let selection = Selection { where_clause: where_clause.clone(), ..Selection::default() };
+            let options = LayerOptions { selection, ..LayerOptions::default() };
             let source = LayerSource::open(session, url, options, Arc::clone(progress))?;
             Description::Layer(LayerDescription {
                 header: source.header().clone(),

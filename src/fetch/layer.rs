@@ -14,6 +14,7 @@ use super::id_set::IdSpan;
 use super::pacer::MOST_CONNECTIONS;
 use super::paging::{Ask, Pager, Situation, Start};
 use super::retry::Refused;
+use super::selection::{Selection, names};
 use super::session::{Answer, Session};
 use super::spool::{Kind, Spool};
 use super::{Pages, Source};
@@ -42,8 +43,8 @@ const LARGEST_PAGE: u64 = 10_000;
 /// What to take of a layer, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerOptions {
-    /// Only the rows that this SQL condition holds for.
-    pub where_clause: Option<String>,
+    /// Which rows and which parts of them.
+    pub selection: Selection,
     /// The spatial reference to ask the server for; by default the layer's own.
     pub out_sr: Option<SpatialReference>,
     /// Rows to ask for at once; by default what the layer allows, at most 2,000.
@@ -54,7 +55,7 @@ pub struct LayerOptions {
 
 impl Default for LayerOptions {
     fn default() -> Self {
-        Self { where_clause: None, out_sr: None, page_size: None, connections: MOST_CONNECTIONS }
+        Self { selection: Selection::default(), out_sr: None, page_size: None, connections: MOST_CONNECTIONS }
     }
 }
 
@@ -69,6 +70,8 @@ pub struct LayerSource {
     /// The attribute that holds the object id.
     id_key: Option<String>,
     connections: usize,
+    /// No more rows than this are wanted.
+    most: Option<u64>,
     /// When the layer was last edited, as far as it says.
     last_edit: Option<i64>,
     /// Where raw pages are kept.
@@ -99,7 +102,9 @@ impl LayerSource {
         let info = LayerInfo::of(&json);
         let name = info.name.clone().unwrap_or_else(|| "layer".to_owned());
         refuse_what_has_no_rows(&info, &json).map_err(|error| error.in_layer(&name).at_url(url))?;
-        let opening = Opening { session: &session, query: Query::new(url, &info, &options), info: &info };
+        let query = Query::new(url, &info, &options).map_err(|error| error.in_layer(&name))?;
+        let object_id = info.object_id.as_deref().or_else(|| likely_object_id(&info.fields));
+        let opening = Opening { session: &session, query: query.with_object_id(object_id), info: &info };
         let source = opening.finish(&name, &options).map_err(|error| error.in_layer(&name))?;
         Ok(Self { session, ..source })
     }
@@ -115,7 +120,11 @@ impl Source for LayerSource {
     }
 
     fn origin(&self) -> Option<Origin> {
-        Some(Origin { url: redact(&self.query.layer_url()), query: self.query.selection() })
+        Some(Origin {
+            url: redact(&self.query.layer_url()),
+            query: self.query.selection(),
+            exact: self.most.is_none() && !self.query.picks_ids(),
+        })
     }
 
     fn keep_pages_in(&mut self, directory: &Path) -> Result<()> {
@@ -124,7 +133,7 @@ impl Source for LayerSource {
     }
 
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        let Self { session, mut query, header, situation, ids, id_key, connections, last_edit, kept_in, .. } = *self;
+        let Self { session, mut query, header, situation, ids, id_key, connections, most, last_edit, kept_in, .. } = *self;
         query.narrow(read);
         let spool = match &kept_in {
             Some(directory) => {
@@ -148,6 +157,7 @@ impl Source for LayerSource {
         pages.ids = ids;
         pages.connections = connections;
         pages.opening = session;
+        pages.most = most;
         Ok(Box::new(pages))
     }
 }
@@ -187,7 +197,8 @@ struct Opening<'a> {
 /// What the probe found.
 struct Probed {
     start: Start,
-    ordered: bool,
+    /// The form of question that the server takes.
+    query: Query,
     ids: Option<Vec<i64>>,
     /// The answer with at most one row; `None` where there was nothing to ask for.
     answer: Option<Answer>,
@@ -195,36 +206,41 @@ struct Probed {
 
 impl Opening<'_> {
     fn finish(mut self, name: &str, options: &LayerOptions) -> Result<LayerSource> {
-        let mut warnings = Vec::new();
+        let selection = &options.selection;
+        let mut warnings = selection.doubts(self.info);
         if self.info.denies_queries() {
             warnings.push("the layer says that it can't be queried; it was tried nevertheless".to_owned());
         }
-        let count = self.count()?;
+        let most = selection.limit;
+        let at_most = |count: u64| most.map_or(count, |most| count.min(most));
+        let count = self.count()?.map(at_most);
         if count.is_none() {
             warnings
                 .push("the server does not count the rows, so nothing but its own word says that all of them came".to_owned());
         }
-        let Probed { start, ordered, ids, answer } = self.probe()?;
-        if !ordered {
-            self.query = self.query.unordered();
-        }
-        let (header, id_key) = self.header(name, count, answer.as_ref(), &mut warnings)?;
+        let Probed { start, query, ids, answer } = self.probe(selection)?;
+        self.query = query;
+        let (header, id_key) = self.header(name, count, answer.as_ref(), selection, &mut warnings)?;
         if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference) {
             let own = self.info.source_sr.as_ref().or(self.info.extent_sr.as_ref());
             if !named.same_as(asked) {
                 warnings.push(format!("the server was asked for {asked} and answers in {named}"));
             } else if own.is_none_or(|own| !own.same_as(asked)) {
-                warnings
-                    .push(format!("the server brought the coordinates into {asked}, by a transformation that it does not name"));
+                let way = match &selection.datum_transformation {
+                    Some(way) => format!("asked to use the transformation {way}"),
+                    None => "by a transformation that it does not name".to_owned(),
+                };
+                warnings.push(format!("the server brought the coordinates into {asked}, {way}"));
             }
         }
         let allowed = self.info.max_record_count.unwrap_or(CAUTIOUS_PAGE_SIZE);
-        let page_size = options.page_size.unwrap_or(allowed.min(PAGE_SIZE)).max(1);
+        let page_size = at_most(options.page_size.unwrap_or(allowed.min(PAGE_SIZE))).max(1);
         let situation = Situation {
             start,
-            has_ids: id_key.is_some(),
+            // What is asked for by id comes in no order, so an order that was wished for allows no such way out.
+            has_ids: id_key.is_some() && selection.order_by.is_empty(),
             page_size,
-            most_rows: options.page_size.unwrap_or(allowed.min(LARGEST_PAGE)),
+            most_rows: at_most(options.page_size.unwrap_or(allowed.min(LARGEST_PAGE))),
             count,
             spans: self.query.spans(),
             tells_edits: self.info.last_edit.is_some(),
@@ -237,6 +253,7 @@ impl Opening<'_> {
             ids,
             id_key,
             connections: options.connections.max(1),
+            most,
             last_edit: self.info.last_edit,
             kept_in: None,
             warnings,
@@ -246,7 +263,7 @@ impl Opening<'_> {
     /// The server's count; `None` where it does not count.
     fn count(&self) -> Result<Option<u64>> {
         match self.ask(&self.query, &Ask::Count(IdSpan::ALL)) {
-            Ok(answer) => Ok(query::count_in(&answer.skeleton.value)),
+            Ok(answer) => Ok(self.query.count_in(&answer.skeleton.value)),
             // Where the condition is wrong, the probe is refused as well and says so.
             Err(refused) if refused.is_refusal() => Ok(None),
             Err(refused) => Err(refused.into()),
@@ -258,59 +275,65 @@ impl Opening<'_> {
     }
 
     /// Tries the forms of question from the best to the plainest with one row.
-    fn probe(&self) -> Result<Probed> {
-        let plain = self.query.unordered();
-        let mut forms: Vec<(&Query, Start)> = Vec::new();
-        for start in [Start::Offsets, Start::ObjectIds] {
-            if start == Start::Offsets && !self.info.supports_pagination {
-                continue;
-            }
-            forms.extend(self.query.order.is_some().then_some((&self.query, start)));
-            forms.push((&plain, start));
+    fn probe(&self, selection: &Selection) -> Result<Probed> {
+        let must_order = !selection.order_by.is_empty();
+        let mut queries = vec![self.query.clone()];
+        if self.query.has_order() && !must_order {
+            queries.push(self.query.unordered());
+        }
+        if self.query.fields().is_some() {
+            queries.extend(queries.clone().iter().map(Query::with_all_fields));
         }
         let mut first_refusal = None;
-        let mut ids: Option<Option<Vec<i64>>> = None;
-        for (query, start) in forms {
-            let ask = match start {
-                Start::ObjectIds => {
-                    if ids.is_none() {
-                        ids = Some(self.id_list(&mut first_refusal)?);
+        if self.info.supports_pagination && !self.query.picks_ids() {
+            for query in &queries {
+                match self.ask(query, &Ask::Window { offset: 0, limit: 1 }) {
+                    Ok(answer) => {
+                        return Ok(Probed { start: Start::Offsets, query: query.clone(), ids: None, answer: Some(answer) });
                     }
-                    match ids.as_ref().and_then(Option::as_ref) {
-                        None => break,
-                        Some(list) => match list.iter().min() {
-                            Some(id) => Ask::Objects(vec![*id]),
-                            None => {
-                                return Ok(Probed { start, ordered: query.order.is_some(), ids: ids.flatten(), answer: None });
-                            }
-                        },
-                    }
+                    Err(refused) if refused.is_refusal() => drop(first_refusal.get_or_insert(refused.error)),
+                    Err(refused) => return Err(refused.into()),
                 }
-                _ => Ask::Window { offset: 0, limit: 1 },
+            }
+        }
+        let ids = if must_order { None } else { self.id_list(&mut first_refusal)? };
+        if let Some(ids) = ids {
+            let Some(first) = ids.iter().min().copied() else {
+                return Ok(Probed { start: Start::ObjectIds, query: self.query.clone(), ids: Some(ids), answer: None });
             };
-            match self.ask(query, &ask) {
-                Ok(answer) => {
-                    return Ok(Probed { start, ordered: query.order.is_some(), ids: ids.flatten(), answer: Some(answer) });
+            for query in &queries {
+                match self.ask(query, &Ask::Objects(vec![first])) {
+                    Ok(answer) => {
+                        return Ok(Probed {
+                            start: Start::ObjectIds,
+                            query: query.clone(),
+                            ids: Some(ids),
+                            answer: Some(answer),
+                        });
+                    }
+                    Err(refused) if refused.is_refusal() => drop(first_refusal.get_or_insert(refused.error)),
+                    Err(refused) => return Err(refused.into()),
                 }
-                Err(refused) if refused.is_refusal() => {
-                    first_refusal.get_or_insert(refused.error);
-                }
-                Err(refused) => return Err(refused.into()),
             }
         }
         // One row can't be asked for here, but none can.
-        match self.ask(&plain.without_rows(), &Ask::Everything) {
-            Ok(answer) => Ok(Probed { start: Start::OneQuery, ordered: false, ids: None, answer: Some(answer) }),
-            Err(refused) => {
-                let error = first_refusal.unwrap_or(refused.error);
-                Err(if self.query.has_condition() { error.hint("check the condition (where)") } else { error })
-            }
-        }
+        let plain = self.query.unordered();
+        let refusal = match self.ask(&plain.clone().without_rows(), &Ask::Everything) {
+            Ok(_) if must_order || self.query.picks_ids() => first_refusal,
+            Ok(answer) => return Ok(Probed { start: Start::OneQuery, query: plain, ids: None, answer: Some(answer) }),
+            Err(refused) => Some(first_refusal.unwrap_or(refused.error)),
+        };
+        let error = refusal.unwrap_or_else(|| Error::new(ErrorKind::Server, "the server lists no object ids"));
+        Err(match (&selection.where_clause, self.info.fields.as_slice()) {
+            (None, _) => error,
+            (Some(_), []) => error.hint("check the condition (where)"),
+            (Some(_), fields) => error.hint(format!("check the condition (where); the fields are: {}", names::list(fields))),
+        })
     }
 
     fn id_list(&self, first_refusal: &mut Option<Error>) -> Result<Option<Vec<i64>>> {
         match self.ask(&self.query, &Ask::IdList(IdSpan::ALL)) {
-            Ok(answer) => Ok(query::ids_in(&answer.skeleton.value)),
+            Ok(answer) => Ok(self.query.ids_in(&answer.skeleton.value)),
             Err(refused) if refused.is_refusal() => {
                 first_refusal.get_or_insert(refused.error);
                 Ok(None)
@@ -325,6 +348,7 @@ impl Opening<'_> {
         name: &str,
         count: Option<u64>,
         answer: Option<&Answer>,
+        selection: &Selection,
         warnings: &mut Vec<String>,
     ) -> Result<(Header, Option<String>)> {
         let info = self.info;
@@ -338,8 +362,11 @@ impl Opening<'_> {
                 header.fields.push(field);
             }
         }
-        header.geometry = info.geometry;
-        if header.geometry.is_none() && info.layer_type.as_deref() != Some("Table") {
+        if let Some(wanted) = &selection.fields {
+            sort_fields(&mut header, wanted);
+        }
+        header.geometry = info.geometry.filter(|_| self.query.wants_geometry());
+        if self.query.wants_geometry() && header.geometry.is_none() && info.layer_type.as_deref() != Some("Table") {
             header.geometry = said.get("geometryType").and_then(Value::as_str).and_then(GeometryKind::from_esri);
         }
         let flag = |key: &str, claimed: bool| said.get(key).and_then(Value::as_bool).map_or(claimed, |told| told && claimed);
@@ -365,6 +392,19 @@ impl Opening<'_> {
         let candidates = [told.map(str::to_owned), field, object_id, short].into_iter().flatten();
         Ok((header, id_key(answer, candidates)?))
     }
+}
+
+/// Puts the listed fields in front, in the order of the list; the others are read and not written.
+fn sort_fields(header: &mut Header, listed: &[String]) {
+    let mut fields = std::mem::take(&mut header.fields);
+    for name in listed {
+        if let Ok(field) = names::find(&fields, name).cloned() {
+            fields.retain(|other| other.name != field.name);
+            header.fields.push(field);
+        }
+    }
+    header.unwritten = header.fields.len()..header.fields.len() + fields.len();
+    header.fields.extend(fields);
 }
 
 /// The first of `candidates` that the probe's row has an integer under.

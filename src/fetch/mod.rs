@@ -11,7 +11,9 @@ use crate::model::{Evidence, Header, Origin, Page, ReadPlan};
 use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
+pub mod areas;
 pub mod describe;
+mod features;
 pub mod gp;
 pub mod http;
 pub mod id_set;
@@ -20,6 +22,7 @@ mod pacer;
 pub mod paging;
 pub mod retry;
 pub mod saved;
+pub mod selection;
 pub mod session;
 pub mod spool;
 pub mod target;

@@ -279,13 +279,15 @@ impl Source for SavedLayer {
     }
 
     fn open(self: Box<Self>, _read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
+        let in_memory = self.parts.iter().all(|part| matches!(*part.body, Body::Memory(_)));
+        let strategy = if in_memory { "one answer" } else { "saved file" }.to_owned();
         let ranges =
             self.parts.into_iter().flat_map(|part| part.pages.into_iter().map(move |page| (Arc::clone(&part.body), page)));
         Ok(Box::new(SavedPages {
             ranges: Box::new(ranges),
             permits: permits.clone(),
             progress,
-            evidence: Evidence { cut_off: self.cut_off, strategy: "saved file".to_owned(), ..Evidence::default() },
+            evidence: Evidence { cut_off: self.cut_off, strategy, ..Evidence::default() },
         }))
     }
 }

@@ -73,6 +73,14 @@ impl Batch {
         &self.text[span.range()]
     }
 
+    /// A row in words, for messages: `object id 17`, or `row 3` (of the layer, counted from 0) where it has no id.
+    pub fn feature_words(&self, object_id: Option<usize>, row: usize) -> String {
+        match object_id.and_then(|column| self.value(row, column).to_text().map(Cow::into_owned)) {
+            Some(id) => format!("object id {id}"),
+            None => format!("row {}", self.rows_before + row as u64),
+        }
+    }
+
     /// The value of one cell.
     pub fn value(&self, row: usize, column: usize) -> Value<'_> {
         match self.cells[row * self.columns + column] {

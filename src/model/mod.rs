@@ -3,8 +3,10 @@
 //! Nothing here fetches, decides or writes. Imports go down: `fetch`, `convert` and `write` all know this
 //! module, and never each other.
 
+pub mod area;
 pub mod batch;
 pub mod crs;
+pub mod edges;
 pub mod geometry;
 pub mod page;
 pub mod plan;
@@ -12,6 +14,7 @@ pub mod schema;
 pub mod time;
 pub mod value;
 
+pub use area::Area;
 pub use batch::{Batch, Cell, Span};
 pub use crs::{Crs, SpatialReference, Transform};
 pub use geometry::{Geometries, Part, Shape, ShapeKind};

@@ -38,6 +38,8 @@ pub struct Origin {
     pub url: String,
     /// The parameters of its `query` that choose the rows.
     pub query: Vec<(String, String)>,
+    /// They choose just the rows that were wanted. If not, it was the first of them, or those of a long list of ids.
+    pub exact: bool,
 }
 
 /// What the source knows when all pages are out: the ground for saying "complete".

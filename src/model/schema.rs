@@ -230,6 +230,9 @@ pub struct Header {
     pub has_m: bool,
     /// The attribute fields in the server's order, without the geometry field. Column `i` of a batch is field `i`.
     pub fields: Vec<Field>,
+    /// Those of `fields` that are read (for paging, or since the server sends them anyway) and not written.
+    #[serde(skip)]
+    pub unwritten: std::ops::Range<usize>,
     /// Index of the object id among `fields`.
     pub object_id: Option<usize>,
     /// Index of the display field among `fields`.
@@ -251,6 +254,7 @@ impl Header {
             has_z: false,
             has_m: false,
             fields: Vec::new(),
+            unwritten: 0..0,
             object_id: None,
             display: None,
             spatial_reference: None,

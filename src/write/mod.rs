@@ -5,7 +5,6 @@
 //! [`Format::write`] takes the chunks in order, on one thread that owns everything it opens.
 
 use std::any::Any;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -23,7 +22,7 @@ pub mod shapefile;
 mod stage;
 
 pub use names::{safe_file_stem, unique_file_stem};
-pub use stage::{Stage, Target};
+pub use stage::{Stage, Target, place_of};
 
 /// All formats, in the order of the help.
 pub static FORMATS: &[&dyn AnyFormat] = &[&geojson::GeoJson, &shapefile::Shapefile, &kmz::Kmz, &csv::Csv];
@@ -76,12 +75,9 @@ pub struct Rows<'a> {
     pub geometry: &'a Geometries,
 }
 
-/// A row in words, for messages: `object id 17`, or `row 3 of page 0` (both counted from 0) where it has no id.
+/// See [`Batch::feature_words`].
 pub(crate) fn feature_words(plan: &WritePlan, batch: &Batch, row: usize) -> String {
-    match plan.object_id.map(|column| batch.value(row, column)).and_then(|id| id.to_text().map(Cow::into_owned)) {
-        Some(id) => format!("object id {id}"),
-        None => format!("row {row} of page {}", batch.page),
-    }
+    batch.feature_words(plan.object_id, row)
 }
 
 /// One output format.

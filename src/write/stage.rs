@@ -61,8 +61,10 @@ impl Stage {
     /// Makes the stage beside the target, so that a bad path fails before anything is fetched.
     ///
     /// # Errors
-    /// The target exists and may not be replaced, or its directory can't be written to.
-    pub fn open(target: Target) -> Result<Self> {
+    /// The target exists and may not be replaced, is no regular file, or its directory can't be written to.
+    pub fn open(mut target: Target) -> Result<Self> {
+        // A link stays one: what it points to is replaced.
+        target.path = resolved(&target.path);
         let path = &target.path;
         let (Some(_), Some(stem)) = (path.file_name(), path.file_stem()) else {
             return Err(Error::new(ErrorKind::Usage, format!("{} names no file", path.display()))
@@ -72,6 +74,11 @@ impl Stage {
             return Err(Error::new(ErrorKind::Usage, "the output is an existing directory")
                 .in_file(path)
                 .hint("give -o a file name inside it"));
+        }
+        if path.metadata().is_ok_and(|there| !there.is_file()) {
+            return Err(Error::new(ErrorKind::Usage, "the output is a device or pipe")
+                .in_file(path)
+                .hint("outputs are renamed into place when they are whole; give -o a file name"));
         }
         let stem = stem.to_owned();
         let parent = directory_of(path);
@@ -237,6 +244,27 @@ fn remove_abandoned(parent: &Path, prefix: &OsStr) {
             let _ = fs::remove_dir_all(&path);
         }
     }
+}
+
+/// What a link points to; a link to nothing is itself.
+fn resolved(path: &Path) -> PathBuf {
+    let points_to = path.is_symlink().then(|| path.canonicalize().ok()).flatten();
+    points_to.unwrap_or_else(|| path.to_owned())
+}
+
+/// Where a file is, for comparing two paths: links resolved, the name in lower case, since many file systems do not
+/// tell cases apart.
+///
+/// ```
+/// use geohaul::write::place_of;
+///
+/// assert_eq!(place_of("roads.shp".as_ref()), place_of("./Roads.SHP".as_ref()));
+/// ```
+pub fn place_of(path: &Path) -> PathBuf {
+    let path = resolved(path);
+    let directory = directory_of(&path);
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    directory.canonicalize().unwrap_or_else(|_| directory.to_owned()).join(name)
 }
 
 fn directory_of(path: &Path) -> &Path {

@@ -85,6 +85,7 @@ fn the_results_of_a_task_go_to_a_directory() {
         r#"
         error: the input holds 2 layers, and the output is one file
         cause: "Out", "Rows"
+        where: answer.json
         hint: give a directory, which gets a file for each: -o results/ --format geojson
     "#,
     );
@@ -136,4 +137,13 @@ fn values_of_a_saved_result_stay_in_the_report() {
     desk.ok(&["convert", "number.json", "-o", "out/", "--report", "r.json"]);
     assert_eq!(desk.json("out/results.json"), json!({"N": 3}));
     assert_eq!(desk.json("r.json")["values"]["N"], Value::from(3));
+}
+
+#[test]
+fn a_field_of_an_unknown_type_comes_as_text() {
+    let desk = Desk::new();
+    desk.ok(&["convert", &super::saved("unknown-field-type.json"), "-o", "a.geojson", "-o", "a.csv"]);
+    let rows = desk.json("a.geojson")["features"].clone();
+    assert_eq!((&rows[0]["properties"]["new"], &rows[1]["properties"]["new"]), (&json!("as it is"), &Value::Null));
+    assert!(desk.read("a.csv").contains(",1,as it is\n"));
 }

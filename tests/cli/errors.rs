@@ -1,5 +1,7 @@
 //! Each refusal says what, why, where and what next, in these words; nothing is left behind.
 
+use std::io::{BufRead, Write};
+
 use serde_json::json;
 
 use super::demo::Demo;
@@ -257,6 +259,42 @@ fn a_server_without_tls_is_never_asked_without_it() {
     assert!(server.calls().is_empty(), "nothing went out in the clear");
 }
 
+/// A TLS server that says what it was asked for, line by line.
+const TLS_SERVER: &str = r#"
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1])
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    client, _ = listener.accept()
+    try:
+        print("asked", context.wrap_socket(client, server_side=True).recv(1000), flush=True)
+    except OSError as why:
+        print("refused", why, flush=True)
+"#;
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused_and_nothing_is_sent() {
+    let certificate = super::tools::in_clone("testdata/tls/self-signed.pem");
+    let mut server = std::process::Command::new("python3")
+        .args(["-c", TLS_SERVER])
+        .arg(&certificate)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(server.stdout.take().unwrap()).lines();
+    let port = lines.next().unwrap().unwrap();
+    let desk = Desk::beside(&format!("https://127.0.0.1:{port}"));
+    let url = format!("https://127.0.0.1:{port}/arcgis/rest/services/A/FeatureServer/0?token=hush");
+    let run = desk.run(&["export", &url, "-o", "a.geojson"]);
+    let heard = lines.next().unwrap().unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(run.stderr.starts_with("error: no secure connection to 127.0.0.1\n"), "{}", run.stderr);
+    assert!(heard.starts_with("refused") && run.status == 1, "{heard}");
+}
+
 // Answers that are cut short or empty: `execute` is never repeated, so they are told at once.
 
 #[track_caller]
@@ -369,6 +407,7 @@ fn files_that_hold_something_else_say_what_it_is() {
         "
         error: there are no features in the input
         cause: it holds values or files only
+        where: number.json
         hint: give a directory, which gets them all: -o results/
     ",
     );
@@ -460,7 +499,7 @@ fn an_output_directory_that_is_a_file_is_told_before_anything_is_asked() {
         &["run", task, "-o", "maps"],
         2,
         "
-        error: the output is an existing file
+        error: the output is a file, and results go into a directory
         where: maps
         hint: give a directory: -o results/
     ",
@@ -475,7 +514,7 @@ fn a_directory_without_permission_is_told_before_anything_is_asked() {
     std::fs::set_permissions(desk.path("locked"), std::fs::Permissions::from_mode(0o555)).unwrap();
     if std::fs::write(desk.path("locked/probe"), "").is_ok() {
         // Root writes where it likes; only the file in place of a directory above stops it.
-        eprintln!("\nLEFT OUT: a directory without permission, for want of a user who is not root");
+        let _ = writeln!(std::io::stderr(), "\nLEFT OUT: a directory without permission, for want of a user who is not root");
         return;
     }
     output_says(
@@ -729,7 +768,7 @@ fn a_result_that_its_server_cut_off_fails_and_leaves_nothing() {
         reading "cut-off-by-its-server", 2 rows
         error: rows are missing
         cause: the server cut the result off after 2 rows (exceededTransferLimit), and there is no way to ask for the rest
-        where: "cut-off-by-its-server"
+        where: SAVED/cut-off-by-its-server.json, "cut-off-by-its-server"
         hint: export the layer itself, or run the task on less; --allow-partial writes what there is
     "#,
     );
@@ -745,7 +784,7 @@ fn the_first_loss_under_strict_is_an_error() {
         reading "m-points", 4 rows
         error: m not written (2 times)
         cause: --strict allows no loss
-        where: "m-points"
+        where: SAVED/m-points.json, "m-points"
         hint: choose another format, or leave --strict out
     "#,
     );
@@ -760,7 +799,7 @@ fn a_format_that_cannot_hold_the_layer_says_so() {
         r#"
         error: KMZ (zipped KML 2.2) can't hold a table without geometry
         cause: it holds point, multipoint, polyline, polygon, envelope layers
-        where: "table"
+        where: SAVED/table.json, "table"
         hint: write CSV or GeoJSON
     "#,
     );
@@ -770,7 +809,7 @@ fn a_format_that_cannot_hold_the_layer_says_so() {
         r#"
         error: CSV can't hold polygon geometry
         cause: it holds point layers and tables
-        where: "web-mercator"
+        where: SAVED/web-mercator.json, "web-mercator"
         hint: write GeoJSON, Shapefile or KMZ
     "#,
     );

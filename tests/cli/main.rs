@@ -4,6 +4,7 @@
 //! server's address as `SERVER`.
 
 #![cfg(all(feature = "cli", feature = "gdal"))]
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test, in a helper as well as in a test")]
 
 mod convert;
 mod documents;
@@ -20,6 +21,7 @@ mod demo;
 mod layer;
 #[path = "../support/server.rs"]
 mod server;
+#[allow(dead_code, reason = "nothing is left out here")]
 #[path = "../support/tools.rs"]
 mod tools;
 
@@ -129,8 +131,9 @@ impl Desk {
     }
 }
 
-/// A text without the indentation of its first line.
+/// A text without the indentation of its first line; `SAVED/` is the folder of [`saved`].
 fn unindented(text: &str) -> String {
+    let text = &text.replace("SAVED/", &saved(""));
     let text = text.strip_prefix('\n').unwrap_or(text);
     let indent = text.len() - text.trim_start_matches(' ').len();
     let line = |line: &str| line.get(indent..).unwrap_or("").to_owned() + "\n";

@@ -7,8 +7,8 @@ use geohaul::write::shapefile::Shapefile;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::batch::Layer;
 use crate::readers::{ogr_csv, ogr_rows, ogrinfo, pyshp};
+use crate::rows::Layer;
 
 const I16: ColumnKind = Integer { bits: 16 };
 const I32: ColumnKind = Integer { bits: 32 };
@@ -23,7 +23,7 @@ struct Table {
 
 impl Table {
     fn write(kinds: &[ColumnKind], rows: &[&[&str]]) -> Self {
-        let mut layer = Layer::new(Some(Point), "").object_id("OID");
+        let mut layer = Layer::of(Some(Point), "").object_id("OID");
         for (index, kind) in kinds.iter().enumerate() {
             layer = layer.plain(&char::from(b'A' + index as u8).to_string(), *kind);
         }
@@ -132,7 +132,7 @@ fn integers_are_exact_up_to_64_bits_and_readers_see_their_type() {
 #[test]
 fn integers_of_more_than_18_digits_come_with_a_warning() {
     let dir = tempfile::tempdir().unwrap();
-    let layer = Layer::new(Some(Point), "").plain("A", I64).point(0.0, 0.0, &["9223372036854775807"]);
+    let layer = Layer::of(Some(Point), "").plain("A", I64).point(0.0, 0.0, &["9223372036854775807"]);
     let (written, _) = layer.write(&Shapefile, &dir.path().join("t.shp"), false).unwrap();
     assert!(written.warnings[0].contains("ADJUST_TYPE=YES"), "{:?}", written.warnings);
 }
@@ -241,7 +241,7 @@ fn dates_are_iso_text_and_odd_ones_are_kept() {
 fn dates_of_an_unknown_time_zone_have_no_z() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t.shp");
-    let mut layer = Layer::new(Some(Point), "").plain("A", DateTime).point(0.0, 0.0, &["0"]);
+    let mut layer = Layer::of(Some(Point), "").plain("A", DateTime).point(0.0, 0.0, &["0"]);
     layer.plan.dates_are_utc = false;
     layer.write(&Shapefile, &path, false).unwrap();
     assert_eq!(ogr_rows(&path)[0]["A"], "1970-01-01T00:00:00");

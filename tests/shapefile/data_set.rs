@@ -11,8 +11,8 @@ use geohaul::write::{Format, Stage, Target, format_by_name};
 use geohaul::{Error, ErrorKind};
 use serde_json::json;
 
-use crate::batch::Layer;
 use crate::readers::{ogrinfo, pyshp};
+use crate::rows::{Layer, write_into};
 
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -24,7 +24,7 @@ fn names(dir: &Path) -> Vec<String> {
 fn an_empty_layer_has_all_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("roads.shp");
-    let mut layer = Layer::new(Some(Polygon), "z").object_id("OID").plain("NAME", Text { length: None });
+    let mut layer = Layer::of(Some(Polygon), "z").object_id("OID").plain("NAME", Text { length: None });
     let wkt = "GEOGCS[\"GCS_WGS_1984\",DATUM[\"D_WGS_1984\",SPHEROID[\"WGS_1984\",6378137.0,298.257223563]],\
                PRIMEM[\"Greenwich\",0.0],UNIT[\"Degree\",0.0174532925199433]]";
     layer.plan.crs.as_mut().unwrap().esri_wkt = Some(wkt.to_owned());
@@ -43,7 +43,7 @@ fn an_empty_layer_has_all_files() {
 fn without_a_spatial_reference_there_is_no_prj_but_a_warning() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("roads.shp");
-    let mut layer = Layer::new(Some(Point), "").point(1.0, 2.0, &[]);
+    let mut layer = Layer::of(Some(Point), "").point(1.0, 2.0, &[]);
     layer.plan.crs = None;
     let (written, _) = layer.write(&Shapefile, &path, false).unwrap();
     assert!(!dir.path().join("roads.prj").exists());
@@ -55,7 +55,7 @@ fn renamed_columns_are_listed_beside_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("roads.shp");
     let text = Text { length: None };
-    let layer = Layer::new(Some(Point), "").column("POPULATION", text, Field::new("POPULATION", FieldType::String)).column(
+    let layer = Layer::of(Some(Point), "").column_of("POPULATION", text, Field::new("POPULATION", FieldType::String)).column_of(
         "POPULATI_1",
         text,
         Field::new("POPULATION, \"2020\"", FieldType::String),
@@ -70,7 +70,7 @@ fn renamed_columns_are_listed_beside_the_file() {
 fn a_layer_without_fields_gets_row_numbers() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("roads.shp");
-    Layer::new(Some(Point), "").point(1.0, 2.0, &[]).point(3.0, 4.0, &[]).write(&Shapefile, &path, false).unwrap();
+    Layer::of(Some(Point), "").point(1.0, 2.0, &[]).point(3.0, 4.0, &[]).write(&Shapefile, &path, false).unwrap();
     let read = pyshp(&path);
     assert_eq!((&read["fields"], &read["rows"]), (&json!([["FID", "N", 9, 0]]), &json!([[0], [1]])));
 }
@@ -82,7 +82,7 @@ fn the_widest_table_has_255_columns_of_254_bytes() {
     let wide = |columns: usize| {
         let texts: Vec<String> = (0..columns).map(|column| format!("\"{column:0254}\"")).collect();
         let layer = (0..columns)
-            .fold(Layer::new(Some(Point), ""), |layer, column| layer.plain(&format!("C{column}"), Text { length: None }));
+            .fold(Layer::of(Some(Point), ""), |layer, column| layer.plain(&format!("C{column}"), Text { length: None }));
         layer.point(0.0, 0.0, &texts.iter().map(String::as_str).collect::<Vec<_>>())
     };
     wide(255).write(&Shapefile, &path, false).unwrap();
@@ -98,9 +98,9 @@ fn the_widest_table_has_255_columns_of_254_bytes() {
 fn pages_follow_each_other_and_how_rows_are_paged_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let build = |rows_a_page: u32| {
-        let layer = Layer::new(Some(Point), "").object_id("OID").plain("NAME", Text { length: None });
+        let layer = Layer::of(Some(Point), "").object_id("OID").plain("NAME", Text { length: None });
         (0..100).fold(layer, |layer, row| {
-            let layer = if row > 0 && row % rows_a_page == 0 { layer.next_page() } else { layer };
+            let layer = if row > 0 && row % rows_a_page == 0 { layer.page() } else { layer };
             let cells = [row.to_string(), format!("\"{}\"", "n".repeat(row as usize % 7))];
             if row % 9 == 0 { layer.null(&[&cells[0], &cells[1]]) } else { layer.point(row.into(), 0.5, &[&cells[0], &cells[1]]) }
         })
@@ -128,7 +128,7 @@ fn replacing_a_data_set_takes_stale_side_files_away() {
     for name in stale.iter().chain(&alien).chain(&["roads.shp"]) {
         fs::write(dir.path().join(name), name).unwrap();
     }
-    let mut layer = Layer::new(Some(Point), "").point(1.0, 2.0, &[]);
+    let mut layer = Layer::of(Some(Point), "").point(1.0, 2.0, &[]);
     layer.plan.crs = None;
     let error = layer.write(&Shapefile, &path, false).unwrap_err();
     assert!(error.what().contains("exists") && error.hint_text().unwrap().contains("--overwrite"));
@@ -143,11 +143,11 @@ fn replacing_a_data_set_takes_stale_side_files_away() {
 fn an_error_among_the_pages_leaves_the_old_data_set_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("roads.shp");
-    Layer::new(Some(Point), "").point(1.0, 2.0, &[]).write(&Shapefile, &path, false).unwrap();
+    Layer::of(Some(Point), "").point(1.0, 2.0, &[]).write(&Shapefile, &path, false).unwrap();
     let before = names(dir.path());
     let stage = Stage::open(Target { path: path.clone(), overwrite: true }).unwrap();
-    let layer = Layer::new(Some(Point), "").point(3.0, 4.0, &[]).point(5.0, 6.0, &[]);
-    let error = layer.write_into(&Shapefile, &stage, Some(Error::new(ErrorKind::Network, "gone"))).unwrap_err();
+    let layer = Layer::of(Some(Point), "").point(3.0, 4.0, &[]).point(5.0, 6.0, &[]);
+    let error = write_into(&Shapefile, &[layer], &stage, Some(Error::new(ErrorKind::Network, "gone"))).unwrap_err();
     drop(stage);
     assert_eq!(error.what(), "gone");
     assert_eq!(names(dir.path()), before);
@@ -157,9 +157,9 @@ fn an_error_among_the_pages_leaves_the_old_data_set_as_it_was() {
 #[test]
 fn a_name_that_no_reader_would_find_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let error = Layer::new(Some(Point), "").write(&Shapefile, &dir.path().join("roads.zip"), false).unwrap_err();
+    let error = Layer::of(Some(Point), "").write(&Shapefile, &dir.path().join("roads.zip"), false).unwrap_err();
     assert_eq!((error.kind(), error.hint_text()), (ErrorKind::Usage, Some("name it roads.shp")));
-    assert!(Layer::new(Some(Point), "").point(0.0, 0.0, &[]).write(&Shapefile, &dir.path().join("ROADS.SHP"), false).is_ok());
+    assert!(Layer::of(Some(Point), "").point(0.0, 0.0, &[]).write(&Shapefile, &dir.path().join("ROADS.SHP"), false).is_ok());
     assert!(ogrinfo(&dir.path().join("ROADS.SHP")).contains("Feature Count: 1"));
 }
 

@@ -8,8 +8,8 @@ use geohaul::report::LossKind;
 use geohaul::write::shapefile::Shapefile;
 use serde_json::json;
 
-use crate::batch::{Layer, Vertex};
 use crate::readers::{ogrinfo, pyshp};
+use crate::rows::{Layer, Vertex};
 
 const SHELL: &[Vertex] = &[[0., 0., 1., 5.], [0., 9., 2., 6.], [9., 9., 3., 7.], [9., 0., 4., 8.], [0., 0., 1., 5.]];
 const HOLE: &[Vertex] = &[[1., 1., 1., 1.], [2., 1., 1., 1.], [2., 2., 1., 1.], [1., 2., 1., 1.], [1., 1., 1., 1.]];
@@ -41,9 +41,9 @@ fn every_kind_is_written_plain_with_z_with_m_and_with_both() {
     for (kind, code) in [(Point, 1), (Polyline, 3), (Polygon, 5), (GeometryKind::Envelope, 5), (Multipoint, 8)] {
         for (dimensions, offset, tag) in [("", 0, " "), ("z", 10, " Z "), ("m", 20, " M "), ("zm", 10, " ZM ")] {
             let vertices = if kind == Point { &SHELL[1..2] } else { SHELL };
-            let layer = Layer::new(Some(kind), dimensions)
+            let layer = Layer::of(Some(kind), dimensions)
                 .object_id("OID")
-                .row(shape_of(kind), &[(Shell, vertices)], &["1"])
+                .parts(shape_of(kind), &[(Shell, vertices)], &["1"])
                 .null(&["2"]);
             let path = dir.path().join(format!("{kind}{dimensions}.shp"));
             layer.write(&Shapefile, &path, false).unwrap();
@@ -85,9 +85,9 @@ fn holes_and_islands_keep_their_places() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
     let parts: [(_, &[Vertex]); 3] = [(Shell, SHELL), (Hole, HOLE), (Shell, ISLAND)];
-    Layer::new(Some(Polygon), "")
+    Layer::of(Some(Polygon), "")
         .object_id("OID")
-        .row(ShapeKind::Polygon, &parts, &["1"])
+        .parts(ShapeKind::Polygon, &parts, &["1"])
         .write(&Shapefile, &path, false)
         .unwrap();
     assert_eq!(pyshp(&path)["shapes"][0]["parts"], json!([0, 5, 10]));
@@ -101,7 +101,7 @@ fn paths_of_a_line_stay_apart() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
     let parts: [(_, &[Vertex]); 2] = [(Shell, &SHELL[..2]), (Shell, &SHELL[1..4])];
-    Layer::new(Some(Polyline), "m").row(ShapeKind::Polyline, &parts, &[]).write(&Shapefile, &path, false).unwrap();
+    Layer::of(Some(Polyline), "m").parts(ShapeKind::Polyline, &parts, &[]).write(&Shapefile, &path, false).unwrap();
     let expected = format!("MULTILINESTRING M (({}),({}))", wkt(&SHELL[..2], "m"), wkt(&SHELL[1..4], "m"));
     assert!(ogrinfo(&path).contains(&expected), "{}", ogrinfo(&path));
 }
@@ -111,7 +111,7 @@ fn coordinates_keep_their_bits_unless_decimals_are_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
     let [x, y] = [-0.1 - 0.2, 1.797e300];
-    let mut layer = Layer::new(Some(Point), "").point(x, y, &[]).point(0.0, -0.0, &[]);
+    let mut layer = Layer::of(Some(Point), "").point(x, y, &[]).point(0.0, -0.0, &[]);
     layer.write(&Shapefile, &path, false).unwrap();
     assert_eq!(pyshp(&path)["shapes"][0]["points"], json!([[x, y]]));
     assert_eq!(pyshp(&path)["shapes"][1]["points"], json!([[0.0, -0.0]]));
@@ -125,8 +125,8 @@ fn a_missing_z_becomes_0_and_is_counted_and_a_missing_m_is_no_data() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
     let line: &[Vertex] = &[[1., 2., f64::NAN, f64::NAN], [3., 4., 7., 8.], [5., 6., f64::INFINITY, f64::NAN]];
-    let layer = Layer::new(Some(Polyline), "zm").object_id("OID");
-    let layer = layer.row(ShapeKind::Polyline, &[(Shell, &line[1..]), (Shell, line)], &["17"]);
+    let layer = Layer::of(Some(Polyline), "zm").object_id("OID");
+    let layer = layer.parts(ShapeKind::Polyline, &[(Shell, &line[1..]), (Shell, line)], &["17"]);
     let (written, _) = layer.write(&Shapefile, &path, false).unwrap();
     let read = pyshp(&path);
     assert_eq!(read["shapes"][0]["z"], json!([7.0, 0.0, 0.0, 7.0, 0.0]));
@@ -140,11 +140,11 @@ fn a_missing_z_becomes_0_and_is_counted_and_a_missing_m_is_no_data() {
 fn a_z_layer_whose_page_has_no_z_at_all_is_written_with_0() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
-    let mut layer = Layer::new(Some(Point), "").point(1.0, 2.0, &[]);
+    let mut layer = Layer::of(Some(Point), "").point(1.0, 2.0, &[]);
     (layer.plan.z, layer.plan.m) = (true, true);
     let (written, _) = layer.write(&Shapefile, &path, false).unwrap();
     assert_eq!(pyshp(&path)["shapes"][0]["z"], json!([0.0]));
-    assert_eq!(written.losses.iter().next().unwrap().first.as_deref(), Some("row 0 of page 0"));
+    assert_eq!(written.losses.iter().next().unwrap().first.as_deref(), Some("row 0"));
 }
 
 #[test]
@@ -152,14 +152,14 @@ fn a_multipoint_layer_that_answers_points_is_whole() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
     let two = &SHELL[..2];
-    let layer = Layer::new(Some(Multipoint), "").point(1.0, 2.0, &[]).row(ShapeKind::Multipoint, &[(Shell, two)], &[]);
-    layer.row(ShapeKind::Multipoint, &[(Shell, &[])], &[]).write(&Shapefile, &path, false).unwrap();
+    let layer = Layer::of(Some(Multipoint), "").point(1.0, 2.0, &[]).parts(ShapeKind::Multipoint, &[(Shell, two)], &[]);
+    layer.parts(ShapeKind::Multipoint, &[(Shell, &[])], &[]).write(&Shapefile, &path, false).unwrap();
     let read = pyshp(&path);
     assert_eq!(read["shapes"][0]["type"], 8);
     assert_eq!(read["shapes"][0]["points"], json!([[1.0, 2.0]]));
     assert_eq!(read["shapes"][2]["type"], 0);
 
-    let points = Layer::new(Some(Point), "").row(ShapeKind::Multipoint, &[(Shell, &two[..1])], &[]);
+    let points = Layer::of(Some(Point), "").parts(ShapeKind::Multipoint, &[(Shell, &two[..1])], &[]);
     points.write(&Shapefile, &path, true).unwrap();
     assert_eq!(pyshp(&path)["shapes"][0]["type"], 1);
 }
@@ -168,8 +168,8 @@ fn a_multipoint_layer_that_answers_points_is_whole() {
 fn a_row_that_does_not_fit_is_an_error_that_names_it_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
-    let layer = Layer::new(Some(Polygon), "").object_id("OID").row(ShapeKind::Polygon, &[(Shell, SHELL)], &["1"]);
-    let layer = layer.row(ShapeKind::Polyline, &[(Shell, SHELL)], &["17"]);
+    let layer = Layer::of(Some(Polygon), "").object_id("OID").parts(ShapeKind::Polygon, &[(Shell, SHELL)], &["1"]);
+    let layer = layer.parts(ShapeKind::Polyline, &[(Shell, SHELL)], &["17"]);
     let error = layer.write(&Shapefile, &path, false).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Format);
     assert_eq!(error.place().feature.as_deref(), Some("object id 17"));
@@ -181,7 +181,7 @@ fn a_row_that_does_not_fit_is_an_error_that_names_it_and_leaves_nothing() {
 fn an_infinite_coordinate_becomes_a_null_shape_and_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
-    let layer = Layer::new(Some(Point), "").object_id("OID").point(f64::NAN, 1.0, &["4"]).point(1.0, f64::INFINITY, &["5"]);
+    let layer = Layer::of(Some(Point), "").object_id("OID").point(f64::NAN, 1.0, &["4"]).point(1.0, f64::INFINITY, &["5"]);
     let (written, _) = layer.point(1.0, 1.0, &["6"]).write(&Shapefile, &path, false).unwrap();
     let read = pyshp(&path);
     assert_eq!((&read["shapes"][0]["type"], &read["shapes"][1]["type"]), (&json!(0), &json!(0)));
@@ -195,7 +195,7 @@ fn kinds_that_no_shapefile_holds_are_refused_with_a_hint() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
     for (kind, hint) in [(Some(Multipatch), "write GeoJSON"), (Some(Mixed), "write GeoJSON"), (None, "write CSV")] {
-        let error = Layer::new(kind, "").write(&Shapefile, &path, false).unwrap_err();
+        let error = Layer::of(kind, "").write(&Shapefile, &path, false).unwrap_err();
         assert_eq!((error.kind(), error.hint_text()), (ErrorKind::Format, Some(hint)));
     }
 }

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test, in a helper as well as in a test")]
 
 mod attributes;
-#[path = "../support/batch.rs"]
-mod batch;
 mod data_set;
 mod geometry;
 mod readers;
+#[path = "../support/rows.rs"]
+mod rows;

@@ -41,11 +41,8 @@ use crate::esri::task::{Execution, Service, Task as TaskInfo};
 use crate::model::SpatialReference;
 use crate::report::Progress;
 
-mod features;
-mod geojson;
 mod parameters;
 mod results;
-mod shapefile;
 mod wait;
 
 pub use parameters::{Given, Inputs};

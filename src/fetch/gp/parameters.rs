@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{features, shapefile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::task::{Direction, Parameter, Task};
+use crate::fetch::features;
 
 /// The greatest integer of a `GPLong`.
 const GREATEST_LONG: i64 = 4_503_599_627_370_495;
@@ -231,18 +231,7 @@ fn rows(given: &Given, with_geometry: bool) -> Result<String> {
             })?;
             features::of_json(value, with_geometry)?
         }
-        Given::File(path) if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("shp")) => {
-            shapefile::feature_set(path)?.to_json(with_geometry).map_err(|error| error.in_file(path))?
-        }
-        Given::File(path) => {
-            let text = read_text(path)?;
-            let value = serde_json::from_str(&text).map_err(|why| {
-                features::bad(format!("the file is no JSON: {why}"))
-                    .in_file(path)
-                    .hint("GeoJSON, Esri JSON and Shapefiles (.shp) are read; ogr2ogr converts others")
-            })?;
-            features::of_json(value, with_geometry).map_err(|error| error.in_file(path))?
-        }
+        Given::File(path) => features::of_file(path, with_geometry)?,
     };
     Ok(value.to_string())
 }

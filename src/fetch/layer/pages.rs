@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::query::{Query, count_in, ids_in};
+use super::query::Query;
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::{Failure, Shape};
 use crate::esri::layer::LayerInfo;
@@ -78,8 +78,8 @@ impl Fetcher {
         };
         let value = &answer.skeleton.value;
         match ask {
-            Ask::Count(_) => Ok((Outcome::Count(count_in(value)), None)),
-            Ask::IdList(_) => Ok((Outcome::IdList(ids_in(value)), None)),
+            Ask::Count(_) => Ok((Outcome::Count(self.query.count_in(value)), None)),
+            Ask::IdList(_) => Ok((Outcome::IdList(self.query.ids_in(value)), None)),
             Ask::Edits => Ok((Outcome::Edited(LayerInfo::of(value).last_edit != self.last_edit), None)),
             Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => {
                 let fetched = self.page(ask, &answer, took)?;
@@ -167,13 +167,18 @@ pub(super) struct LayerPages {
     pub(super) opening: Session,
     /// The largest body so far.
     largest: u64,
-    /// The last failure that was gone on from.
+    /// The last failure that was gone on from, and the last of a single row.
     last_failure: Option<Error>,
+    alone: Option<Error>,
+    /// No more rows than this are wanted.
+    pub(super) most: Option<u64>,
     line: VecDeque<Slot>,
     /// The permit of a page that brought nothing, for the next in line.
     spare: Option<Permit>,
     pages: u64,
     rows_before: u64,
+    /// Rows handed out, without dropped ones.
+    rows: u64,
     over: bool,
 }
 
@@ -192,10 +197,13 @@ impl LayerPages {
             connections: 1,
             largest: 0,
             last_failure: None,
+            alone: None,
+            most: None,
             line: VecDeque::new(),
             spare: None,
             pages: 0,
             rows_before: 0,
+            rows: 0,
             over: false,
         }
     }
@@ -278,6 +286,9 @@ impl LayerPages {
                 Ok((outcome, body)) => (outcome, body),
                 Err(refused) if refused.is_heavy() || refused.is_refusal() => {
                     let outcome = if refused.is_heavy() { Outcome::TooMuch } else { Outcome::Refused };
+                    if !ask.is_shrinkable() {
+                        self.alone = Some(refused.error.clone());
+                    }
                     self.last_failure = Some(refused.error);
                     (outcome, None)
                 }
@@ -315,6 +326,22 @@ impl LayerPages {
         }
     }
 
+    /// All rows that were wanted are out.
+    fn is_sated(&self) -> bool {
+        self.most.is_some_and(|most| self.rows >= most)
+    }
+
+    /// Adds to the rows to drop those beyond the last one wanted.
+    fn within_limit(&self, rows: usize, mut drop_rows: Vec<usize>) -> Vec<usize> {
+        let left = self.most.map_or(u64::MAX, |most| most - self.rows.min(most));
+        let mut kept = (0..rows).filter(|row| drop_rows.binary_search(row).is_err());
+        if let Some(first) = usize::try_from(left).ok().and_then(|left| kept.nth(left)) {
+            drop_rows.retain(|row| *row < first);
+            drop_rows.extend(first..rows);
+        }
+        drop_rows
+    }
+
     fn page(&mut self, body: Body, drop_rows: Vec<usize>, mut permit: Permit) -> Result<(Page, Permit)> {
         if let Some(named) = &body.spatial_reference {
             match &self.expected {
@@ -329,7 +356,10 @@ impl LayerPages {
         }
         permit.hold_bytes(body.bytes.len());
         let rows = body.facts.rows as u64;
-        self.progress.rows(rows - drop_rows.len() as u64);
+        let drop_rows = self.within_limit(body.facts.rows, drop_rows);
+        let kept = rows - drop_rows.len() as u64;
+        self.rows += kept;
+        self.progress.rows(kept);
         let page = Page { seq: self.pages, bytes: body.bytes, facts: body.facts, drop_rows, rows_before: self.rows_before };
         self.pages += 1;
         self.rows_before += rows;
@@ -357,6 +387,14 @@ impl Pages for LayerPages {
         if self.over || self.permits.is_cancelled() {
             return None;
         }
+        if self.is_sated() {
+            // What is under way goes beyond what was wanted.
+            self.over = true;
+            self.line.clear();
+            self.spare = None;
+            self.fetcher.session.cancel();
+            return None;
+        }
         let advanced = self.advance().map_err(|error| self.explain(error)).transpose();
         if !matches!(advanced, Some(Ok(_))) {
             self.over = true;
@@ -367,23 +405,26 @@ impl Pages for LayerPages {
     }
 
     fn finish(self: Box<Self>) -> Result<Evidence> {
-        let mut missing_ids = self.pager.missing().to_vec();
+        let sated = self.is_sated();
+        let at_most = |count: u64| self.most.map_or(count, |most| count.min(most));
+        let strategy = self.pager.describe();
+        let mut missing_ids = if sated { Vec::new() } else { self.pager.missing().to_vec() };
         missing_ids.sort_unstable();
         Ok(Evidence {
-            rows: self.pager.rows(),
+            rows: self.rows,
             pages: self.pages,
             requests: self.opening.sent() + self.fetcher.session.sent(),
             retries: self.opening.repeated() + self.fetcher.session.repeated(),
             bytes: self.opening.bytes() + self.fetcher.session.bytes(),
             count_before: self.count_before,
-            count_after: self.pager.count_after(),
+            count_after: self.pager.count_after().map(at_most),
             duplicates: self.pager.duplicates(),
-            missing_because: self.last_failure.as_ref().filter(|_| !missing_ids.is_empty()).map(ToString::to_string),
+            missing_because: self.alone.as_ref().filter(|_| !missing_ids.is_empty()).map(ToString::to_string),
             missing_ids,
             edited: self.pager.edited(),
-            ids_digest: Some(self.pager.ids()).filter(|ids| ids.runs() > 0).map(digest),
-            cut_off: self.pager.cut_off(),
-            strategy: self.pager.describe(),
+            ids_digest: Some(self.pager.ids()).filter(|ids| ids.runs() > 0 && self.most.is_none()).map(digest),
+            cut_off: self.pager.cut_off() && !sated,
+            strategy: self.most.map_or(strategy.clone(), |most| format!("{strategy}, the first {most} rows")),
         })
     }
 }

@@ -4,10 +4,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::LayerOptions;
+use crate::error::Result;
 use crate::esri::layer::LayerInfo;
 use crate::fetch::http::Request;
 use crate::fetch::id_set::IdSpan;
 use crate::fetch::paging::Ask;
+use crate::fetch::selection::Checked;
 use crate::fetch::session::Session;
 use crate::model::{ReadPlan, SpatialReference};
 
@@ -15,38 +17,45 @@ use crate::model::{ReadPlan, SpatialReference};
 #[derive(Debug, Clone)]
 pub(super) struct Query {
     url: Url,
-    condition: Option<String>,
+    selection: Checked,
     /// The name of the object id, for conditions.
     id_field: Option<String>,
-    pub(super) order: Option<String>,
     pub(super) out_sr: Option<SpatialReference>,
     geometry: bool,
     z: bool,
     m: bool,
+    /// What the server is to do to geometries.
+    treatment: Vec<(&'static str, String)>,
     unknown_time_zone: bool,
 }
 
 impl Query {
     /// All rows of a layer that the options take.
-    pub(super) fn new(layer: &Url, info: &LayerInfo, options: &LayerOptions) -> Self {
+    ///
+    /// # Errors
+    /// Where the selection does not fit the layer.
+    pub(super) fn new(layer: &Url, info: &LayerInfo, options: &LayerOptions) -> Result<Self> {
         let mut url = layer.clone();
         url.set_query(None);
         url.set_fragment(None);
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("query");
         }
-        let table = info.geometry.is_none() && info.layer_type.as_deref() == Some("Table");
-        Self {
+        let selection = &options.selection;
+        let table = info.is_table();
+        let offset = selection.max_offset.map(|distance| ("maxAllowableOffset", distance.to_string()));
+        let datum = selection.datum_transformation.as_ref().map(|way| ("datumTransformation", way.clone()));
+        Ok(Self {
             url,
-            condition: options.where_clause.as_deref().map(str::trim).filter(|clause| !clause.is_empty()).map(str::to_owned),
+            selection: selection.check(info)?,
             id_field: info.object_id.clone(),
-            order: info.object_id.clone().filter(|_| info.supports_order_by != Some(false)),
             out_sr: [&options.out_sr, &info.source_sr, &info.extent_sr].into_iter().flatten().next().cloned().filter(|_| !table),
-            geometry: !table,
+            geometry: !table && !selection.no_geometry,
             z: info.has_z,
             m: info.has_m,
+            treatment: offset.into_iter().chain(datum).collect(),
             unknown_time_zone: info.dates_in_unknown_time_zone,
-        }
+        })
     }
 
     /// Asks for no more than a plan wants.
@@ -56,13 +65,28 @@ impl Query {
         self.m &= read.m;
     }
 
-    pub(super) fn has_condition(&self) -> bool {
-        self.condition.is_some()
+    /// Asks for geometries.
+    pub(super) fn wants_geometry(&self) -> bool {
+        self.geometry
+    }
+
+    /// The names of the attributes to ask for; `None` is all.
+    pub(super) fn fields(&self) -> Option<&[String]> {
+        self.selection.fields.as_deref()
+    }
+
+    pub(super) fn has_order(&self) -> bool {
+        self.selection.order.is_some()
+    }
+
+    /// Rows are chosen by ids that are too many for a condition.
+    pub(super) fn picks_ids(&self) -> bool {
+        self.selection.ids.is_some()
     }
 
     /// Conditions on the object id can be asked.
     pub(super) fn spans(&self) -> bool {
-        self.id_field.is_some()
+        self.id_field.is_some() && !self.picks_ids()
     }
 
     /// The layer or table itself.
@@ -77,7 +101,7 @@ impl Query {
     /// The parameters that choose the rows.
     pub(super) fn selection(&self) -> Vec<(String, String)> {
         let all = self.params(&Ask::Count(IdSpan::ALL));
-        all.into_iter().filter(|(key, _)| *key != "returnCountOnly").map(|(key, value)| (key.to_owned(), value)).collect()
+        all.into_iter().filter(|(key, _)| !key.starts_with("return")).map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
     /// Everything that the content of a page depends on, beside its place.
@@ -85,28 +109,46 @@ impl Query {
         self.params(&Ask::Everything)
     }
 
-    /// The condition for rows in a span of object ids.
-    fn condition(&self, span: IdSpan) -> String {
-        let all = || self.condition.clone().unwrap_or_else(|| "1=1".to_owned());
-        let Some(field) = &self.id_field else { return all() };
-        let own = self.condition.as_ref().map(|condition| format!("({condition})"));
+    /// The conditions for rows in a span of object ids.
+    fn conditions(&self, span: IdSpan) -> Vec<(&'static str, String)> {
+        let mut conditions = self.selection.conditions.clone();
+        let Some(field) = &self.id_field else { return conditions };
         let from = (span.from > i64::MIN).then(|| format!("{field} >= {}", span.from));
         let to = (span.to < i64::MAX).then(|| format!("{field} <= {}", span.to));
-        if from.is_none() && to.is_none() {
-            return all();
+        let ends: Vec<String> = from.into_iter().chain(to).collect();
+        for (_, condition) in conditions.iter_mut().filter(|(key, _)| *key == "where" && !ends.is_empty()) {
+            let own = (condition != "1=1").then(|| format!("({condition})"));
+            *condition = own.into_iter().chain(ends.iter().cloned()).collect::<Vec<_>>().join(" AND ");
         }
-        own.into_iter().chain(from).chain(to).collect::<Vec<_>>().join(" AND ")
+        conditions
     }
 
     /// The same without an order.
     pub(super) fn unordered(&self) -> Self {
-        Self { order: None, ..self.clone() }
+        Self { selection: Checked { order: None, ..self.selection.clone() }, ..self.clone() }
+    }
+
+    /// The same for all attributes: some servers can't page through a list of them.
+    pub(super) fn with_all_fields(&self) -> Self {
+        Self { selection: Checked { fields: None, ..self.selection.clone() }, ..self.clone() }
+    }
+
+    /// Asks for this attribute too, where others are listed.
+    pub(super) fn with_object_id(mut self, name: Option<&str>) -> Self {
+        if let (Some(fields), Some(name)) = (&mut self.selection.fields, name)
+            && !fields.iter().any(|field| field == name)
+        {
+            fields.push(name.to_owned());
+        }
+        self
     }
 
     /// The same with a condition that no row meets.
-    pub(super) fn without_rows(self) -> Self {
-        let condition = self.condition.as_ref().map_or("1=0".to_owned(), |condition| format!("({condition}) AND 1=0"));
-        Self { condition: Some(condition), ..self }
+    pub(super) fn without_rows(mut self) -> Self {
+        for (_, condition) in self.selection.conditions.iter_mut().filter(|(key, _)| *key == "where") {
+            *condition = if condition == "1=1" { "1=0".to_owned() } else { format!("({condition}) AND 1=0") };
+        }
+        self
     }
 
     /// The request that asks `ask`.
@@ -120,52 +162,67 @@ impl Query {
     }
 
     fn params(&self, ask: &Ask) -> Vec<(&'static str, String)> {
-        let condition = |span| ("where", self.condition(span));
-        let mut params = match ask {
-            Ask::Count(span) => return vec![condition(*span), ("returnCountOnly", "true".to_owned())],
-            Ask::IdList(span) => return vec![condition(*span), ("returnIdsOnly", "true".to_owned())],
-            Ask::Edits => return Vec::new(),
-            Ask::Objects(ids) => {
-                let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-                vec![("objectIds", ids.join(","))]
-            }
-            Ask::Window { .. } | Ask::Everything => vec![condition(IdSpan::ALL)],
-        };
-        params.push(("outFields", "*".to_owned()));
-        params.push(("returnGeometry", self.geometry.to_string()));
-        if self.geometry {
-            params.extend(self.out_sr.as_ref().map(|sr| ("outSR", wire(sr))));
-            params.push(("returnZ", self.z.to_string()));
-            params.push(("returnM", self.m.to_string()));
-        }
+        let mut params = self.selection.state.clone();
         if self.unknown_time_zone {
             params.push(("timeReferenceUnknownClient", "true".to_owned()));
         }
-        params.extend(self.order.as_ref().map(|field| ("orderByFields", format!("{field} ASC"))));
+        match ask {
+            Ask::Objects(ids) => {
+                // Ids come from a list that met the conditions.
+                let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+                params.push(("objectIds", ids.join(",")));
+            }
+            Ask::Count(span) | Ask::IdList(span) => params.extend(self.conditions(*span)),
+            _ => params.extend(self.conditions(IdSpan::ALL)),
+        }
+        match ask {
+            Ask::Count(_) if !self.picks_ids() => params.push(("returnCountOnly", "true".to_owned())),
+            Ask::Count(_) | Ask::IdList(_) => params.push(("returnIdsOnly", "true".to_owned())),
+            Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => self.add_page(ask, &mut params),
+            Ask::Edits => params.clear(),
+        }
+        params
+    }
+
+    fn add_page(&self, ask: &Ask, params: &mut Vec<(&'static str, String)>) {
+        params.push(("outFields", self.fields().map_or("*".to_owned(), |names| names.join(","))));
+        params.push(("returnGeometry", self.geometry.to_string()));
+        if self.geometry {
+            params.extend(self.out_sr.as_ref().map(|sr| ("outSR", sr.to_wire())));
+            params.push(("returnZ", self.z.to_string()));
+            params.push(("returnM", self.m.to_string()));
+            params.extend(self.treatment.iter().cloned());
+        }
+        params.extend(self.selection.order.as_ref().map(|order| ("orderByFields", order.clone())));
         if let Ask::Window { offset, limit } = ask {
             params.push(("resultOffset", offset.to_string()));
             params.push(("resultRecordCount", limit.to_string()));
         }
-        params
+    }
+
+    /// The count in an answer to [`Ask::Count`]; `None` where the server did not understand that.
+    pub(super) fn count_in(&self, answer: &Value) -> Option<u64> {
+        if self.picks_ids() { Some(self.ids_in(answer)?.len() as u64) } else { count_in(answer) }
+    }
+
+    /// The chosen ids in an answer to [`Ask::IdList`]; `None` where it holds no list of integers.
+    pub(super) fn ids_in(&self, answer: &Value) -> Option<Vec<i64>> {
+        let mut ids = ids_in(answer)?;
+        if let Some(wanted) = &self.selection.ids {
+            ids.retain(|id| wanted.contains(*id));
+        }
+        Some(ids)
     }
 }
 
-/// A plain code where that says all: old servers take nothing else.
-fn wire(sr: &SpatialReference) -> String {
-    match sr.wkid.or(sr.latest_wkid) {
-        Some(code) if sr.vcs_wkid.is_none() && sr.latest_vcs_wkid.is_none() => code.to_string(),
-        _ => sr.to_json().to_string(),
-    }
-}
-
-/// The count in an answer to `returnCountOnly`; `None` where the server did not understand that.
-pub(super) fn count_in(answer: &Value) -> Option<u64> {
+/// The count in an answer to `returnCountOnly`.
+fn count_in(answer: &Value) -> Option<u64> {
     let count = answer.get("count").or_else(|| answer.get("properties")?.get("count"))?;
     count.as_u64().or_else(|| count.as_str()?.trim().parse().ok())
 }
 
-/// The ids in an answer to `returnIdsOnly`; `None` where it holds no list of integers.
-pub(super) fn ids_in(answer: &Value) -> Option<Vec<i64>> {
+/// The ids in an answer to `returnIdsOnly`.
+fn ids_in(answer: &Value) -> Option<Vec<i64>> {
     match answer.get("objectIds")? {
         Value::Null => Some(Vec::new()),
         Value::Array(ids) => ids.iter().map(Value::as_i64).collect(),

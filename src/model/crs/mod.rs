@@ -86,6 +86,14 @@ impl SpatialReference {
         Value::Object(object)
     }
 
+    /// To the wire as text: a plain code where that says all, since old servers take nothing else.
+    pub fn to_wire(&self) -> String {
+        match self.wkid.or(self.latest_wkid) {
+            Some(code) if self.vcs_wkid.is_none() && self.latest_vcs_wkid.is_none() => code.to_string(),
+            _ => self.to_json().to_string(),
+        }
+    }
+
     /// The current code: `latestWkid` where there is one, else `wkid`.
     pub fn code(&self) -> Option<u32> {
         self.latest_wkid.or(self.wkid)

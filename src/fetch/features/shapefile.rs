@@ -1,4 +1,4 @@
-//! Shapefiles as inputs of a task, read by the `shapefile` crate. Their text must be UTF-8: the crate would replace
+//! Shapefiles to feature sets, read by the `shapefile` crate. Their text must be UTF-8: the crate would replace
 //! what it can't read in another code page.
 
 use std::fs;
@@ -8,7 +8,7 @@ use ::shapefile::dbase::{FieldType as DbfType, FieldValue, ReaderBuilder, Unicod
 use ::shapefile::{NO_DATA, PointM, PointZ, Shape as Shp, ShapeReader};
 use serde_json::{Map, Value, json};
 
-use super::features::{FeatureSet, Shape, Vertex, bad};
+use super::{FeatureSet, Shape, Vertex, bad};
 use crate::error::{Error, Result};
 use crate::model::{Crs, Field, FieldType, GeometryKind, SpatialReference};
 

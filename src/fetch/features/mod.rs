@@ -1,10 +1,33 @@
-//! Feature sets for the inputs of a task: built from shapes and attributes, or completed from Esri JSON.
+//! Features that a user gives, as inputs of a task or as areas: GeoJSON, Shapefiles and Esri JSON become Esri
+//! feature sets.
+
+use std::fs;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::geojson;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Field, FieldType, GeometryKind};
+
+mod geojson;
+mod shapefile;
+
+/// The feature set in a file.
+///
+/// # Errors
+/// Where it can't be read, or holds no features of one kind.
+pub(super) fn of_file(path: &Path, with_geometry: bool) -> Result<Value> {
+    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("shp")) {
+        return shapefile::feature_set(path)?.to_json(with_geometry).map_err(|error| error.in_file(path));
+    }
+    let text = fs::read_to_string(path).map_err(|why| Error::file("can't read the features", path, &why))?;
+    let value = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text)).map_err(|why| {
+        bad(format!("the file is no JSON: {why}"))
+            .in_file(path)
+            .hint("GeoJSON, Esri JSON and Shapefiles (.shp) are read; ogr2ogr converts others")
+    })?;
+    of_json(value, with_geometry).map_err(|error| error.in_file(path))
+}
 
 /// One vertex.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,9 +95,8 @@ impl FeatureSet {
                 (Some(before), kind) if before == kind => kind,
                 (Some(Point | Multipoint), Point | Multipoint) => Multipoint,
                 (Some(before), kind) => {
-                    return Err(
-                        bad(format!("it holds a {before} and a {kind}")).hint("a task takes one geometry kind: split the file")
-                    );
+                    return Err(bad(format!("it holds a {before} and a {kind}"))
+                        .hint("a feature set has one geometry kind: split the file"));
                 }
             });
         }
@@ -84,7 +106,7 @@ impl FeatureSet {
 
 /// An input that is no usable feature set.
 pub(super) fn bad(why: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Input, "the features can't be given to the task").because(why)
+    Error::new(ErrorKind::Input, "the features can't be used").because(why)
 }
 
 fn field_json(field: &Field) -> Value {
@@ -127,7 +149,7 @@ fn geometry_json(shape: &Shape, kind: GeometryKind, has_z: bool, has_m: bool) ->
     geometry
 }
 
-/// The input value that a JSON document stands for: GeoJSON is converted, Esri features and geometries become
+/// The feature set that a JSON document stands for: GeoJSON is converted, Esri features and geometries become
 /// a feature set that says what it holds, and references (`url`, `itemID`) stay as they are.
 pub(super) fn of_json(value: Value, with_geometry: bool) -> Result<Value> {
     let has = |key: &str| value.get(key).is_some();

@@ -1,9 +1,9 @@
-//! GeoJSON as an input of a task.
+//! GeoJSON to a feature set.
 
 use ::geojson::{Feature, GeoJson, Geometry, GeometryValue, Position};
 use serde_json::{Map, Value, json};
 
-use super::features::{FeatureSet, Shape, Vertex, attribute, bad, fields_of};
+use super::{FeatureSet, Shape, Vertex, attribute, bad, fields_of};
 use crate::error::Result;
 use crate::model::GeometryKind;
 use crate::model::geometry::signed_area2;

@@ -1,0 +1,149 @@
+//! Outputs that can't be: the program says why, and leaves no half of anything.
+
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const POINTS: &str = r#"{"geometryType":"esriGeometryPoint","spatialReference":{"wkid":4326},"fields":[{"name":"FID","type":"esriFieldTypeOID"}],"features":[{"attributes":{"FID":1},"geometry":{"x":1,"y":2}}]}"#;
+
+/// A directory with `points.json` in it.
+fn directory() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("points.json"), POINTS).unwrap();
+    dir
+}
+
+fn geohaul(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_geohaul")).current_dir(dir).args(args).output().unwrap()
+}
+
+fn files(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Runs what must fail as wrong usage or by a file error, and leave nothing; its words.
+fn refused(dir: &Path, args: &[&str]) -> String {
+    let before = files(dir);
+    let done = geohaul(dir, args);
+    let words = String::from_utf8(done.stderr).unwrap();
+    assert!(matches!(done.status.code(), Some(1 | 2)), "{args:?}: {:?} {words}", done.status);
+    assert_eq!(files(dir), before, "{args:?}");
+    assert!(words.starts_with("error: ") && words.contains("hint: "), "{args:?}: {words}");
+    words
+}
+
+#[test]
+fn one_file_is_never_two_outputs_however_it_is_spelled() {
+    let dir = directory();
+    std::fs::create_dir(dir.path().join("sub")).unwrap();
+    for second in ["./a.geojson", "sub/../a.geojson", "A.GeoJSON"] {
+        for overwrite in [&[][..], &["--overwrite"]] {
+            let words = refused(dir.path(), &[&["convert", "points.json", "-o", "a.geojson", "-o", second], overwrite].concat());
+            assert!(words.contains("given twice"), "{second}: {words}");
+        }
+    }
+    let words = refused(dir.path(), &["convert", "points.json", "-o", "a.geojson", "--report", "./a.geojson", "--overwrite"]);
+    assert!(words.contains("the report and an output are the same file"), "{words}");
+}
+
+#[test]
+fn a_shapefile_stands_beside_a_csv_of_its_name() {
+    let dir = directory();
+    for _ in 0..2 {
+        let done = geohaul(dir.path(), &["convert", "points.json", "-o", "a.csv", "-o", "a.shp", "--overwrite"]);
+        assert!(done.status.success());
+        assert_eq!(files(dir.path()), ["a.cpg", "a.csv", "a.dbf", "a.prj", "a.shp", "a.shx", "points.json"]);
+    }
+}
+
+#[test]
+fn paths_that_can_not_be_written_to_are_refused_with_a_hint() {
+    let dir = directory();
+    for (args, words) in [
+        (&["-o", "-"][..], "standard output"),
+        (&["-o", "-", "--format", "csv"], "standard output"),
+        (&["-o", "missing/a.csv"], "does not exist"),
+        (&["-o", "points.json/a.csv"], "does not exist"),
+        (&["-o", "points.json"], "exists already"),
+        (&["-o", "a"], "no ending"),
+        (&["-o", "a.xyz"], "no format"),
+        (&["-o", "a.csv", "--report", "missing/r.json"], "does not exist"),
+    ] {
+        let said = refused(dir.path(), &[&["convert", "points.json"], args].concat());
+        assert!(said.contains(words), "{args:?}: {said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_or_pipe_is_no_output_and_stays_what_it_is() {
+    let dir = directory();
+    std::os::unix::fs::symlink("/dev/full", dir.path().join("full.csv")).unwrap();
+    assert!(Command::new("mkfifo").arg(dir.path().join("pipe.csv")).status().unwrap().success());
+    for out in ["full.csv", "pipe.csv"] {
+        let words = refused(dir.path(), &["convert", "points.json", "-o", out, "--overwrite"]);
+        assert!(words.contains("device or pipe"), "{words}");
+    }
+    assert!(std::fs::metadata("/dev/full").is_ok_and(|there| !there.is_file()), "the device is still one");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_stays_a_link_and_what_it_points_to_is_replaced() {
+    let dir = directory();
+    std::fs::create_dir(dir.path().join("data")).unwrap();
+    std::fs::write(dir.path().join("data/real.csv"), "old").unwrap();
+    std::os::unix::fs::symlink("data/real.csv", dir.path().join("link.csv")).unwrap();
+    refused(dir.path(), &["convert", "points.json", "-o", "link.csv"]);
+    assert!(geohaul(dir.path(), &["convert", "points.json", "-o", "link.csv", "--overwrite"]).status.success());
+    assert!(dir.path().join("link.csv").is_symlink());
+    assert_eq!(std::fs::read_to_string(dir.path().join("data/real.csv")).unwrap(), "x,y,FID\n1,2,1\n");
+    refused(dir.path(), &["convert", "points.json", "-o", "link.csv", "-o", "data/real.csv", "--overwrite"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_an_error_and_leaves_the_old_file_and_nothing_new() {
+    let dir = directory();
+    let row = r#"{"attributes":{"FID":1},"geometry":{"x":1,"y":2}}"#;
+    std::fs::write(dir.path().join("many.json"), POINTS.replace(row, &[row; 20_000].join(","))).unwrap();
+    for ending in ["geojson", "csv", "shp", "kmz"] {
+        let out = format!("a.{ending}");
+        std::fs::write(dir.path().join(&out), "old").unwrap();
+        let before = files(dir.path());
+        let program = env!("CARGO_BIN_EXE_geohaul");
+        // A limit on the size of a file fails a write as a full disk does.
+        let script = format!("trap '' XFSZ; ulimit -f 8; exec '{program}' convert many.json -o {out} --overwrite");
+        let done = Command::new("sh").current_dir(dir.path()).args(["-c", &script]).output().unwrap();
+        let words = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{out}: {words}");
+        assert!(words.contains("can't write the output") && words.contains(&out), "{out}: {words}");
+        assert_eq!(files(dir.path()), before, "{out}");
+        assert_eq!(std::fs::read_to_string(dir.path().join(&out)).unwrap(), "old");
+    }
+}
+
+#[test]
+fn a_report_goes_into_the_directory_of_the_results_but_never_over_one_of_them() {
+    let dir = directory();
+    let done = geohaul(dir.path(), &["convert", "points.json", "-o", "out/", "--report", "out/report.json"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(files(&dir.path().join("out")), ["points.geojson", "report.json"]);
+    let args = ["convert", "points.json", "-o", "out/", "--report", "out/points.geojson", "--overwrite"];
+    let done = geohaul(dir.path(), &args);
+    assert_eq!(done.status.code(), Some(3));
+    assert!(std::fs::read_to_string(dir.path().join("out/points.geojson")).unwrap().contains("FeatureCollection"));
+}
+
+#[test]
+fn an_error_in_a_saved_file_names_the_file() {
+    let dir = directory();
+    std::fs::write(dir.path().join("broken.json"), POINTS.replace("\"y\":2", "\"y\":[]")).unwrap();
+    let done = geohaul(dir.path(), &["convert", "broken.json", "-o", "a.csv"]);
+    let words = String::from_utf8(done.stderr).unwrap();
+    assert!(words.contains("where: broken.json") && words.contains("object id 1"), "{words}");
+}
