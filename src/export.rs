@@ -356,6 +356,9 @@ pub fn export_layer(
     let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect(), cancel: &options.cancel };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
+    let fallback = hauled.evidence.carriage.fallback.as_ref();
+    warnings.extend(fallback.map(|why| format!("PBF was given up, and further rows came as JSON: {why}")));
+
     let shortfall = shortfall(&header, &hauled.evidence);
     if let Some(error) = &shortfall
         && !options.allow_partial

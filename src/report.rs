@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -40,6 +41,11 @@ pub enum MessageKind {
 pub struct Silent;
 
 impl Progress for Silent {}
+
+/// [`Silent`], ready to be handed over.
+pub fn silent() -> Arc<dyn Progress> {
+    Arc::new(Silent)
+}
 
 /// What can be lost or changed on the way into a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

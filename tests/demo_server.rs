@@ -259,7 +259,7 @@ impl Transport for Referring {
             _ => return self.http.send(request),
         };
         let url = request.url.clone();
-        Ok(Response { status: 200, url, content_type: None, retry_after: None, body: body.to_string().into() })
+        Ok(Response { status: 200, url, content_type: None, retry_after: None, server_time: None, body: body.to_string().into() })
     }
 }
 

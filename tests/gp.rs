@@ -66,7 +66,14 @@ impl Transport for Script {
             None => json!({"error": {"code": 400, "message": "Invalid URL", "details": []}}).to_string(),
         };
         let content_type = Some("application/json".to_owned());
-        Ok(Response { status: 200, url: request.url.clone(), content_type, retry_after: None, body: body.into() })
+        Ok(Response {
+            status: 200,
+            url: request.url.clone(),
+            content_type,
+            retry_after: None,
+            server_time: None,
+            body: body.into(),
+        })
     }
 }
 

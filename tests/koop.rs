@@ -26,14 +26,26 @@ fn countries_from_a_server_that_keeps_to_its_own_limit_arrive_whole() {
     export_and_compare("numbered");
 }
 
+#[test]
+fn countries_behind_a_password_arrive_whole() {
+    // Koop looks at the token in the body only beside such a header.
+    let sign_in = ["--user", "ann", "--header", "Authorization:"];
+    export_and_compare_as("numbered", Koop::start_for(Some(r#"[{"username": "ann", "password": "correct horse"}]"#)), &sign_in);
+}
+
 fn export_and_compare(service: &str) {
-    let Some(koop) = Koop::start() else { return };
+    export_and_compare_as(service, Koop::start(), &[]);
+}
+
+fn export_and_compare_as(service: &str, koop: Option<Koop>, sign_in: &[&str]) {
+    let Some(koop) = koop else { return };
     let folder = koop.folder.path();
     let mut geohaul = Command::new(env!("CARGO_BIN_EXE_geohaul"));
     geohaul.arg("export").arg(format!("{}/earth/rest/services/{service}/FeatureServer/0", koop.url));
     for ending in ["geojson", "shp", "kmz"] {
         geohaul.arg("-o").arg(folder.join(format!("{service}.{ending}")));
     }
+    geohaul.args(sign_in).env("GEOHAUL_PASSWORD", "correct horse");
     let export = geohaul.arg("--report").arg(folder.join(format!("{service}.report.json"))).output().unwrap();
     assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
 
@@ -62,6 +74,11 @@ struct Koop {
 impl Koop {
     /// `None` where Koop is not installed, which is said aloud.
     fn start() -> Option<Self> {
+        Self::start_for(None)
+    }
+
+    /// The same for these users alone.
+    fn start_for(users: Option<&str>) -> Option<Self> {
         let home = std::env::var_os("GEOHAUL_KOOP").map(PathBuf::from).unwrap_or_default();
         if !home.join("node_modules/@koopjs").is_dir() || !tools::runs("node", &["--version"]) {
             tools::leave_out("the export from Koop", "Node with Koop (GEOHAUL_KOOP)");
@@ -77,6 +94,11 @@ impl Koop {
             .arg(tools::in_clone("tests/koop/serve.mjs"))
             .args(["--limit", &PAGE.to_string(), "--source"])
             .arg(&source)
+            .args(users.map(|users| {
+                let file = folder.path().join("users.json");
+                std::fs::write(&file, users).unwrap();
+                format!("--users={}", file.display())
+            }))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

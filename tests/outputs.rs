@@ -67,7 +67,7 @@ fn paths_that_can_not_be_written_to_are_refused_with_a_hint() {
         (&["-o", "-"][..], "standard output"),
         (&["-o", "-", "--format", "csv"], "standard output"),
         (&["-o", "missing/a.csv"], "does not exist"),
-        (&["-o", "points.json/a.csv"], "does not exist"),
+        (&["-o", "points.json/a.csv"], "directory is a file"),
         (&["-o", "points.json"], "exists already"),
         (&["-o", "a"], "no ending"),
         (&["-o", "a.xyz"], "no format"),

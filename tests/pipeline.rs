@@ -70,7 +70,7 @@ impl Pages for MadePages {
         } else {
             format!(r#"{{"attributes":{{"ID":{seq}}},"geometry":{{"x":{seq},"y":0}}}}"#)
         };
-        let facts = PageFacts { rows: 1, features: 0..text.len(), exceeded: false };
+        let facts = PageFacts { rows: 1, features: 0..text.len(), ..PageFacts::default() };
         Some(Ok((Page { seq, bytes: Bytes::from(text), facts, drop_rows: Vec::new(), rows_before: seq }, permit)))
     }
 
@@ -497,7 +497,7 @@ impl Source for OnePage {
 
     fn open(self: Box<Self>, _: &ReadPlan, permits: &Permits, _: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
         let permit = permits.take().unwrap();
-        let facts = PageFacts { rows: 0, features: 0..self.1.len(), exceeded: false };
+        let facts = PageFacts { rows: 0, features: 0..self.1.len(), ..PageFacts::default() };
         let page = Page { seq: 0, bytes: Bytes::from(self.1), facts, drop_rows: self.2, rows_before: 0 };
         struct Once(Option<(Page, Permit)>, u64);
         impl Pages for Once {

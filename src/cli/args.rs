@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::fetch;
+use crate::fetch::layer::WireChoice;
 use crate::model::plan;
 
 /// Take geodata out of ArcGIS REST servers and put it into local files, completely and correctly.
@@ -48,6 +49,15 @@ pub enum Verb {
     /// Check files, and the server, against a receipt that `export --receipt` wrote.
     #[command(after_help = "Example: geohaul verify roads.geojson.receipt.json --against-server")]
     Verify(VerifyArgs),
+    /// Keep a sign-in for a portal or server, so that later runs use it.
+    #[command(after_help = "Example: geohaul login https://host/portal --user ann")]
+    Login(LoginArgs),
+    /// Forget a sign-in that `login` keeps.
+    #[command(after_help = "Example: geohaul logout https://host/portal")]
+    Logout(LogoutArgs),
+    /// Say which sign-ins are kept, or ask a site who one is there.
+    #[command(after_help = "Example: geohaul whoami https://host/arcgis/rest/services/Roads/FeatureServer/0")]
+    Whoami(WhoamiArgs),
     /// List the formats and what each can hold.
     #[command(after_help = "Example: geohaul formats --json")]
     Formats(FormatsArgs),
@@ -56,7 +66,7 @@ pub enum Verb {
 /// Arguments of `convert`.
 #[derive(Debug, clap::Args)]
 pub struct ConvertArgs {
-    /// Saved Esri JSON: a layer query answer, a feature set, a feature collection, a geoprocessing result. Several
+    /// Saved Esri JSON (or a query answer in PBF): a layer query answer, a feature set, a feature collection, a geoprocessing result. Several
     /// files are the pages of one query. `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -85,12 +95,40 @@ pub struct ExportArgs {
     /// interruption, without asking for that again.
     #[arg(long, help_heading = "Completeness")]
     pub resume: bool,
+    /// What to ask for rows in: PBF is quicker, and its coordinates are within half of the server's grid of those in
+    /// JSON. `auto` takes PBF where that grid is as fine as the layer. The report says what it was.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub wire: Wire,
     /// Who brings the coordinates into --crs: PROJ here, or the server.
     #[arg(long, value_enum, default_value = "local", help_heading = "Spatial reference")]
     pub project: Project,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub access: AccessArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub outputs: OutputArgs,
+}
+
+/// [`WireChoice`], with help texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Wire {
+    /// PBF where the layer offers it, its grid is fine enough and a row is the same in both; else JSON.
+    Auto,
+    /// PBF; JSON only where the server gives no PBF.
+    Pbf,
+    /// JSON.
+    Json,
+}
+
+impl From<Wire> for WireChoice {
+    fn from(wire: Wire) -> Self {
+        match wire {
+            Wire::Auto => Self::Auto,
+            Wire::Pbf => Self::Pbf,
+            Wire::Json => Self::Json,
+        }
+    }
 }
 
 /// Who reprojects.
@@ -116,6 +154,9 @@ pub struct RunArgs {
     pub out_sr: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub access: AccessArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub outputs: OutputArgs,
 }
 
@@ -128,6 +169,123 @@ pub struct InfoArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub access: AccessArgs,
+}
+
+/// Arguments of `login`.
+#[derive(Debug, clap::Args)]
+pub struct LoginArgs {
+    /// A portal (https://HOST/portal, https://ORG.maps.arcgis.com), a server, or any service on it.
+    #[arg(value_name = "URL")]
+    pub url: Hidden,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub access: AccessArgs,
+}
+
+/// Arguments of `logout`.
+#[derive(Debug, clap::Args)]
+pub struct LogoutArgs {
+    /// The portal or server, or any service on it.
+    #[arg(value_name = "URL", required_unless_present = "all")]
+    pub url: Option<Hidden>,
+    /// Forget all sign-ins.
+    #[arg(long, conflicts_with = "url")]
+    pub all: bool,
+}
+
+/// Arguments of `whoami`.
+#[derive(Debug, clap::Args)]
+pub struct WhoamiArgs {
+    /// Ask this portal or server. Without it, the kept sign-ins are listed and nobody is asked.
+    #[arg(value_name = "URL")]
+    pub url: Option<Hidden>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub access: AccessArgs,
+}
+
+/// An argument that may hold a secret, and is never printed.
+#[derive(Clone)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// What was written.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+/// What every verb that asks servers takes. No secret stands in an argument, where the list of processes shows it.
+#[derive(Debug, clap::Args)]
+pub struct AccessArgs {
+    /// A token or API key from standard input: `-`. Otherwise GEOHAUL_TOKEN.
+    #[arg(long, value_name = "-", help_heading = "Sign-in", conflicts_with_all = ["token_file", "user", "client_id"])]
+    pub token: Option<Hidden>,
+    /// A token or API key from a file.
+    #[arg(long, value_name = "FILE", help_heading = "Sign-in", conflicts_with_all = ["user", "client_id"])]
+    pub token_file: Option<PathBuf>,
+    /// Sign in as this user. The password comes from --password-file, GEOHAUL_PASSWORD, or a prompt. Otherwise
+    /// GEOHAUL_USER.
+    #[arg(long, value_name = "NAME", help_heading = "Sign-in", conflicts_with = "client_id")]
+    pub user: Option<String>,
+    /// The password from a file.
+    #[arg(long, value_name = "FILE", help_heading = "Sign-in")]
+    pub password_file: Option<PathBuf>,
+    /// Sign in as an application that is registered with the portal. The secret comes from --client-secret-file or
+    /// GEOHAUL_CLIENT_SECRET. Otherwise GEOHAUL_CLIENT_ID.
+    #[arg(long, value_name = "ID", help_heading = "Sign-in")]
+    pub client_id: Option<String>,
+    /// The client secret from a file.
+    #[arg(long, value_name = "FILE", help_heading = "Sign-in")]
+    pub client_secret_file: Option<PathBuf>,
+    /// The portal that the sign-in is for, where it is not that of the server: the server must name it as its own.
+    #[arg(long, value_name = "URL", help_heading = "Sign-in", value_parser = web_address)]
+    pub portal: Option<url::Url>,
+    /// The Referer that the token is bound to.
+    #[arg(long, value_name = "TEXT", help_heading = "Sign-in")]
+    pub referer: Option<String>,
+    /// The user and password are for the web server (HTTP basic), not for a token.
+    #[arg(long, help_heading = "Sign-in")]
+    pub basic: bool,
+    /// A header for the requests to the host of the URL: 'Name: value', or @FILE with one in each line.
+    #[arg(long, value_name = "HEADER|@FILE", help_heading = "Network")]
+    pub header: Vec<Hidden>,
+    /// The proxy: http://HOST:PORT, socks5h://HOST:PORT. Otherwise HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.
+    #[arg(long, value_name = "URL", help_heading = "Network")]
+    pub proxy: Option<Hidden>,
+    /// Trust the authorities in this PEM file besides those of the system.
+    #[arg(long, value_name = "FILE", help_heading = "Network")]
+    pub ca_bundle: Option<PathBuf>,
+    /// Show this certificate to the server: a PEM file with the certificate and its key.
+    #[arg(long, value_name = "FILE", help_heading = "Network")]
+    pub client_cert: Option<PathBuf>,
+    /// Take any certificate. The report says so.
+    #[arg(long, help_heading = "Network")]
+    pub insecure: bool,
+}
+
+fn web_address(text: &str) -> Result<url::Url, String> {
+    let url = url::Url::parse(text).map_err(|why| why.to_string())?;
+    match (url.scheme(), url.password()) {
+        ("http" | "https", None) => Ok(url),
+        (_, Some(_)) => Err("it may not hold a password".to_owned()),
+        _ => Err("it must begin with https://".to_owned()),
+    }
 }
 
 /// Arguments of `verify`.
@@ -139,6 +297,9 @@ pub struct VerifyArgs {
     /// Ask the server for its count and object ids as well.
     #[arg(long)]
     pub against_server: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub access: AccessArgs,
 }
 
 /// Arguments of `formats`.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access;
 use super::args::{ExportArgs, Project};
 use super::status::Status;
 use super::{interrupt, outputs};
@@ -10,11 +11,11 @@ use crate::export::ExportOptions;
 use crate::fetch::Single;
 use crate::fetch::layer::{LayerOptions, LayerSource};
 use crate::fetch::selection::Selection;
-use crate::fetch::session::Session;
 use crate::fetch::target::Target;
 
 pub(super) fn run(args: &ExportArgs) -> Result<Status> {
-    let (url, pasted_where) = match Target::parse(&args.url)? {
+    let opened = access::open(&args.access, &args.url)?;
+    let (url, pasted_where) = match opened.target {
         Target::Layer { url, where_clause, .. } => (url, where_clause),
         Target::Service { url } => {
             return Err(Error::new(ErrorKind::Usage, "the address names a service, not a layer of it")
@@ -52,13 +53,14 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
         out_sr,
         page_size: args.page_size,
         connections: usize::try_from(args.connections).unwrap_or(1),
+        wire: args.wire.into(),
     };
     let progress = outputs::progress(&args.outputs);
-    let session = Session::online()?.with_connections(options.connections).stopped_by(&interrupt::cancel());
+    let session = opened.session.with_connections(options.connections).stopped_by(&interrupt::cancel());
     let layer = LayerSource::open(&session, &url, options, Arc::clone(&progress))?;
     let input = &mut Single::new(Box::new(layer), redact(&url));
     let options = ExportOptions { resume: args.resume, ..outputs::options(&args.outputs)? };
-    outputs::deliver_to(input, &outputs::destination(&args.outputs)?, options, &args.outputs).map_err(|error| {
+    outputs::deliver_to(input, &outputs::destination(&args.outputs)?, options, &args.outputs, opened.warnings).map_err(|error| {
         match error.kind() {
             ErrorKind::Cancelled if args.resume => error.hint("run the same command again: it goes on from here"),
             ErrorKind::Cancelled => error.hint("with --resume the same command goes on where it was stopped"),

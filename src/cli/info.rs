@@ -3,19 +3,18 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use super::access;
 use super::args::InfoArgs;
 use super::printer::{self, Lines};
 use super::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::describe::{Description, LayerDescription, describe};
-use crate::fetch::session::Session;
-use crate::fetch::target::Target;
 use crate::model::{Crs, Domain, Field, Header};
 use crate::report::Progress;
 
 pub(super) fn run(args: &InfoArgs) -> Result<Status> {
-    let target = Target::parse(&args.target)?;
-    let description = describe(&Session::online()?, &target, &(Arc::new(Lines) as Arc<dyn Progress>))?;
+    let opened = access::open(&args.access, &args.target)?;
+    let description = describe(&opened.session, &opened.target, &(Arc::new(Lines) as Arc<dyn Progress>))?;
     let text = if args.json {
         serde_json::to_string_pretty(&description)
             .map_err(|why| Error::new(ErrorKind::Internal, "can't write JSON").because(why))?
@@ -23,6 +22,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<Status> {
     } else {
         text(&description)
     };
+    printer::warnings(&opened.warnings);
     printer::data(&text)?;
     Ok(Status::Complete)
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod access;
 mod args;
 mod complaint;
 mod convert;
@@ -12,6 +13,7 @@ mod export;
 mod formats;
 mod info;
 mod interrupt;
+mod login;
 mod outputs;
 mod printer;
 mod run;
@@ -41,6 +43,9 @@ fn dispatch(verb: args::Verb) -> crate::Result<Status> {
         args::Verb::Run(args) => run::run(&args),
         args::Verb::Info(args) => info::run(&args),
         args::Verb::Verify(args) => verify::run(&args),
+        args::Verb::Login(args) => login::login(&args),
+        args::Verb::Logout(args) => login::logout(&args),
+        args::Verb::Whoami(args) => login::whoami(&args),
         args::Verb::Formats(args) => formats::run(&args),
     }
 }

@@ -16,9 +16,9 @@ use crate::model::Crs;
 use crate::report::{Progress, Report};
 use crate::write::{Stage, Target, place_of};
 
-/// Exports an input as the arguments say, and tells of it.
-pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs) -> Result<Status> {
-    deliver_to(input, &destination(args)?, options(args)?, args)
+/// Exports an input as the arguments say, and tells of it; `warnings` go into the report.
+pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs, warnings: Vec<String>) -> Result<Status> {
+    deliver_to(input, &destination(args)?, options(args)?, args, warnings)
 }
 
 /// The same to a given destination, in a given way.
@@ -27,6 +27,7 @@ pub(super) fn deliver_to(
     destination: &Destination,
     options: ExportOptions,
     args: &OutputArgs,
+    warnings: Vec<String>,
 ) -> Result<Status> {
     match (destination, &args.report) {
         (Destination::Files(outputs), Some(report)) if outputs.iter().any(|o| place_of(&o.path) == place_of(report)) => {
@@ -41,7 +42,8 @@ pub(super) fn deliver_to(
     // Opened before anything is fetched, as every output is.
     let report_stage =
         args.report.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()?;
-    let report = export(input, destination, &options, &progress(args))?;
+    let mut report = export(input, destination, &options, &progress(args))?;
+    report.warnings.extend(warnings);
     let reported = report_stage.map_or(Ok(()), |stage| write_report(&report, stage, args.report.as_deref()));
     if !args.quiet {
         printer::print_report(&report);
@@ -150,8 +152,12 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
             Error::new(ErrorKind::Usage, "more than one output is given").hint("results go into one directory: -o results/")
         );
     };
-    if path.is_file() || path.as_os_str() == "-" {
-        return Err(Error::new(ErrorKind::Usage, "the output is a file, and results go into a directory")
+    if path.as_os_str() == "-" {
+        return Err(Error::new(ErrorKind::Usage, "results go into a directory, and not to standard output")
+            .hint("give a directory: -o results/"));
+    }
+    if path.is_file() {
+        return Err(Error::new(ErrorKind::Usage, "the output is an existing file")
             .in_file(path)
             .hint("give a directory: -o results/"));
     }

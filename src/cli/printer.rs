@@ -21,6 +21,13 @@ pub(super) fn say(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Prints what the user should know beside the data.
+pub(super) fn warnings(warnings: &[String]) {
+    for warning in warnings {
+        say(&format!("warning: {warning}\n"));
+    }
+}
+
 /// News as plain lines.
 pub(super) struct Lines;
 

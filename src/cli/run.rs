@@ -1,16 +1,17 @@
 //! `geohaul run`: a geoprocessing task, from its inputs to its results as files.
 
+use super::access;
 use super::args::RunArgs;
 use super::status::Status;
 use super::{interrupt, outputs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, refuse_existing};
 use crate::fetch::gp::{Inputs, Options, Task};
-use crate::fetch::session::Session;
 use crate::fetch::target::Target;
 
 pub(super) fn run(args: &RunArgs) -> Result<Status> {
-    let url = match Target::parse(&args.url)? {
+    let opened = access::open(&args.access, &args.url)?;
+    let url = match opened.target {
         Target::GpTask { url } | Target::GpService { url } => url,
         other => {
             let error = Error::new(ErrorKind::Usage, "the address names no geoprocessing task")
@@ -30,7 +31,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
     let way = outputs::options(&args.outputs)?;
     outputs::check(&destination, &args.outputs)?;
     let progress = outputs::progress(&args.outputs);
-    let task = Task::open(&Session::online()?.stopped_by(&interrupt::cancel()), &url)?;
+    let task = Task::open(&opened.session.stopped_by(&interrupt::cancel()), &url)?;
     if let Destination::Directory { path, formats } = &destination
         && !args.outputs.overwrite
     {
@@ -38,5 +39,5 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
         refuse_existing(path, formats, rows.map(|output| (output.name.as_str(), output.data_type == "GPRecordSet")))?;
     }
     let mut job = task.run(&inputs, &options, &progress)?;
-    outputs::deliver_to(&mut job, &destination, way, &args.outputs)
+    outputs::deliver_to(&mut job, &destination, way, &args.outputs, opened.warnings)
 }

@@ -4,6 +4,7 @@ mod antimeridian;
 mod clip;
 mod curves;
 mod geojson;
+mod pbf_rows;
 pub mod plan;
 mod reproject;
 mod rings;

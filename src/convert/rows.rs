@@ -1,4 +1,5 @@
-//! A raw page to a batch: the hot path. Attributes become spans, coordinates become flat arrays.
+//! A raw page to a batch: the hot path. In JSON attributes become spans, coordinates become flat arrays;
+//! pages of PBF go to [`pbf_rows`].
 
 use std::collections::HashMap;
 
@@ -7,9 +8,10 @@ use crate::esri::features::Walked;
 use crate::esri::scan::Quoted;
 use crate::esri::{Cursor, Feature, FeatureVisitor, Syntax, Token, walk};
 use crate::model::batch::unescape;
-use crate::model::{Batch, Cell, Geometries, Header, Page, ReadPlan};
+use crate::model::{Batch, Cell, Geometries, Header, Page, ReadPlan, Wire};
 use crate::report::{LossKind, Losses};
 
+use super::pbf_rows;
 use super::shapes::{COUNTED, Shapes, Unfit};
 
 /// Parses the rows of a page.
@@ -20,11 +22,16 @@ use super::shapes::{COUNTED, Shapes, Unfit};
 /// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a multipatch or a geometry in another
 /// spatial reference; both name the feature.
 pub fn parse_page(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
+    match page.facts.wire {
+        Wire::Json => parse_json(page, header, read),
+        Wire::Pbf => pbf_rows::parse(page, header, read),
+    }
+}
+
+fn parse_json(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
     let raw = &page.bytes[page.facts.features.clone()];
     if u32::try_from(raw.len()).is_err() {
-        return Err(Error::new(ErrorKind::Unsupported, "a page is larger than 4 GiB")
-            .on_page(page.seq)
-            .hint("ask for smaller pages: --page-size"));
+        return Err(too_large(page));
     }
     let mut losses = Losses::default();
     let text = match String::from_utf8(raw.to_vec()) {
@@ -45,9 +52,7 @@ pub fn parse_page(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batc
     }
     // The last row began another one.
     cells.truncate(geometry.rows() * header.fields.len());
-    for (kind, (count, row)) in COUNTED.into_iter().zip(shapes.counts) {
-        losses.add_many(kind, None, count, None, || Some(row_words(page, row)));
-    }
+    tally_shapes(&shapes, page, &mut losses);
     for (name, Unplaced { count, first, why }) in unplaced {
         losses.add_many(LossKind::UnknownAttribute, Some(&name), count, why.map(str::to_owned), || Some(row_words(page, first)));
     }
@@ -55,7 +60,18 @@ pub fn parse_page(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batc
     Ok((batch, losses))
 }
 
-fn row_words(page: &Page, row: usize) -> String {
+pub(super) fn too_large(page: &Page) -> Error {
+    Error::new(ErrorKind::Unsupported, "a page is larger than 4 GiB").on_page(page.seq).hint("ask for smaller pages: --page-size")
+}
+
+/// What was left out of geometries.
+pub(super) fn tally_shapes(shapes: &Shapes, page: &Page, losses: &mut Losses) {
+    for (kind, (count, row)) in COUNTED.into_iter().zip(shapes.counts) {
+        losses.add_many(kind, None, count, None, || Some(row_words(page, row)));
+    }
+}
+
+pub(super) fn row_words(page: &Page, row: usize) -> String {
     format!("row {}", page.rows_before + row as u64)
 }
 
@@ -94,7 +110,7 @@ impl From<Unfit> for Fault {
 }
 
 impl Fault {
-    fn explain(self, feature: Feature) -> Error {
+    pub(super) fn explain(self, feature: Feature) -> Error {
         match self {
             Self::Syntax(why) => Error::new(ErrorKind::Input, "a feature can't be read").because(why.within(feature)),
             Self::Unfit(unfit) => {

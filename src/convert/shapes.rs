@@ -18,6 +18,8 @@ pub(super) enum Unfit {
     Multipatch,
     /// A value of no known shape.
     Unknown,
+    /// Esri's shape buffer, in PBF.
+    Buffer,
     /// In another spatial reference than its layer.
     Elsewhere,
 }
@@ -27,6 +29,7 @@ impl Unfit {
         match self {
             Self::Curve => "it holds a curve of an unknown kind",
             Self::Multipatch => "it is a multipatch",
+            Self::Buffer => "it is written in Esri's shape buffer format",
             Self::Unknown => "it has no x, points, paths, rings or xmin",
             Self::Elsewhere => "it names another spatial reference than its layer",
         }
@@ -37,6 +40,7 @@ impl Unfit {
             Self::Curve => "ask the server for densified geometry: returnTrueCurves=false",
             Self::Multipatch => "ask the server for footprints: multipatchOption=xyFootprint",
             Self::Unknown => "check the saved file",
+            Self::Buffer => "ask for JSON: --wire json",
             Self::Elsewhere => "give the features of each spatial reference a file of their own",
         }
     }
@@ -69,8 +73,8 @@ pub(super) const COUNTED: [LossKind; 6] = [
     LossKind::MDropped,
     LossKind::Densified,
 ];
-const VERTICES: usize = 0;
-const PATHS: usize = 1;
+pub(super) const VERTICES: usize = 0;
+pub(super) const PATHS: usize = 1;
 const RINGS: usize = 2;
 const Z: usize = 3;
 const M: usize = 4;
@@ -258,7 +262,7 @@ impl Shapes {
     }
 
     /// Closes the ring of the vertices from `start` on; one without area is left out.
-    fn end_ring(&mut self, into: &mut Geometries, start: usize, row: usize) -> bool {
+    pub(super) fn end_ring(&mut self, into: &mut Geometries, start: usize, row: usize) -> bool {
         if into.xy.len() > start && into.xy[start] != into.xy[into.xy.len() - 1] {
             into.xy.push(into.xy[start]);
             for side in [&mut into.z, &mut into.m] {
@@ -287,7 +291,7 @@ impl Shapes {
         into.truncate_vertices(start);
     }
 
-    fn leave_out(&mut self, into: &mut Geometries, start: usize, what: usize, row: usize) {
+    pub(super) fn leave_out(&mut self, into: &mut Geometries, start: usize, what: usize, row: usize) {
         // An empty part held nothing that could be lost.
         if into.xy.len() > start {
             self.count(what, row);
@@ -295,7 +299,7 @@ impl Shapes {
         into.truncate_vertices(start);
     }
 
-    fn count(&mut self, what: usize, row: usize) {
+    pub(super) fn count(&mut self, what: usize, row: usize) {
         let (count, first) = &mut self.counts[what];
         if *count == 0 {
             *first = row;
@@ -355,8 +359,9 @@ impl Shapes {
         }
     }
 
+    /// Appends a vertex. Side arrays stay empty until a first value comes.
     #[inline]
-    fn vertex(
+    pub(super) fn vertex(
         &mut self,
         into: &mut Geometries,
         xy: [f64; 2],
@@ -410,12 +415,16 @@ impl Shapes {
                 }
             }
         }
-        // Side arrays are as long as `xy` or empty.
-        let vertices = into.xy.len();
-        for side in [&mut into.z, &mut into.m] {
-            if !side.is_empty() {
-                side.resize(vertices, f64::NAN);
-            }
+        even_out(into);
+    }
+}
+
+/// Side arrays are as long as `xy` or empty.
+pub(super) fn even_out(into: &mut Geometries) {
+    let vertices = into.xy.len();
+    for side in [&mut into.z, &mut into.m] {
+        if !side.is_empty() {
+            side.resize(vertices, f64::NAN);
         }
     }
 }

@@ -163,7 +163,8 @@ impl Failure {
     fn hint(&self) -> Option<&'static str> {
         Some(match (self.code, self.shape) {
             (Some(498), _) => "the token is invalid or has expired; get a new one",
-            (Some(401 | 499), _) => "this service is not public; ask its owner for access",
+            (Some(499), _) => "this service is not public; sign in with --user NAME or --token-file FILE",
+            (Some(401), _) => "the web server wants a sign-in; --basic --user NAME gives one, --client-cert shows a certificate",
             (Some(403), Shape::Json) => "the account may not use this service; ask its owner",
             // A layer or task that is not there.
             (Some(400), Shape::Json) if self.words.to_ascii_lowercase().contains("invalid url") => CHECK_ADDRESS,

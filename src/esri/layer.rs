@@ -55,6 +55,8 @@ pub struct LayerInfo {
     pub knows_datum_transformations: bool,
     /// There are versions (`gdbVersion` is understood).
     pub is_versioned: bool,
+    /// `f=pbf` is among the formats of its queries.
+    pub offers_pbf: bool,
     /// `(id, name)` of the layers in a group.
     pub sub_layers: Vec<(i64, String)>,
 }
@@ -105,6 +107,8 @@ impl LayerInfo {
                 .iter()
                 .any(|key| capability(json, key).unwrap_or(false)),
             is_versioned: flag("isDataVersioned") || flag("isDataBranchVersioned"),
+            offers_pbf: text("supportedQueryFormats")
+                .is_some_and(|list| list.split(',').any(|format| format.trim().eq_ignore_ascii_case("PBF"))),
             sub_layers: json.get("subLayers").and_then(Value::as_array).into_iter().flatten().filter_map(id_and_name).collect(),
             fields,
         }

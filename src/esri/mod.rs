@@ -7,6 +7,7 @@ pub mod features;
 pub mod fields;
 pub mod job;
 pub mod layer;
+pub mod pbf;
 pub mod scan;
 pub mod service;
 pub mod skeleton;

@@ -80,7 +80,7 @@ impl Skeleton {
             },
             _ => return Err(Error::new(ErrorKind::Input, "the answer holds several lists of features where one was asked for")),
         };
-        Ok(PageFacts { rows, features, exceeded: exceeded_transfer_limit(&self.value) })
+        Ok(PageFacts { rows, features, exceeded: exceeded_transfer_limit(&self.value), ..PageFacts::default() })
     }
 }
 

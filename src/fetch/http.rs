@@ -1,5 +1,6 @@
 //! The network seam: one function, [`Transport::send`]. Retry wraps it; tests hand in a scripted one.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,11 +8,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use url::Url;
 
-use crate::error::{Error, ErrorKind};
+use super::secret::Secrets;
+use crate::error::{Error, ErrorKind, redact};
+use crate::esri::failure::Failure;
 
 mod client;
+mod network;
 
 pub use client::HttpTransport;
+pub use network::Network;
 
 /// GET or POST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +34,10 @@ pub struct Request {
     pub method: Method,
     /// Where to, without the parameters below.
     pub url: Url,
-    /// The parameters, in order.
+    /// The parameters, in order. No secret is among them.
     pub params: Vec<(String, String)>,
+    /// What it carries of a sign-in: for the origin of the URL alone.
+    pub secrets: Secrets,
     /// May be sent again when it is not known whether the server acted on it. `submitJob` and `execute` may not.
     pub repeatable: bool,
     /// The longest wait for the answer to begin, and between two reads of it.
@@ -59,6 +66,18 @@ impl Request {
     }
 }
 
+impl fmt::Debug for Request {
+    /// The question, without secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let asked = Self { method: Method::Get, ..self.clone() };
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &redact(&asked.full_url()))
+            .field("secrets", &self.secrets)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What came back, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Response {
@@ -70,8 +89,25 @@ pub struct Response {
     pub content_type: Option<String>,
     /// The `Retry-After` header, in either form, as a wait from now.
     pub retry_after: Option<Duration>,
+    /// The server's clock, in seconds since 1970, where it shows it.
+    pub server_time: Option<i64>,
     /// The body, decompressed.
     pub body: Bytes,
+}
+
+/// No failure is longer than this; data of this size need not be searched for one.
+const LONGEST_FAILURE: usize = 1 << 16;
+
+impl Response {
+    /// The failure that the answer states, if it is short: nobody refuses in long words.
+    pub fn failure(&self) -> Option<Failure> {
+        if let Some(failure) = Failure::in_body(self.status, self.content_type.as_deref(), &self.body) {
+            return Some(failure);
+        }
+        let body = self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body);
+        let json = (body.len() <= LONGEST_FAILURE).then(|| serde_json::from_slice(body).ok()).flatten();
+        json.and_then(|json| Failure::in_json(&json)).or_else(|| Failure::of_status(self.status))
+    }
 }
 
 /// Why no whole answer came.
@@ -92,6 +128,8 @@ pub enum FaultKind {
     TooLarge,
     /// The redirects go on and on, or lead nowhere.
     Redirect,
+    /// The sign-in failed, or the server won't have it.
+    SignIn,
     /// The caller gave up.
     Cancelled,
     /// Anything else.

@@ -21,15 +21,18 @@ use super::{Pages, Source};
 use crate::error::{Error, ErrorKind, Result, redact};
 use crate::esri::layer::{LayerInfo, likely_object_id};
 use crate::esri::{fields_of, object_ids};
-use crate::model::{FieldType, GeometryKind, Header, Origin, ReadPlan, SpatialReference};
+use crate::model::{Carriage, FieldType, GeometryKind, Header, Origin, ReadPlan, SpatialReference, Wire};
 use crate::pipe::Permits;
 use crate::report::Progress;
 
 mod pages;
 mod query;
+mod twin;
+mod wire;
 
 use pages::LayerPages;
 use query::Query;
+pub use wire::WireChoice;
 
 /// Rows to ask for at once, where the server allows as many.
 const PAGE_SIZE: u64 = 2000;
@@ -51,11 +54,14 @@ pub struct LayerOptions {
     pub page_size: Option<u64>,
     /// The most pages that are asked for at once; at least 1. The session's pace may allow fewer.
     pub connections: usize,
+    /// What to ask for rows in.
+    pub wire: WireChoice,
 }
 
 impl Default for LayerOptions {
     fn default() -> Self {
-        Self { selection: Selection::default(), out_sr: None, page_size: None, connections: MOST_CONNECTIONS }
+        let (selection, wire) = (Selection::default(), WireChoice::Auto);
+        Self { selection, out_sr: None, page_size: None, connections: MOST_CONNECTIONS, wire }
     }
 }
 
@@ -76,6 +82,8 @@ pub struct LayerSource {
     last_edit: Option<i64>,
     /// Where raw pages are kept.
     kept_in: Option<PathBuf>,
+    wire: WireChoice,
+    carriage: Carriage,
     warnings: Vec<String>,
 }
 
@@ -133,13 +141,18 @@ impl Source for LayerSource {
     }
 
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        let Self { session, mut query, header, situation, ids, id_key, connections, most, last_edit, kept_in, .. } = *self;
+        let Self { session, mut query, header, situation, ids, id_key, connections, most, last_edit, .. } = *self;
+        let mut carriage = self.carriage;
         query.narrow(read);
-        let spool = match &kept_in {
+        if header.has_m && read.m {
+            carriage = self.wire.for_measures(carriage);
+        }
+        let spool = match &self.kept_in {
             Some(directory) => {
+                let content = query.content(carriage.wire).into_iter().map(|(key, value)| (key.to_owned(), value));
                 let kind = Kind {
                     layer: redact(&query.layer_url()),
-                    query: query.content().into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+                    query: content.collect(),
                     page_size: situation.page_size,
                     count: situation.count,
                     last_edit,
@@ -149,7 +162,8 @@ impl Source for LayerSource {
             }
             None => None,
         };
-        let fetcher = pages::Fetcher { session: session.watched_by(Arc::clone(&progress)), query, id_key, last_edit, spool };
+        let session_of_pages = session.watched_by(Arc::clone(&progress));
+        let fetcher = pages::Fetcher::new(session_of_pages, query, id_key, carriage).keeping(spool).edited_at(last_edit);
         let mut pages = LayerPages::new(fetcher, Pager::new(situation), permits.clone(), progress);
         pages.expected = header.spatial_reference;
         pages.layer = header.name;
@@ -200,8 +214,8 @@ struct Probed {
     /// The form of question that the server takes.
     query: Query,
     ids: Option<Vec<i64>>,
-    /// The answer with at most one row; `None` where there was nothing to ask for.
-    answer: Option<Answer>,
+    /// The answer with at most one row, and the question; `None` where there was nothing to ask for.
+    answer: Option<(Ask, Answer)>,
 }
 
 impl Opening<'_> {
@@ -220,7 +234,14 @@ impl Opening<'_> {
         }
         let Probed { start, query, ids, answer } = self.probe(selection)?;
         self.query = query;
+        let (ask, answer) = answer.unzip();
         let (header, id_key) = self.header(name, count, answer.as_ref(), selection, &mut warnings)?;
+        let known = wire::Known { info: self.info, header: &header, probe: answer.as_ref() };
+        let in_pbf = || {
+            let request = self.query.request(self.session, &ask?, Wire::Pbf);
+            Some(self.session.ask_pbf(&request, true).map(|(answer, _)| answer))
+        };
+        let carriage = wire::choose(options.wire, &known, in_pbf, &mut warnings)?;
         if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference) {
             let own = self.info.source_sr.as_ref().or(self.info.extent_sr.as_ref());
             if !named.same_as(asked) {
@@ -256,6 +277,8 @@ impl Opening<'_> {
             most,
             last_edit: self.info.last_edit,
             kept_in: None,
+            wire: options.wire,
+            carriage,
             warnings,
         })
     }
@@ -271,7 +294,7 @@ impl Opening<'_> {
     }
 
     fn ask(&self, query: &Query, ask: &Ask) -> Result<Answer, Refused> {
-        self.session.ask(&query.request(self.session, ask), true)
+        self.session.ask(&query.request(self.session, ask, Wire::Json), true)
     }
 
     /// Tries the forms of question from the best to the plainest with one row.
@@ -287,9 +310,11 @@ impl Opening<'_> {
         let mut first_refusal = None;
         if self.info.supports_pagination && !self.query.picks_ids() {
             for query in &queries {
-                match self.ask(query, &Ask::Window { offset: 0, limit: 1 }) {
+                let ask = Ask::Window { offset: 0, limit: 1 };
+                match self.ask(query, &ask) {
                     Ok(answer) => {
-                        return Ok(Probed { start: Start::Offsets, query: query.clone(), ids: None, answer: Some(answer) });
+                        let answer = Some((ask, answer));
+                        return Ok(Probed { start: Start::Offsets, query: query.clone(), ids: None, answer });
                     }
                     Err(refused) if refused.is_refusal() => drop(first_refusal.get_or_insert(refused.error)),
                     Err(refused) => return Err(refused.into()),
@@ -302,13 +327,14 @@ impl Opening<'_> {
                 return Ok(Probed { start: Start::ObjectIds, query: self.query.clone(), ids: Some(ids), answer: None });
             };
             for query in &queries {
-                match self.ask(query, &Ask::Objects(vec![first])) {
+                let ask = Ask::Objects(vec![first]);
+                match self.ask(query, &ask) {
                     Ok(answer) => {
                         return Ok(Probed {
                             start: Start::ObjectIds,
                             query: query.clone(),
                             ids: Some(ids),
-                            answer: Some(answer),
+                            answer: Some((ask, answer)),
                         });
                     }
                     Err(refused) if refused.is_refusal() => drop(first_refusal.get_or_insert(refused.error)),
@@ -320,7 +346,10 @@ impl Opening<'_> {
         let plain = self.query.unordered();
         let refusal = match self.ask(&plain.clone().without_rows(), &Ask::Everything) {
             Ok(_) if must_order || self.query.picks_ids() => first_refusal,
-            Ok(answer) => return Ok(Probed { start: Start::OneQuery, query: plain, ids: None, answer: Some(answer) }),
+            Ok(answer) => {
+                let answer = Some((Ask::Everything, answer));
+                return Ok(Probed { start: Start::OneQuery, query: plain, ids: None, answer });
+            }
             Err(refused) => Some(first_refusal.unwrap_or(refused.error)),
         };
         let error = refusal.unwrap_or_else(|| Error::new(ErrorKind::Server, "the server lists no object ids"));

@@ -12,21 +12,26 @@ use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
 pub mod areas;
+pub mod auth;
 pub mod describe;
 mod features;
 pub mod gp;
 pub mod http;
 pub mod id_set;
 pub mod layer;
+mod open;
 mod pacer;
 pub mod paging;
+pub mod pasted;
 pub mod retry;
 pub mod saved;
+pub mod secret;
 pub mod selection;
 pub mod session;
 pub mod spool;
 pub mod target;
 
+pub use open::open;
 pub use pacer::MOST_CONNECTIONS;
 
 /// What a target holds. Lazy: a bad item does not end the list.

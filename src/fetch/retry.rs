@@ -48,8 +48,14 @@ pub trait Clock: Send + Sync {
     fn jitter(&self) -> f64;
 }
 
-/// The machine's clock.
-struct SystemClock(Instant);
+/// The machine's clock, from when it was made.
+pub struct SystemClock(Instant);
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
 
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
@@ -156,7 +162,7 @@ impl Retry {
         Self {
             transport,
             policy,
-            clock: Arc::new(SystemClock(Instant::now())),
+            clock: Arc::new(SystemClock::default()),
             progress: Arc::new(Silent),
             pacer: Arc::new(Pacer::new(MOST_CONNECTIONS)),
             tally: Arc::default(),
@@ -345,6 +351,7 @@ mod tests {
                     url: request.url.clone(),
                     content_type: None,
                     retry_after: wait.map(Duration::from_secs),
+                    server_time: None,
                     body: Bytes::new(),
                 })
                 .map_err(|kind| Fault { kind, error: Error::new(ErrorKind::Network, format!("{kind:?}")) })
@@ -372,6 +379,7 @@ mod tests {
             method: Method::Get,
             url: "http://h.example/".parse().unwrap(),
             params: Vec::new(),
+            secrets: Default::default(),
             repeatable: true,
             idle_limit: Duration::MAX,
             total_limit: Duration::MAX,

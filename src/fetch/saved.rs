@@ -1,4 +1,4 @@
-//! Saved Esri JSON: files, standard input, and answers that are in memory already (the results of a job).
+//! Saved Esri JSON and PBF: files, standard input, and answers that are in memory already (the results of a job).
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -11,15 +11,18 @@ use bytes::Bytes;
 use super::{Input, Item, Pages, Scalar, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::document::{FeatureSet, Found, contents};
-use crate::esri::{PageRange, Scanner};
-use crate::model::{Evidence, Header, Page, PageFacts, ReadPlan};
+use crate::esri::{PageRange, Scanner, Syntax, pbf};
+use crate::model::{Carriage, Evidence, GeometryKind, Header, Page, PageFacts, ReadPlan, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
 
 /// Rows of a saved file go to the workers in pages of about this many bytes.
 const PAGE_BYTES: u64 = 1 << 20;
 
-/// Saved Esri JSON, opened.
+/// So many bytes tell PBF from JSON.
+const PBF_PREFIX: u64 = 256;
+
+/// Saved answers, opened.
 pub struct Saved {
     items: Vec<Item>,
     origin: String,
@@ -106,6 +109,27 @@ impl Body {
         }
     }
 
+    /// All bytes, where they look like PBF: an answer is a page, which is handled as a whole.
+    fn pbf(&self) -> Result<Option<Bytes>> {
+        let file = match self {
+            Self::Memory(bytes) => return Ok(pbf::looks_like(bytes).then(|| bytes.clone())),
+            Self::File(file) => file,
+        };
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = Vec::new();
+        let read = (&mut *file).take(PBF_PREFIX).read_to_end(&mut bytes).and_then(|_| {
+            if pbf::looks_like(&bytes) {
+                file.read_to_end(&mut bytes)?;
+                return Ok(true);
+            }
+            file.rewind().map(|()| false)
+        });
+        match read {
+            Ok(is_pbf) => Ok(is_pbf.then(|| Bytes::from(bytes))),
+            Err(why) => Err(Error::new(ErrorKind::File, "can't read the input").because(why)),
+        }
+    }
+
     fn scan(&self, scanner: &mut Scanner) -> Result<()> {
         let file = match self {
             Self::Memory(bytes) => return scanner.push(bytes),
@@ -167,6 +191,9 @@ enum Content {
 }
 
 fn contents_of(body: Body, name: &str) -> Result<Vec<Content>> {
+    if let Some(bytes) = body.pbf()? {
+        return pbf_layer(bytes, name).map(|layer| vec![Content::Layer(layer)]);
+    }
     let mut scanner = Scanner::new(PAGE_BYTES);
     body.scan(&mut scanner)?;
     let skeleton = scanner.finish()?;
@@ -176,12 +203,33 @@ fn contents_of(body: Body, name: &str) -> Result<Vec<Content>> {
     let content = |found| match found {
         Found::Value { name, data_type, value } => Content::Value(Scalar { name, data_type, value }),
         Found::Rows(FeatureSet { header, rows, cut_off, warnings: own }) => {
-            let part = Part { body: Arc::clone(&body), pages: rows.pages };
+            let part = Part { body: Arc::clone(&body), wire: Wire::Json, pages: rows.pages };
             let warnings = warnings.iter().cloned().chain(own).collect();
-            Content::Layer(SavedLayer { header, parts: vec![part], cut_off, warnings })
+            Content::Layer(SavedLayer { header, parts: vec![part], cut_off, carriage: Carriage::default(), warnings })
         }
     };
     Ok(found.into_iter().map(content).collect())
+}
+
+/// The layer of an answer in PBF.
+fn pbf_layer(bytes: Bytes, name: &str) -> Result<SavedLayer> {
+    let broken = |why: Syntax| {
+        Error::new(ErrorKind::Input, "the PBF is broken")
+            .because(why)
+            .hint("the file was cut off, or is no f=pbf answer; fetch it again")
+    };
+    let pbf::Answer::Rows(rows) = pbf::read(&bytes).map_err(broken)? else {
+        return Err(Error::new(ErrorKind::Input, "the file holds no features")
+            .because("it is an answer with ids or a count only")
+            .hint("query the layer without returnIdsOnly and returnCountOnly"));
+    };
+    let header = rows.header(&bytes, name).map_err(broken)?;
+    let offset = rows.range.start as u64;
+    let page = PageRange { offset, len: rows.range.end as u64 - offset, rows: rows.rows as u64 };
+    let part = Part { body: Arc::new(Body::Memory(bytes)), wire: Wire::Pbf, pages: vec![page] };
+    let scale = header.geometry.map(|_| rows.grid.x.scale());
+    let carriage = Carriage { wire: Wire::Pbf, scale, ..Carriage::default() };
+    Ok(SavedLayer { header, parts: vec![part], cut_off: rows.exceeded, carriage, warnings: Vec::new() })
 }
 
 fn open_file(path: &Path) -> Result<(String, Body)> {
@@ -209,6 +257,7 @@ fn spool_stdin() -> std::io::Result<File> {
 /// Pages of rows in one body.
 struct Part {
     body: Arc<Body>,
+    wire: Wire,
     pages: Vec<PageRange>,
 }
 
@@ -217,6 +266,7 @@ struct SavedLayer {
     header: Header,
     parts: Vec<Part>,
     cut_off: bool,
+    carriage: Carriage,
     warnings: Vec<String>,
 }
 
@@ -236,9 +286,9 @@ impl SavedLayer {
             self.header.count = Some(0);
         }
         let object_id = page.header.object_id.map(|index| page.header.fields[index].name.clone());
-        let words = |value: &dyn std::fmt::Debug| format!("{value:?}");
-        let (ours, theirs) = (&self.header.geometry, &page.header.geometry);
+        let (ours, theirs) = (self.header.geometry, page.header.geometry);
         if ours != theirs && !empty {
+            let words = |kind: Option<GeometryKind>| kind.map_or("none".to_owned(), |kind| kind.to_string());
             return differs("geometry kind", words(ours), words(theirs));
         }
         match (&self.header.spatial_reference, &page.header.spatial_reference) {
@@ -252,7 +302,8 @@ impl SavedLayer {
             match self.header.fields.iter().find(|ours| ours.name == field.name) {
                 None => self.header.fields.push(field),
                 Some(ours) if ours.field_type != field.field_type && !empty => {
-                    return differs(&format!("type of field {}", field.name), words(&ours.field_type), words(&field.field_type));
+                    let [ours, theirs] = [ours, &field].map(|field| field.field_type.esri_name().to_owned());
+                    return differs(&format!("type of field {}", field.name), ours, theirs);
                 }
                 Some(_) => {}
             }
@@ -281,19 +332,26 @@ impl Source for SavedLayer {
     fn open(self: Box<Self>, _read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
         let in_memory = self.parts.iter().all(|part| matches!(*part.body, Body::Memory(_)));
         let strategy = if in_memory { "one answer" } else { "saved file" }.to_owned();
-        let ranges =
-            self.parts.into_iter().flat_map(|part| part.pages.into_iter().map(move |page| (Arc::clone(&part.body), page)));
+        let ranges = self.parts.into_iter().flat_map(|Part { body, wire, pages }| {
+            pages.into_iter().map(move |range| SavedPage { body: Arc::clone(&body), wire, range })
+        });
         Ok(Box::new(SavedPages {
             ranges: Box::new(ranges),
             permits: permits.clone(),
             progress,
-            evidence: Evidence { cut_off: self.cut_off, strategy, ..Evidence::default() },
+            evidence: Evidence { cut_off: self.cut_off, strategy, carriage: self.carriage, ..Evidence::default() },
         }))
     }
 }
 
+struct SavedPage {
+    body: Arc<Body>,
+    wire: Wire,
+    range: PageRange,
+}
+
 struct SavedPages {
-    ranges: Box<dyn Iterator<Item = (Arc<Body>, PageRange)> + Send>,
+    ranges: Box<dyn Iterator<Item = SavedPage> + Send>,
     permits: Permits,
     progress: Arc<dyn Progress>,
     evidence: Evidence,
@@ -301,14 +359,14 @@ struct SavedPages {
 
 impl Pages for SavedPages {
     fn next(&mut self) -> Option<Result<(Page, Permit)>> {
-        let (body, range) = self.ranges.next()?;
+        let SavedPage { body, wire, range } = self.ranges.next()?;
         let mut permit = self.permits.take()?;
         let bytes = match body.read(range) {
             Ok(bytes) => bytes,
             Err(error) => return Some(Err(error.on_page(self.evidence.pages))),
         };
         permit.hold_bytes(bytes.len());
-        let facts = PageFacts { rows: range.rows as usize, features: 0..bytes.len(), exceeded: false };
+        let facts = PageFacts { rows: range.rows as usize, features: 0..bytes.len(), exceeded: false, wire };
         let page = Page { seq: self.evidence.pages, bytes, facts, drop_rows: Vec::new(), rows_before: self.evidence.rows };
         self.evidence.pages += 1;
         self.evidence.rows += range.rows;

@@ -1,6 +1,7 @@
 //! [`Session`]: asks ArcGIS questions. It chooses GET or POST, repeats what may pass, and takes no answer for
 //! data before it has looked for an error in it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,10 @@ use url::Url;
 
 use super::http::{Cancel, HttpTransport, Method, Request, Response, SharedTransport};
 use super::retry::{Refused, Retry, RetryPolicy};
+use super::secret::Secrets;
 use crate::error::Result;
 use crate::esri::failure::{Failure, Shape};
-use crate::esri::{Scanner, Skeleton};
+use crate::esri::{Scanner, Skeleton, pbf};
 use crate::report::Progress;
 
 /// Longer queries go into a body, as Esri's own client does it.
@@ -32,6 +34,12 @@ pub struct Session {
     cancel: Cancel,
 }
 
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("sent", &self.sent()).finish_non_exhaustive()
+    }
+}
+
 /// A JSON answer without an error in it.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -43,12 +51,24 @@ pub struct Answer {
     pub url: Url,
 }
 
-impl Answer {
-    /// The answer of a body that was judged before.
-    pub(super) fn of_body(body: Bytes, url: Url) -> Result<Self> {
-        let mut scanner = Scanner::new(u64::MAX);
-        scanner.push(&body)?;
-        Ok(Self { skeleton: scanner.finish()?, body, url })
+/// An answer to a question for rows in PBF, without an error in it.
+#[derive(Debug, Clone)]
+pub enum PbfAnswer {
+    /// What was asked for.
+    Pbf {
+        /// The body as received, decompressed.
+        body: Bytes,
+        /// What it holds.
+        rows: Box<pbf::Rows>,
+    },
+    /// JSON all the same.
+    Json(Answer),
+}
+
+impl PbfAnswer {
+    /// The answer of a body that was judged before, in either form.
+    pub(super) fn of_body(body: Bytes, url: Url) -> Result<Self, Failure> {
+        judge_pbf(Response { status: 200, url, content_type: None, retry_after: None, server_time: None, body })
     }
 }
 
@@ -128,6 +148,7 @@ impl Session {
             method: Method::Get,
             url: url.clone(),
             params,
+            secrets: Secrets::default(),
             repeatable: true,
             idle_limit: IDLE_LIMIT,
             total_limit: TOTAL_LIMIT,
@@ -153,6 +174,16 @@ impl Session {
         self.retry.run_timed(request, shrinkable, judge)
     }
 
+    /// Sends a request for rows in PBF (`f=pbf` is among its parameters). `shrinkable`: see [`Retry::run`].
+    ///
+    /// With the time that the request took which brought the answer.
+    ///
+    /// # Errors
+    /// What kept the answer away, after all tries that seemed worth it.
+    pub fn ask_pbf(&self, request: &Request, shrinkable: bool) -> Result<(PbfAnswer, Duration), Refused> {
+        self.retry.run_timed(request, shrinkable, judge_pbf)
+    }
+
     /// Gets a file as it is.
     ///
     /// # Errors
@@ -172,7 +203,7 @@ impl Session {
 }
 
 /// Takes an answer for data, or says what it is instead.
-fn judge(response: Response) -> Result<Answer, Failure> {
+pub(super) fn judge(response: Response) -> Result<Answer, Failure> {
     let Response { status, url, content_type, body, .. } = response;
     if let Some(failure) = Failure::in_body(status, content_type.as_deref(), &body) {
         return Err(failure);
@@ -183,6 +214,26 @@ fn judge(response: Response) -> Result<Answer, Failure> {
     match Failure::in_json(&skeleton.value).or_else(|| Failure::of_status(status)) {
         Some(failure) => Err(failure),
         None => Ok(Answer { body, skeleton, url }),
+    }
+}
+
+/// The same for an answer that should be PBF, and may be JSON or an error in JSON.
+fn judge_pbf(response: Response) -> Result<PbfAnswer, Failure> {
+    // None of these begins a message.
+    let unreadable = match response.body.first() {
+        None | Some(b'{' | b'[' | b'<') => None,
+        Some(_) => match (pbf::read(&response.body), Failure::of_status(response.status)) {
+            (Ok(_), Some(failure)) => return Err(failure),
+            (Ok(pbf::Answer::Rows(rows)), None) => return Ok(PbfAnswer::Pbf { body: response.body, rows }),
+            (Ok(_), None) => Some("it holds no rows".to_owned()),
+            (Err(why), _) => Some(why.to_string()),
+        },
+    };
+    match (judge(response), unreadable) {
+        (Ok(answer), _) => Ok(PbfAnswer::Json(answer)),
+        // Then it was never meant to be JSON.
+        (Err(failure), Some(words)) if failure.shape == Shape::Broken => Err(Failure { words, ..failure }),
+        (Err(failure), _) => Err(failure),
     }
 }
 
@@ -235,7 +286,7 @@ mod tests {
         let judge = |path: &str, status, kind: &str, body: &'static str| {
             let url = format!("http://h.example/{path}").parse().unwrap();
             let body = Bytes::from_static(body.as_bytes());
-            judge_file(Response { status, url, content_type: Some(kind.to_owned()), retry_after: None, body })
+            judge_file(Response { status, url, content_type: Some(kind.to_owned()), retry_after: None, server_time: None, body })
         };
         let shape = |answer: Result<Bytes, Failure>| answer.unwrap_err().shape;
         assert_eq!(shape(judge("a.zip", 200, "text/html", "<html><title>Sign in</title></html>")), Shape::WebPage);
@@ -258,7 +309,14 @@ mod tests {
     fn an_error_counts_whatever_the_status_and_a_status_counts_without_one() {
         let judge = |status, body: &'static str| {
             let url = "http://h.example/".parse().unwrap();
-            judge(Response { status, url, content_type: None, retry_after: None, body: Bytes::from_static(body.as_bytes()) })
+            judge(Response {
+                status,
+                url,
+                content_type: None,
+                retry_after: None,
+                server_time: None,
+                body: Bytes::from_static(body.as_bytes()),
+            })
         };
         assert_eq!(judge(200, r#"{"error":{"code":498,"message":"Invalid token."}}"#).unwrap_err().code, Some(498));
         assert_eq!(judge(500, r#"{"error":{"code":400,"message":"no"}}"#).unwrap_err().code, Some(400));

@@ -122,7 +122,24 @@ impl Target {
         }
     }
 
+    /// Its address; `None` where it is on this machine.
+    pub fn url(&self) -> Option<&Url> {
+        match self {
+            Self::Stdin | Self::File(_) => None,
+            Self::Catalog { url }
+            | Self::Service { url }
+            | Self::Layer { url, .. }
+            | Self::GpService { url }
+            | Self::GpTask { url }
+            | Self::GpJob { url, .. }
+            | Self::OtherService { url, .. } => Some(url),
+        }
+    }
+
     fn of_url(pasted: &Url) -> Result<Self> {
+        if let Some((_, proper)) = behind_resource_proxy(pasted) {
+            return Self::of_url(&proper);
+        }
         let segments: Vec<&str> = pasted.path_segments().map(|all| all.filter(|s| !s.is_empty()).collect()).unwrap_or_default();
         let is = |segment: &str, name: &str| segment.eq_ignore_ascii_case(name);
         let known = |segment: &&str| {
@@ -171,6 +188,18 @@ impl Target {
             _ => Self::Service { url: cut(at + 1) },
         })
     }
+}
+
+/// The proxy and the address proper of `https://h/proxy.ashx?https://target/arcgis/rest/...`.
+pub(super) fn behind_resource_proxy(pasted: &Url) -> Option<(Url, Url)> {
+    let query = pasted.query()?;
+    let encoded = query.get(..9).is_some_and(|start| start.to_ascii_lowercase().contains("%3a"));
+    let proper = if encoded { decoded(query) } else { query.to_owned() };
+    let proper: Url = proper.parse().ok().filter(|url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host())?;
+    let mut proxy = pasted.clone();
+    proxy.set_query(None);
+    proxy.set_fragment(None);
+    Some((proxy, proper))
 }
 
 fn decoded(segment: &str) -> String {
@@ -247,6 +276,17 @@ mod tests {
             assert_eq!(Target::parse(path).unwrap(), Target::File(PathBuf::from(path)));
         }
         assert_eq!(Target::parse("file:///tmp/a%20b.json").unwrap(), Target::File(PathBuf::from("/tmp/a b.json")));
+    }
+
+    #[test]
+    fn an_address_behind_a_resource_proxy_is_the_address_proper() {
+        let layer = Target::Layer { url: url("/A/FeatureServer/3"), where_clause: None, fields: None };
+        for query in [
+            format!("{ROOT}/A/FeatureServer/3/query?f=html"),
+            "https%3A%2F%2Fh.example%2Farcgis%2Frest%2Fservices%2FA%2FFeatureServer%2F3".to_owned(),
+        ] {
+            assert_eq!(Target::parse(&format!("https://p.example/x/proxy.ashx?{query}")).unwrap(), layer);
+        }
     }
 
     #[test]

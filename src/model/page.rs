@@ -5,12 +5,25 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+/// The form in which rows travel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wire {
+    /// Esri JSON (`f=json`).
+    #[default]
+    Json,
+    /// Protocol buffers (`f=pbf`), whose coordinates lie on a grid.
+    Pbf,
+}
+
 /// What a light scan found in a page, without parsing its rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageFacts {
     /// Number of rows.
     pub rows: usize,
-    /// Where the rows stand: the bytes between the brackets of the `features` array.
+    /// What the rows are written in.
+    pub wire: Wire,
+    /// Where the rows stand: the bytes between the brackets of the `features` array; in PBF the `FeatureResult`.
     pub features: Range<usize>,
     /// The server says that there is more than this (`exceededTransferLimit`).
     pub exceeded: bool,
@@ -42,8 +55,26 @@ pub struct Origin {
     pub exact: bool,
 }
 
+/// How the rows of a layer travelled.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Carriage {
+    /// The form that was chosen.
+    pub wire: Wire,
+    /// In PBF, the distance between neighbouring values of x, in the units of the coordinates: they are within half
+    /// of it of those in JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
+    /// Why JSON was chosen although PBF was allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// PBF was chosen, and pages came as JSON from some point on for this reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+}
+
 /// What the source knows when all pages are out: the ground for saying "complete".
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// Rows handed out, without dropped ones.
@@ -76,6 +107,8 @@ pub struct Evidence {
     pub cut_off: bool,
     /// How the pages were asked for, in words.
     pub strategy: String,
+    /// What they travelled in.
+    pub carriage: Carriage,
 }
 
 impl Evidence {

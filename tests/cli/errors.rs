@@ -877,7 +877,7 @@ fn values_are_checked_before_the_task_runs() {
         &[&base[..], &["-p", "Input_Features=@none.geojson"]].concat(),
         1,
         r#"
-        error: can't read the parameter's file
+        error: can't read the features
         cause: no such file or directory
         where: none.geojson, "Input_Features"
         hint: check the path

@@ -313,7 +313,7 @@ fn a_wrong_condition_gives_the_servers_words_and_leaves_nothing() {
         "{}",
         run.stderr
     );
-    assert!(run.stderr.ends_with("hint: check the condition (where)\n"), "{}", run.stderr);
+    assert!(run.stderr.ends_with("hint: check the condition (where); the fields are: OBJECTID, NAME\n"), "{}", run.stderr);
 }
 
 #[test]

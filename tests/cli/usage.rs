@@ -35,8 +35,11 @@ fn every_option_has_a_help_text() {
     let desk = Desk::new();
     for verb in VERBS {
         let help = desk.run(&[verb, "-h"]).stdout;
-        for line in help.lines().filter(|line| line.trim_start().starts_with('-')) {
-            assert!(line.trim_start().split("  ").filter(|part| !part.is_empty()).count() == 2, "{verb}: {line}");
+        let lines: Vec<&str> = help.lines().map(str::trim_start).collect();
+        for (line, next) in lines.iter().zip(&lines[1..]).filter(|(line, _)| line.starts_with('-')) {
+            // A long option has its text on the next line.
+            let text = line.split_once("  ").map_or(*next, |(_, text)| text.trim_start());
+            assert!(text.starts_with(char::is_uppercase), "{verb}: {line}");
         }
     }
 }

@@ -1,6 +1,6 @@
 // Koop, a GeoServices server that is not ours, serving Natural Earth's 177 countries at 1:110m on loopback.
 //
-//   node serve.mjs [--limit 10] [--source FILE]
+//   node serve.mjs [--limit 10] [--source FILE] [--users FILE]
 //
 // Looks for node_modules in $GEOHAUL_KOOP (see scripts/setup). Two layers of the same countries:
 //   /earth/rest/services/hashed/FeatureServer/0    object ids are Koop's own 31-bit hashes, in no order;
@@ -9,6 +9,7 @@
 //                                                  it says what it gives
 //
 // Prints "listening on http://127.0.0.1:PORT", then one line for each query: "query NAME PARAMETERS-AS-JSON".
+// --users names those who may come in, as [{"username", "password"}]: everything else wants a token then.
 // --source writes the countries as given to Koop (GeoJSON): the truth that an export is compared with.
 
 import { writeFileSync } from 'node:fs';
@@ -17,11 +18,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const { values: options } = parseArgs({
-  options: { limit: { type: 'string', default: '10' }, source: { type: 'string' } },
+  options: { limit: { type: 'string', default: '10' }, source: { type: 'string' }, users: { type: 'string' } },
 });
 const limit = Number(options.limit);
 
 process.env.SUPPRESS_NO_CONFIG_WARNING = '1';
+// The token service is named with http: there is no TLS here.
+process.env.GEOSERVICES_HTTP = 'true';
 const require = createRequire(join(process.env.GEOHAUL_KOOP ?? '.', 'package.json'));
 const Koop = require('@koopjs/koop-core');
 const { feature } = require('topojson-client');
@@ -82,5 +85,6 @@ function clamp(request, _response, next) {
 const silent = Object.fromEntries(['debug', 'info', 'warn', 'error', 'silly', 'verbose', 'log'].map((level) => [level, () => {}]));
 const koop = new Koop({ logger: silent });
 koop.server.use(clamp);
+if (options.users) koop.register(require('@koopjs/auth-direct-file')('signed with this', options.users));
 koop.register({ type: 'provider', name: 'earth', version: '1.0.0', Model: Earth });
 const server = koop.server.listen(0, '127.0.0.1', () => console.log(`listening on http://127.0.0.1:${server.address().port}`));

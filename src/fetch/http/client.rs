@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::blocking::{Client, Response as Answer};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use url::Url;
 
-use super::{Fault, FaultKind, Method, Request, Response, Transport};
+use super::{Fault, FaultKind, Method, Network, Request, Response, Transport};
 use crate::error::{Error, ErrorKind, Result, redact};
+use crate::fetch::secret::{ExposeSecret, Secrets};
 
 /// How the server sees us.
 const USER_AGENT: &str = concat!("geohaul/", env!("CARGO_PKG_VERSION"));
@@ -26,15 +27,24 @@ pub struct HttpTransport {
     /// One client per idle limit: reqwest takes that limit (and only as an idle limit, as bodies are read
     /// piece by piece) from the client, while a time-out of the request would bound the whole of it.
     clients: Mutex<Vec<(Duration, Client)>>,
+    network: Network,
 }
 
 impl HttpTransport {
-    /// A transport without connections yet.
+    /// A transport without connections yet, by the proxies of the environment and the system's certificates.
     ///
     /// # Errors
     /// [`ErrorKind::Network`] where TLS can't be set up.
     pub fn new() -> Result<Self> {
-        let transport = Self { clients: Mutex::default() };
+        Self::through(Network::default())
+    }
+
+    /// The same by another way into the network.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Network`] where TLS can't be set up.
+    pub fn through(network: Network) -> Result<Self> {
+        let transport = Self { clients: Mutex::default(), network };
         transport.client(Duration::from_secs(60)).map_err(|fault| fault.error)?;
         Ok(transport)
     }
@@ -44,7 +54,9 @@ impl HttpTransport {
         if let Some((_, client)) = clients.iter().find(|(limit, _)| *limit == idle_limit) {
             return Ok(client.clone());
         }
-        let client = Client::builder()
+        let client = self
+            .network
+            .apply(Client::builder())
             .user_agent(USER_AGENT)
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
@@ -68,10 +80,13 @@ impl Transport for HttpTransport {
             if request.cancel.is_cancelled() {
                 return Err(Fault::cancelled());
             }
-            let call = match hop.method {
+            let mut call = match hop.method {
                 Method::Get => client.get(hop.full_url()),
-                Method::Post => client.post(hop.url.clone()).form(&hop.params),
+                Method::Post => client.post(hop.url.clone()).form(&form(&hop)),
             };
+            for (name, value) in &hop.secrets.headers {
+                call = call.header(name, sensitive(value.expose_secret()).map_err(located)?);
+            }
             let answer = call.send().map_err(|why| located(explain(&why, &hop)))?;
             match next_hop(&hop, &answer) {
                 Some(next) => hop = next.map_err(located)?,
@@ -85,10 +100,23 @@ impl Transport for HttpTransport {
     }
 }
 
+/// The parameters and secret fields of a body.
+fn form(request: &Request) -> Vec<(&str, &str)> {
+    let params = request.params.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    params.chain(request.secrets.fields.iter().map(|(key, value)| (*key, value.expose_secret()))).collect()
+}
+
+fn sensitive(value: &str) -> Result<HeaderValue, Fault> {
+    let mut value = HeaderValue::from_str(value)
+        .map_err(|_| fault(FaultKind::Other, "a header can't be sent", "its value holds a character that headers can't"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 /// The request that a redirect asks for; `None` where the answer is no redirect.
 ///
-/// On the same host the parameters go along, also from http to https. To another origin nothing of ours is
-/// carried but what the server itself wrote into the new address, less a token.
+/// On the same host the parameters and secrets go along, also from http to https. To another origin nothing of
+/// ours is carried but what the server itself wrote into the new address, less a token and our secrets.
 fn next_hop(hop: &Request, answer: &Answer) -> Option<Result<Request, Fault>> {
     let status = answer.status().as_u16();
     if !matches!(status, 301 | 302 | 303 | 307 | 308) {
@@ -99,7 +127,8 @@ fn next_hop(hop: &Request, answer: &Answer) -> Option<Result<Request, Fault>> {
     let to = match from.join(location) {
         Ok(to) if matches!(to.scheme(), "http" | "https") => to,
         _ => {
-            let error = Error::new(ErrorKind::Network, "the server redirects to an address that is none").because(location);
+            let error = Error::new(ErrorKind::Network, "the server redirects to an address that is none")
+                .because(hop.secrets.hide(location));
             return Some(Err(Fault { kind: FaultKind::Redirect, error }));
         }
     };
@@ -112,6 +141,10 @@ fn next_hop(hop: &Request, answer: &Answer) -> Option<Result<Request, Fault>> {
     next.params.clear();
     if !upgrade && from.origin() != next.url.origin() {
         drop_token(&mut next.url);
+        if let Ok(url) = hop.secrets.hide(next.url.as_str()).parse() {
+            next.url = url;
+        }
+        next.secrets = Secrets::default();
     }
     Some(Ok(next))
 }
@@ -128,7 +161,9 @@ fn read(mut answer: Answer, request: &Request, deadline: Instant) -> Result<Resp
     let status = answer.status().as_u16();
     let url = answer.url().clone();
     let content_type = header(answer.headers(), &CONTENT_TYPE).map(str::to_owned);
-    let retry_after = header(answer.headers(), &RETRY_AFTER).and_then(|text| wait(text, header(answer.headers(), &DATE)));
+    let date = header(answer.headers(), &DATE);
+    let retry_after = header(answer.headers(), &RETRY_AFTER).and_then(|text| wait(text, date));
+    let server_time = date.and_then(seconds);
     let mut body = Vec::new();
     let mut piece = vec![0; 1 << 16];
     loop {
@@ -152,7 +187,7 @@ fn read(mut answer: Answer, request: &Request, deadline: Instant) -> Result<Resp
         }
         body.extend_from_slice(&piece[..count]);
     }
-    Ok(Response { status, url, content_type, retry_after, body: Bytes::from(body) })
+    Ok(Response { status, url, content_type, retry_after, server_time, body: Bytes::from(body) })
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -164,9 +199,13 @@ fn wait(text: &str, server_now: Option<&str>) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = |text: &str| Some(jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp().as_second());
-    let now = server_now.and_then(date).unwrap_or_else(|| jiff::Timestamp::now().as_second());
-    Some(Duration::from_secs(u64::try_from(date(text)?.saturating_sub(now)).unwrap_or(0)))
+    let now = server_now.and_then(seconds).unwrap_or_else(|| jiff::Timestamp::now().as_second());
+    Some(Duration::from_secs(u64::try_from(seconds(text)?.saturating_sub(now)).unwrap_or(0)))
+}
+
+/// A date of HTTP as seconds since 1970.
+fn seconds(date: &str) -> Option<i64> {
+    Some(jiff::fmt::rfc2822::parse(date.trim()).ok()?.timestamp().as_second())
 }
 
 fn fault(kind: FaultKind, what: impl Into<String>, why: impl std::fmt::Display) -> Fault {
@@ -194,7 +233,7 @@ fn explain(why: &reqwest::Error, hop: &Request) -> Fault {
     let (kind, what, hint) = if why.is_dns() {
         (FaultKind::UnknownHost, format!("the host {host} is not known"), "check the address, and that this machine is online")
     } else if mentions_tls(why) {
-        let hint = "the certificate may be expired, self-signed or made for another name; ask the server's owner";
+        let hint = "the certificate may be expired, self-signed or made for another name; name its authority with --ca-bundle";
         (FaultKind::Tls, format!("no secure connection to {host}"), hint)
     } else if why.is_connect() {
         let hint = "check the address and the port; the server may be down, or a firewall in between";

@@ -5,25 +5,26 @@
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::query::Query;
+use super::wire::json_may_help;
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::{Failure, Shape};
 use crate::esri::layer::LayerInfo;
-use crate::esri::object_ids;
+use crate::esri::{Syntax, object_ids, pbf};
 use crate::fetch::Pages;
-use crate::fetch::http::{Cancel, Fault, FaultKind};
+use crate::fetch::http::{Cancel, Fault, FaultKind, Request};
 use crate::fetch::id_set::{IdSpan, digest};
 use crate::fetch::paging::{Ask, Cost, Outcome, Pager, Then};
 use crate::fetch::retry::{Cause, Refused};
-use crate::fetch::session::{Answer, Session};
+use crate::fetch::session::{Answer, PbfAnswer, Session};
 use crate::fetch::spool::{Kept, Spool};
-use crate::model::{Evidence, Page, PageFacts, SpatialReference};
+use crate::model::{Carriage, Evidence, Page, PageFacts, SpatialReference, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
 
@@ -32,14 +33,17 @@ const BYTES_AHEAD: u64 = 64 << 20;
 
 /// What a request thread needs.
 pub(super) struct Fetcher {
-    pub(super) session: Session,
-    pub(super) query: Query,
+    session: Session,
+    query: Query,
     /// The attribute that holds the object ids.
-    pub(super) id_key: Option<String>,
+    id_key: Option<String>,
+    carriage: Carriage,
+    /// Set once PBF was given up, with the reason.
+    fallback: OnceLock<String>,
     /// When the layer was last edited, as it said at the beginning.
-    pub(super) last_edit: Option<i64>,
+    last_edit: Option<i64>,
     /// Where raw pages are kept for a later run.
-    pub(super) spool: Option<Spool>,
+    spool: Option<Spool>,
 }
 
 /// A page as it came.
@@ -49,84 +53,164 @@ struct Body {
     spatial_reference: Option<SpatialReference>,
 }
 
-type Fetched = Result<(Outcome, Option<Body>), Refused>;
+/// What came of a question, with the body where it was for a page.
+type PageOutcome = (Outcome, Option<Body>);
+
+type Fetched = Result<PageOutcome, Refused>;
 
 impl Fetcher {
+    pub(super) fn new(session: Session, query: Query, id_key: Option<String>, carriage: Carriage) -> Self {
+        Self { session, query, id_key, carriage, fallback: OnceLock::new(), last_edit: None, spool: None }
+    }
+
+    /// Keeps raw pages there.
+    pub(super) fn keeping(self, spool: Option<Spool>) -> Self {
+        Self { spool, ..self }
+    }
+
+    /// Knows when the layer was last edited.
+    pub(super) fn edited_at(self, last_edit: Option<i64>) -> Self {
+        Self { last_edit, ..self }
+    }
+
+    fn carriage(&self) -> Carriage {
+        Carriage { fallback: self.fallback.get().cloned(), ..self.carriage.clone() }
+    }
+
+    fn request(&self, ask: &Ask, wire: Wire, cancel: &Cancel) -> Request {
+        Request { cancel: cancel.clone(), ..self.query.request(&self.session, ask, wire) }
+    }
+
     fn fetch(&self, ask: &Ask, cancel: &Cancel) -> Fetched {
-        match self.spool.as_ref().filter(|_| ask.is_page()).and_then(|spool| spool.take(ask)) {
-            Some(Kept::TooMuch) => return Ok((Outcome::TooMuch, None)),
-            // A body that does not pass any more is asked for again.
-            Some(Kept::Page(body, took)) => {
-                if let Ok(answer) = Answer::of_body(body, self.query.layer_url())
-                    && let Ok(fetched) = self.page(ask, &answer, took)
-                {
-                    return Ok(fetched);
-                }
-            }
-            None => {}
+        if ask.is_page() {
+            return self.kept(ask).unwrap_or_else(|| self.fetch_page(ask, cancel));
         }
-        let mut request = self.query.request(&self.session, ask);
-        request.cancel = cancel.clone();
-        let (answer, took) = match self.session.ask_timed(&request, ask.is_shrinkable()) {
-            Ok(answer) => answer,
-            Err(refused) => {
-                if refused.is_heavy() && ask.is_shrinkable() {
-                    self.keep(ask, &Kept::TooMuch)?;
-                }
-                return Err(refused);
-            }
-        };
+        let answer = self.session.ask(&self.request(ask, Wire::Json, cancel), false)?;
         let value = &answer.skeleton.value;
-        match ask {
-            Ask::Count(_) => Ok((Outcome::Count(self.query.count_in(value)), None)),
-            Ask::IdList(_) => Ok((Outcome::IdList(self.query.ids_in(value)), None)),
-            Ask::Edits => Ok((Outcome::Edited(LayerInfo::of(value).last_edit != self.last_edit), None)),
-            Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => {
-                let fetched = self.page(ask, &answer, took)?;
-                self.keep(ask, &Kept::Page(answer.body, took))?;
-                Ok(fetched)
+        let outcome = match ask {
+            Ask::IdList(_) => Outcome::IdList(self.query.ids_in(value)),
+            Ask::Edits => Outcome::Edited(LayerInfo::of(value).last_edit != self.last_edit),
+            _ => Outcome::Count(self.query.count_in(value)),
+        };
+        Ok((outcome, None))
+    }
+
+    /// What an interrupted run left of the answer. A body that does not pass any more is asked for again.
+    fn kept(&self, ask: &Ask) -> Option<Fetched> {
+        match self.spool.as_ref()?.take(ask)? {
+            Kept::TooMuch => Some(Ok((Outcome::TooMuch, None))),
+            Kept::Page(body, took) => {
+                let page = match PbfAnswer::of_body(body, self.query.layer_url()).ok()? {
+                    PbfAnswer::Pbf { body, rows } => self.pbf_page(body, &rows, took).ok()?,
+                    PbfAnswer::Json(answer) => {
+                        self.give_up_pbf("pages that were kept are in JSON");
+                        self.json_page(&answer, took).ok()?
+                    }
+                };
+                Some(Ok(page))
             }
         }
     }
 
-    fn keep(&self, ask: &Ask, kept: &Kept) -> Result<(), Refused> {
-        let Some(spool) = &self.spool else { return Ok(()) };
-        spool.keep(ask, kept).map_err(|why| {
-            let error = Error::new(ErrorKind::File, "can't keep pages for --resume").because(why);
-            Refused { error: error.hint("make room on the disk, or leave --resume out"), cause: Cause::Fault(FaultKind::Other) }
-        })
+    fn fetch_page(&self, ask: &Ask, cancel: &Cancel) -> Fetched {
+        let asks_pbf = self.carriage.wire == Wire::Pbf && self.fallback.get().is_none();
+        let fetched = if asks_pbf { self.fetch_pbf(ask, cancel) } else { self.fetch_json(ask, cancel) };
+        let Some(spool) = &self.spool else { return fetched.map(|(page, _)| page) };
+        let kept = match &fetched {
+            Ok(((_, Some(body)), took)) => Some(Kept::Page(body.bytes.clone(), *took)),
+            Err(refused) if refused.is_heavy() && ask.is_shrinkable() => Some(Kept::TooMuch),
+            _ => None,
+        };
+        if let Some(kept) = kept {
+            spool.keep(ask, &kept).map_err(|why| {
+                let error = Error::new(ErrorKind::File, "can't keep pages for --resume").because(why);
+                let error = error.hint("make room on the disk, or leave --resume out");
+                Refused { error, cause: Cause::Fault(FaultKind::Other) }
+            })?;
+        }
+        fetched.map(|(page, _)| page)
     }
 
-    /// An answer as a page.
-    fn page(&self, ask: &Ask, answer: &Answer, took: Duration) -> Fetched {
-        let value = &answer.skeleton.value;
-        let request = self.query.request(&self.session, ask);
-        let broken = |words: String| {
-            let failure = Failure { shape: Shape::Broken, code: None, words };
-            Refused { error: request.locate(failure.to_error()), cause: Cause::Failure(failure) }
+    fn fetch_json(&self, ask: &Ask, cancel: &Cancel) -> Result<(PageOutcome, Duration), Refused> {
+        let request = self.request(ask, Wire::Json, cancel);
+        let (answer, took) = self.session.ask_timed(&request, ask.is_shrinkable())?;
+        Ok((self.json_page(&answer, took).map_err(|why| broken(&request, why))?, took))
+    }
+
+    /// Asks in PBF; where that brings none, what is asked for later is asked for in JSON.
+    fn fetch_pbf(&self, ask: &Ask, cancel: &Cancel) -> Result<(PageOutcome, Duration), Refused> {
+        let request = self.request(ask, Wire::Pbf, cancel);
+        let fetched = match self.session.ask_pbf(&request, ask.is_shrinkable()) {
+            Ok((PbfAnswer::Pbf { body, rows }, took)) => {
+                self.pbf_page(body, &rows, took).map(|page| (page, took)).map_err(|why| broken(&request, why))
+            }
+            Ok((PbfAnswer::Json(answer), took)) => {
+                let page = self.json_page(&answer, took).map_err(|why| broken(&request, why))?;
+                self.give_up_pbf("the server answered in JSON");
+                return Ok((page, took));
+            }
+            Err(refused) => Err(refused),
         };
+        match fetched {
+            Err(refused) if json_may_help(&refused, ask.is_shrinkable()) => {
+                let page = self.fetch_json(ask, cancel)?;
+                self.give_up_pbf(&refused.error.to_string());
+                Ok(page)
+            }
+            fetched => fetched,
+        }
+    }
+
+    fn give_up_pbf(&self, why: &str) {
+        if self.carriage.wire == Wire::Pbf {
+            // The first reason is as good as any.
+            let _ = self.fallback.set(why.to_owned());
+        }
+    }
+
+    fn pbf_page(&self, bytes: Bytes, rows: &pbf::Rows, time: Duration) -> Result<PageOutcome, String> {
+        let words = |why: Syntax| format!("the PBF is broken: {why}");
+        let ids = self.id_key.as_ref().map(|key| rows.object_ids(&bytes, key)).transpose().map_err(words)?;
+        let mut print = DefaultHasher::new();
+        for feature in rows.features(&bytes) {
+            feature.map_err(words)?.raw().hash(&mut print);
+        }
+        let cost = Cost { bytes: bytes.len() as u64, time };
+        let outcome = outcome(rows.rows, rows.exceeded, ids, &print, cost);
+        let body = Body { facts: rows.facts(), spatial_reference: rows.spatial_reference.clone(), bytes };
+        Ok((outcome, Some(body)))
+    }
+
+    fn json_page(&self, answer: &Answer, time: Duration) -> Result<PageOutcome, String> {
+        let value = &answer.skeleton.value;
         if value.get("features").is_none() {
-            return Err(broken("it holds no features".to_owned()));
+            return Err("it holds no features".to_owned());
         }
-        let facts = answer.skeleton.page_facts().map_err(|error| broken(error.what().to_owned()))?;
+        let facts = answer.skeleton.page_facts().map_err(|error| error.what().to_owned())?;
         let rows = &answer.body[facts.features.clone()];
         let ids = match &self.id_key {
-            Some(key) => Some(object_ids(&answer.body, facts.features.clone(), key).map_err(|why| broken(why.to_string()))?),
+            Some(key) => Some(object_ids(&answer.body, facts.features.clone(), key).map_err(|why| why.to_string())?),
             None => None,
         };
         let mut print = DefaultHasher::new();
         rows.hash(&mut print);
-        let outcome = Outcome::Rows {
-            rows: facts.rows as u64,
-            exceeded: facts.exceeded,
-            // Rows without a single id come from an answer that left the field out.
-            ids: ids.filter(|ids| ids.is_empty() || ids.iter().any(Option::is_some)),
-            print: print.finish(),
-            cost: Cost { bytes: answer.body.len() as u64, time: took },
-        };
+        let cost = Cost { bytes: answer.body.len() as u64, time };
+        let outcome = outcome(facts.rows, facts.exceeded, ids, &print, cost);
         let spatial_reference = value.get("spatialReference").and_then(SpatialReference::from_json);
         Ok((outcome, Some(Body { bytes: answer.body.clone(), facts, spatial_reference })))
     }
+}
+
+fn outcome(rows: usize, exceeded: bool, ids: Option<Vec<Option<i64>>>, print: &DefaultHasher, cost: Cost) -> Outcome {
+    // Rows without a single id come from an answer that left the field out.
+    let ids = ids.filter(|ids| ids.is_empty() || ids.iter().any(Option::is_some));
+    Outcome::Rows { rows: rows as u64, exceeded, ids, print: print.finish(), cost }
+}
+
+/// An answer that is not what it should be.
+fn broken(request: &Request, words: String) -> Refused {
+    let failure = Failure { shape: Shape::Broken, code: None, words };
+    Refused { error: request.locate(failure.to_error()), cause: Cause::Failure(failure) }
 }
 
 /// A question in line; with its request once that is under way.
@@ -425,6 +509,7 @@ impl Pages for LayerPages {
             ids_digest: Some(self.pager.ids()).filter(|ids| ids.runs() > 0 && self.most.is_none()).map(digest),
             cut_off: self.pager.cut_off() && !sated,
             strategy: self.most.map_or(strategy.clone(), |most| format!("{strategy}, the first {most} rows")),
+            carriage: self.fetcher.carriage(),
         })
     }
 }

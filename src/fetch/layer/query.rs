@@ -11,7 +11,7 @@ use crate::fetch::id_set::IdSpan;
 use crate::fetch::paging::Ask;
 use crate::fetch::selection::Checked;
 use crate::fetch::session::Session;
-use crate::model::{ReadPlan, SpatialReference};
+use crate::model::{ReadPlan, SpatialReference, Wire};
 
 /// What all queries of one export share.
 #[derive(Debug, Clone)]
@@ -105,8 +105,10 @@ impl Query {
     }
 
     /// Everything that the content of a page depends on, beside its place.
-    pub(super) fn content(&self) -> Vec<(&'static str, String)> {
-        self.params(&Ask::Everything)
+    pub(super) fn content(&self, wire: Wire) -> Vec<(&'static str, String)> {
+        let mut content = self.params(&Ask::Everything);
+        content.push(("f", if wire == Wire::Pbf { "pbf" } else { "json" }.to_owned()));
+        content
     }
 
     /// The conditions for rows in a span of object ids.
@@ -151,12 +153,15 @@ impl Query {
         self
     }
 
-    /// The request that asks `ask`.
-    pub(super) fn request(&self, session: &Session, ask: &Ask) -> Request {
+    /// The request that asks `ask`; counts and ids are always asked for in JSON.
+    pub(super) fn request(&self, session: &Session, ask: &Ask, wire: Wire) -> Request {
         if *ask == Ask::Edits {
             return session.request(&self.layer_url(), &[]);
         }
-        let params = self.params(ask);
+        let mut params = self.params(ask);
+        if wire == Wire::Pbf && ask.is_page() {
+            params.push(("f", "pbf".to_owned()));
+        }
         let params: Vec<(&str, &str)> = params.iter().map(|(key, value)| (*key, value.as_str())).collect();
         session.request(&self.url, &params)
     }

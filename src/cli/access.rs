@@ -1,0 +1,191 @@
+//! From sign-in and network arguments to a session.
+
+use std::io::IsTerminal;
+
+use url::Url;
+
+use super::args::{AccessArgs, Hidden};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::auth::{Access, Credential, Login, Store};
+use crate::fetch::http::Network;
+use crate::fetch::pasted::Pasted;
+use crate::fetch::secret::{self, SecretString};
+use crate::fetch::session::Session;
+use crate::fetch::target::Target;
+
+/// A target with the way to it.
+pub(super) struct Opened {
+    pub(super) target: Target,
+    pub(super) session: Session,
+    /// What the report should say of the way.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads a target and everything that opens it.
+pub(super) fn open(args: &AccessArgs, text: &str) -> Result<Opened> {
+    let pasted = Pasted::parse(text)?;
+    let access = match &pasted.address {
+        Some(address) => of(args, &pasted, address)?,
+        None => Access::default(),
+    };
+    Ok(Opened { session: access.session()?, warnings: access.warnings(), target: pasted.target })
+}
+
+/// The sign-ins of the command, those of the environment, and those that are kept, in this order.
+fn of(args: &AccessArgs, pasted: &Pasted, address: &Url) -> Result<Access> {
+    let mut access = web(args, Some(pasted), address)?;
+    if let Some(token) = &pasted.token {
+        access = access.login(Login::new(address, Credential::token(token)?).with_referer(args.referer.clone()));
+    }
+    let kept = kept()?;
+    if let Some(credential) = credential(args, &kept, address)? {
+        access = match credential {
+            Credential::Password { user, password } if args.basic => access.basic(address, &user, &password),
+            credential => {
+                let login = match &args.portal {
+                    Some(portal) => Login::for_portal(portal, credential),
+                    None => Login::new(address, credential),
+                };
+                access.login(login.with_referer(args.referer.clone()))
+            }
+        };
+    }
+    Ok(kept.into_iter().fold(access, Access::login))
+}
+
+/// Everything but sign-ins.
+pub(super) fn web(args: &AccessArgs, pasted: Option<&Pasted>, address: &Url) -> Result<Access> {
+    let mut network = Network::default();
+    if let Some(proxy) = &args.proxy {
+        network = network.proxy(&proxy_address(proxy)?)?;
+    }
+    if let Some(path) = &args.ca_bundle {
+        network = network.ca_bundle(path)?;
+    }
+    if let Some(path) = &args.client_cert {
+        network = network.client_cert(path)?;
+    }
+    if args.insecure {
+        network = network.insecure();
+    }
+    let mut access = Access::default().network(network);
+    if let Some((user, password)) = pasted.and_then(|pasted| pasted.user.as_ref()) {
+        access = access.basic(address, user, password);
+    }
+    if let Some(proxy) = pasted.and_then(|pasted| pasted.resource_proxy.as_ref()) {
+        access = access.resource_proxy(address, proxy);
+    }
+    for header in &args.header {
+        for (name, value) in headers(header)? {
+            access = access.header(address, &name, value)?;
+        }
+    }
+    Ok(access)
+}
+
+/// The logins that `geohaul login` keeps.
+fn kept() -> Result<Vec<Login>> {
+    Store::of_user().map_or_else(|| Ok(Vec::new()), |store| store.load())
+}
+
+/// The credential of the command or of the environment. A user without a password gets that of a kept login.
+pub(super) fn credential(args: &AccessArgs, kept: &[Login], address: &Url) -> Result<Option<Credential>> {
+    if let Some(token) = &args.token {
+        if token.expose() != "-" {
+            return Err(Error::new(ErrorKind::Usage, "a token as an argument can be read by everybody on this machine")
+                .hint("use --token - (standard input), --token-file FILE or GEOHAUL_TOKEN, and get another token"));
+        }
+        return Credential::token(&secret::from_reader(std::io::stdin(), "token")?).map(Some);
+    }
+    if let Some(path) = &args.token_file {
+        return Credential::token(&secret::from_file(path, "token")?).map(Some);
+    }
+    if let Some(user) = &args.user {
+        return password(args, user, kept, address).map(Some);
+    }
+    if let Some(id) = &args.client_id {
+        return app(args, id.clone()).map(Some);
+    }
+    if let Some(token) = variable("GEOHAUL_TOKEN") {
+        return Credential::token(&token.into()).map(Some);
+    }
+    if let Some(user) = variable("GEOHAUL_USER") {
+        return password(args, &user, kept, address).map(Some);
+    }
+    variable("GEOHAUL_CLIENT_ID").map(|id| app(args, id)).transpose()
+}
+
+fn password(args: &AccessArgs, user: &str, kept: &[Login], address: &Url) -> Result<Credential> {
+    let of_kept = || {
+        kept.iter().filter(|login| login.covers(address)).find_map(|login| match &login.credential {
+            Credential::Password { user: name, password } if name == user => Some(password.clone()),
+            _ => None,
+        })
+    };
+    let password = match &args.password_file {
+        Some(path) => secret::from_file(path, "password")?,
+        None => match variable("GEOHAUL_PASSWORD").map(SecretString::from).or_else(of_kept) {
+            Some(password) => password,
+            None => ask(&format!("Password of {user} for {}: ", address.host_str().unwrap_or("the server")))?,
+        },
+    };
+    Ok(Credential::Password { user: user.to_owned(), password })
+}
+
+fn app(args: &AccessArgs, id: String) -> Result<Credential> {
+    let secret = match &args.client_secret_file {
+        Some(path) => secret::from_file(path, "client secret")?,
+        None => variable("GEOHAUL_CLIENT_SECRET").map(SecretString::from).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "the secret of the application is missing")
+                .hint("give it in --client-secret-file or GEOHAUL_CLIENT_SECRET")
+        })?,
+    };
+    Ok(Credential::App { id, secret })
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Asks at the terminal, without an echo.
+fn ask(prompt: &str) -> Result<SecretString> {
+    let missing = || {
+        Error::new(ErrorKind::Usage, "the password is missing")
+            .hint("give it in --password-file or GEOHAUL_PASSWORD, or run geohaul at a terminal")
+    };
+    if !std::io::stdin().is_terminal() {
+        return Err(missing());
+    }
+    let password = rpassword::prompt_password(prompt).map_err(|why| missing().because(why))?;
+    if password.is_empty() { Err(missing()) } else { Ok(password.into()) }
+}
+
+/// A proxy by its address. One with a password would be read by everybody.
+fn proxy_address(text: &Hidden) -> Result<Url> {
+    let wrong = || Error::new(ErrorKind::Usage, "--proxy names no proxy").hint("it looks like http://HOST:PORT");
+    let url: Url = text.expose().parse().map_err(|_| wrong())?;
+    match url.password() {
+        None => Ok(url),
+        Some(_) => Err(Error::new(ErrorKind::Usage, "a password as an argument can be read by everybody on this machine")
+            .hint("give a proxy with a password in HTTPS_PROXY or ALL_PROXY")),
+    }
+}
+
+/// `Name: value`, or the lines of a file.
+fn headers(text: &Hidden) -> Result<Vec<(String, SecretString)>> {
+    let text = match text.expose().strip_prefix('@') {
+        None => SecretString::from(text.expose()),
+        Some(path) => {
+            let path = std::path::Path::new(path);
+            std::fs::read_to_string(path).map_err(|why| Error::file("can't read the headers", path, &why))?.into()
+        }
+    };
+    let lines = secret::ExposeSecret::expose_secret(&text).lines().filter(|line| !line.trim().is_empty());
+    let pair = |line: &str| {
+        let (name, value) = line
+            .split_once(':')
+            .ok_or_else(|| Error::new(ErrorKind::Usage, "--header holds no header").hint("a header looks like 'Name: value'"))?;
+        Ok((name.trim().to_owned(), value.trim().into()))
+    };
+    lines.map(pair).collect()
+}

@@ -1,0 +1,111 @@
+//! `geohaul login`, `logout` and `whoami`: sign-ins that are kept from run to run.
+
+use url::Url;
+
+use super::access;
+use super::args::{AccessArgs, Hidden, LoginArgs, LogoutArgs, WhoamiArgs};
+use super::printer;
+use super::status::Status;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::auth::{Access, Identity, Login, Store, identify};
+
+pub(super) fn login(args: &LoginArgs) -> Result<Status> {
+    if args.access.basic || args.access.portal.is_some() {
+        let what = if args.access.basic { "--basic" } else { "--portal" };
+        return Err(Error::new(ErrorKind::Usage, format!("login takes no {what}"))
+            .hint("name the portal or server itself; HTTP basic goes with each run"));
+    }
+    let store = store()?;
+    let url = address(&args.url)?;
+    let web = access::web(&args.access, None, &url)?;
+    let credential = access::credential(&args.access, &[], &url)?.ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "nothing says who signs in").hint("use --user NAME, --token-file FILE or --client-id ID")
+    })?;
+    let login = Login::at(&web.session()?, &url, credential)?.with_referer(args.access.referer.clone());
+    // What does not work is not kept.
+    let identity = identify(&web.login(login.clone()).session()?, &login)?;
+    store.keep(&login)?;
+    printer::data(&format!("{}; kept in {}\n", text(&identity, &login), store.path().display()))?;
+    Ok(Status::Complete)
+}
+
+pub(super) fn logout(args: &LogoutArgs) -> Result<Status> {
+    let store = store()?;
+    let url = args.url.as_ref().map(address).transpose()?;
+    let gone = store.forget(|login| url.as_ref().is_none_or(|url| login.covers(url)))?;
+    if gone.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, "no sign-in is kept for it").hint("geohaul whoami lists those that are"));
+    }
+    for login in gone {
+        printer::data(&format!("{}: forgotten\n", login.site))?;
+    }
+    Ok(Status::Complete)
+}
+
+pub(super) fn whoami(args: &WhoamiArgs) -> Result<Status> {
+    let kept = store()?.load()?;
+    let Some(url) = &args.url else {
+        let head = std::iter::once(["SITE", "KIND", "WHO"].map(str::to_owned).to_vec());
+        let rows = kept.iter().map(|login| vec![login.site.to_string(), kind(login).to_owned(), login.credential.describe()]);
+        printer::data(&printer::aligned(&head.chain(rows).collect::<Vec<_>>()))?;
+        return Ok(Status::Complete);
+    };
+    let (login, access) = asked(&args.access, &address(url)?, kept)?;
+    let identity = identify(&access.login(login.clone()).session()?, &login)?;
+    printer::warnings(&access_warnings(&args.access));
+    printer::data(&(text(&identity, &login) + "\n"))?;
+    Ok(Status::Complete)
+}
+
+/// The login of the command, else the one that is kept for this site.
+fn asked(args: &AccessArgs, url: &Url, kept: Vec<Login>) -> Result<(Login, Access)> {
+    let web = access::web(args, None, url)?;
+    let session = web.session()?;
+    if let Some(credential) = access::credential(args, &kept, url)? {
+        let login = Login::at(&session, url, credential)?.with_referer(args.referer.clone());
+        return Ok((login, web));
+    }
+    let mut fitting = kept.into_iter();
+    let direct = fitting.clone().find(|login| login.covers(url));
+    let login = match direct {
+        Some(login) => Some(login),
+        None => fitting.find_map(|login| {
+            let at = Login::at(&session, url, login.credential.clone()).ok()?;
+            (at.site == login.site).then_some(login)
+        }),
+    };
+    let none = || Error::new(ErrorKind::SignIn, "nobody is signed in there").hint("geohaul login keeps a sign-in");
+    Ok((login.ok_or_else(none)?, web))
+}
+
+fn access_warnings(args: &AccessArgs) -> Vec<String> {
+    args.insecure.then(|| "certificates were not checked (--insecure)".to_owned()).into_iter().collect()
+}
+
+fn store() -> Result<Store> {
+    Store::of_user().ok_or_else(|| {
+        Error::new(ErrorKind::File, "there is no place to keep sign-ins").hint("set XDG_CONFIG_HOME to a folder of your own")
+    })
+}
+
+fn address(text: &Hidden) -> Result<Url> {
+    let wrong = || Error::new(ErrorKind::Usage, "this is no address").hint("it looks like https://HOST/portal");
+    let url: Url = text.expose().trim().parse().map_err(|_| wrong())?;
+    let secrets = url.password().is_some() || url.query_pairs().any(|(key, _)| key.eq_ignore_ascii_case("token"));
+    match (url.scheme(), secrets) {
+        ("http" | "https", false) => Ok(url),
+        (_, true) => Err(Error::new(ErrorKind::Usage, "the address holds a secret, which everybody on this machine can read")
+            .hint("give it by --token-file, --password-file or at the prompt")),
+        _ => Err(wrong()),
+    }
+}
+
+fn kind(login: &Login) -> &'static str {
+    if login.is_portal { "portal" } else { "server" }
+}
+
+fn text(identity: &Identity, login: &Login) -> String {
+    let who = identity.user.as_ref().map_or_else(|| login.credential.describe(), |user| format!("user {user}"));
+    let organisation = identity.organisation.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+    format!("{}{organisation}: {who}", identity.site)
+}
