@@ -148,7 +148,8 @@ fn a_page_that_rotted_on_the_disk_is_asked_for_again() {
 
 #[test]
 fn another_export_or_a_changed_layer_is_refused_with_the_reason() {
-    let reasons: [(fn(&mut Kind), &str); 6] = [
+    type Change = fn(&mut Kind);
+    let reasons: [(Change, &str); 6] = [
         (|kind| kind.layer.push('1'), "of another layer, http://h.example/0"),
         (|kind| kind.query[0].1 = "A > 1".to_owned(), "where was 1=1 and is A > 1"),
         (|kind| kind.page_size = 20, "page size was 10 and is 20"),
