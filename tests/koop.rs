@@ -18,30 +18,33 @@ const PAGE: usize = 10;
 
 #[test]
 fn countries_whose_object_ids_are_hashes_in_no_order_arrive_whole() {
-    export_and_compare("hashed");
+    export_and_compare("hashed", "json");
+    export_and_compare("hashed", "pbf");
 }
 
 #[test]
 fn countries_from_a_server_that_keeps_to_its_own_limit_arrive_whole() {
-    export_and_compare("numbered");
+    export_and_compare("numbered", "json");
+    export_and_compare("numbered", "pbf");
 }
 
 #[test]
 fn countries_behind_a_password_arrive_whole() {
     // Koop looks at the token in the body only beside such a header.
     let sign_in = ["--user", "ann", "--header", "Authorization:"];
-    export_and_compare_as("numbered", Koop::start_for(Some(r#"[{"username": "ann", "password": "correct horse"}]"#)), &sign_in);
+    let koop = Koop::start_for(Some(r#"[{"username": "ann", "password": "correct horse"}]"#));
+    export_and_compare_as("numbered", "json", koop, &sign_in);
 }
 
-fn export_and_compare(service: &str) {
-    export_and_compare_as(service, Koop::start(), &[]);
+fn export_and_compare(service: &str, wire: &str) {
+    export_and_compare_as(service, wire, Koop::start(), &[]);
 }
 
-fn export_and_compare_as(service: &str, koop: Option<Koop>, sign_in: &[&str]) {
+fn export_and_compare_as(service: &str, wire: &str, koop: Option<Koop>, sign_in: &[&str]) {
     let Some(koop) = koop else { return };
     let folder = koop.folder.path();
     let mut geohaul = Command::new(env!("CARGO_BIN_EXE_geohaul"));
-    geohaul.arg("export").arg(format!("{}/earth/rest/services/{service}/FeatureServer/0", koop.url));
+    geohaul.arg("export").arg(format!("{}/earth/rest/services/{service}/FeatureServer/0", koop.url)).args(["--wire", wire]);
     for ending in ["geojson", "shp", "kmz"] {
         geohaul.arg("-o").arg(folder.join(format!("{service}.{ending}")));
     }
@@ -51,12 +54,14 @@ fn export_and_compare_as(service: &str, koop: Option<Koop>, sign_in: &[&str]) {
 
     let judge = Command::new("python3")
         .arg(tools::in_clone("tests/koop/compare.py"))
-        .args([&koop.source, Path::new(folder), Path::new(service)])
+        .args([&koop.source, Path::new(folder), Path::new(service), Path::new(wire)])
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .unwrap();
     assert!(judge.status.success(), "{}\n{}", String::from_utf8_lossy(&judge.stdout), String::from_utf8_lossy(&judge.stderr));
 
+    let report = std::fs::read_to_string(folder.join(format!("{service}.report.json"))).unwrap();
+    assert!(report.contains(&format!("\"wire\": \"{wire}\"")), "{report}");
     let pages = koop.pages();
     assert!(pages >= COUNTRIES.div_ceil(PAGE), "Koop saw only {pages} pages");
     assert!(pages < 2 * COUNTRIES.div_ceil(PAGE), "three outputs are one fetch, and Koop saw {pages} pages");

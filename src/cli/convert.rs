@@ -7,10 +7,13 @@ use crate::error::Result;
 use crate::fetch::saved::Saved;
 
 pub(super) fn run(args: &ConvertArgs) -> Result<Status> {
-    let done = outputs::deliver(&mut Saved::open(&args.files)?, &args.outputs, Vec::new());
+    // Wrong options are no fault of the file.
+    let destination = outputs::destination(&args.outputs)?;
+    let options = outputs::options(&args.outputs)?;
+    let done = outputs::deliver(&mut Saved::open(&args.files)?, &destination, options, &args.outputs, Vec::new());
     // Of several files nobody knows any more which one a row came from.
     match args.files.as_slice() {
-        [file] => done.map_err(|error| if error.place().page.is_some() { error.in_file(file) } else { error }),
+        [file] => done.map_err(|error| error.in_file(file)),
         _ => done,
     }
 }

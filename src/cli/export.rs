@@ -60,7 +60,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
     let layer = LayerSource::open(&session, &url, options, Arc::clone(&progress))?;
     let input = &mut Single::new(Box::new(layer), redact(&url));
     let options = ExportOptions { resume: args.resume, ..outputs::options(&args.outputs)? };
-    outputs::deliver_to(input, &outputs::destination(&args.outputs)?, options, &args.outputs, opened.warnings).map_err(|error| {
+    outputs::deliver(input, &outputs::destination(&args.outputs)?, options, &args.outputs, opened.warnings).map_err(|error| {
         match error.kind() {
             ErrorKind::Cancelled if args.resume => error.hint("run the same command again: it goes on from here"),
             ErrorKind::Cancelled => error.hint("with --resume the same command goes on where it was stopped"),

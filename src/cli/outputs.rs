@@ -16,13 +16,8 @@ use crate::model::Crs;
 use crate::report::{Progress, Report};
 use crate::write::{Stage, Target, place_of};
 
-/// Exports an input as the arguments say, and tells of it; `warnings` go into the report.
-pub(super) fn deliver(input: &mut dyn Input, args: &OutputArgs, warnings: Vec<String>) -> Result<Status> {
-    deliver_to(input, &destination(args)?, options(args)?, args, warnings)
-}
-
-/// The same to a given destination, in a given way.
-pub(super) fn deliver_to(
+/// Exports an input to a destination and tells of it; `warnings` go into the report.
+pub(super) fn deliver(
     input: &mut dyn Input,
     destination: &Destination,
     options: ExportOptions,
@@ -157,7 +152,7 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
             .hint("give a directory: -o results/"));
     }
     if path.is_file() {
-        return Err(Error::new(ErrorKind::Usage, "the output is an existing file")
+        return Err(Error::new(ErrorKind::Usage, "the output is a file, and results go into a directory")
             .in_file(path)
             .hint("give a directory: -o results/"));
     }

@@ -39,5 +39,5 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
         refuse_existing(path, formats, rows.map(|output| (output.name.as_str(), output.data_type == "GPRecordSet")))?;
     }
     let mut job = task.run(&inputs, &options, &progress)?;
-    outputs::deliver_to(&mut job, &destination, way, &args.outputs, opened.warnings)
+    outputs::deliver(&mut job, &destination, way, &args.outputs, opened.warnings)
 }

@@ -47,6 +47,8 @@ pub struct LayerInfo {
     pub last_edit: Option<i64>,
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
+    /// `f=pbf` is among the formats of its queries.
+    pub offers_pbf: bool,
     /// Rows have a time (`time` is understood).
     pub knows_time: bool,
     /// Earlier states can be read (`historicMoment` is understood).
@@ -55,8 +57,6 @@ pub struct LayerInfo {
     pub knows_datum_transformations: bool,
     /// There are versions (`gdbVersion` is understood).
     pub is_versioned: bool,
-    /// `f=pbf` is among the formats of its queries.
-    pub offers_pbf: bool,
     /// `(id, name)` of the layers in a group.
     pub sub_layers: Vec<(i64, String)>,
 }
@@ -100,6 +100,8 @@ impl LayerInfo {
             capabilities: text("capabilities").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
             last_edit: json.get("editingInfo").and_then(|info| info.get("lastEditDate")).and_then(Value::as_i64),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
+            offers_pbf: text("supportedQueryFormats")
+                .is_some_and(|list| list.split(',').any(|format| format.trim().eq_ignore_ascii_case("PBF"))),
             knows_time: json.get("timeInfo").is_some_and(|info| info.get("startTimeField").is_some_and(Value::is_string)),
             keeps_history: capability(json, "supportsQueryWithHistoricMoment").unwrap_or(false)
                 || json.pointer("/archivingInfo/supportsQueryWithHistoricMoment").and_then(as_bool).unwrap_or(false),
@@ -107,8 +109,6 @@ impl LayerInfo {
                 .iter()
                 .any(|key| capability(json, key).unwrap_or(false)),
             is_versioned: flag("isDataVersioned") || flag("isDataBranchVersioned"),
-            offers_pbf: text("supportedQueryFormats")
-                .is_some_and(|list| list.split(',').any(|format| format.trim().eq_ignore_ascii_case("PBF"))),
             sub_layers: json.get("subLayers").and_then(Value::as_array).into_iter().flatten().filter_map(id_and_name).collect(),
             fields,
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use url::Url;
 
-use super::layer::{LayerOptions, LayerSource};
+use super::layer::{LayerOptions, LayerSource, WireChoice};
 use super::saved::Saved;
 use super::selection::Selection;
 use super::session::Session;
@@ -81,7 +81,7 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
         Target::Layer { url, where_clause, .. } => {
             let info = LayerInfo::of(&json(url)?);
             let selection = Selection { where_clause: where_clause.clone(), ..Selection::default() };
-            let options = LayerOptions { selection, ..LayerOptions::default() };
+            let options = LayerOptions { selection, wire: WireChoice::Json, ..LayerOptions::default() };
             let source = LayerSource::open(session, url, options, Arc::clone(progress))?;
             Description::Layer(LayerDescription {
                 header: source.header().clone(),

@@ -76,14 +76,14 @@ pub struct LayerSource {
     /// The attribute that holds the object id.
     id_key: Option<String>,
     connections: usize,
-    /// No more rows than this are wanted.
-    most: Option<u64>,
     /// When the layer was last edited, as far as it says.
     last_edit: Option<i64>,
     /// Where raw pages are kept.
     kept_in: Option<PathBuf>,
     wire: WireChoice,
     carriage: Carriage,
+    /// No more rows than this are wanted.
+    most: Option<u64>,
     warnings: Vec<String>,
 }
 
@@ -214,8 +214,8 @@ struct Probed {
     /// The form of question that the server takes.
     query: Query,
     ids: Option<Vec<i64>>,
-    /// The answer with at most one row, and the question; `None` where there was nothing to ask for.
-    answer: Option<(Ask, Answer)>,
+    /// The answer with at most one row; `None` where there was nothing to ask for.
+    answer: Option<Answer>,
 }
 
 impl Opening<'_> {
@@ -234,11 +234,16 @@ impl Opening<'_> {
         }
         let Probed { start, query, ids, answer } = self.probe(selection)?;
         self.query = query;
-        let (ask, answer) = answer.unzip();
+        // The question that the probe's answer is to.
+        let asked = match start {
+            Start::Offsets => Some(Ask::Window { offset: 0, limit: 1 }),
+            Start::ObjectIds => ids.as_ref().and_then(|ids| ids.iter().min()).map(|id| Ask::Objects(vec![*id])),
+            Start::OneQuery => None,
+        };
         let (header, id_key) = self.header(name, count, answer.as_ref(), selection, &mut warnings)?;
         let known = wire::Known { info: self.info, header: &header, probe: answer.as_ref() };
         let in_pbf = || {
-            let request = self.query.request(self.session, &ask?, Wire::Pbf);
+            let request = self.query.request(self.session, &asked?, Wire::Pbf);
             Some(self.session.ask_pbf(&request, true).map(|(answer, _)| answer))
         };
         let carriage = wire::choose(options.wire, &known, in_pbf, &mut warnings)?;
@@ -274,11 +279,11 @@ impl Opening<'_> {
             ids,
             id_key,
             connections: options.connections.max(1),
-            most,
             last_edit: self.info.last_edit,
             kept_in: None,
             wire: options.wire,
             carriage,
+            most,
             warnings,
         })
     }
@@ -310,11 +315,9 @@ impl Opening<'_> {
         let mut first_refusal = None;
         if self.info.supports_pagination && !self.query.picks_ids() {
             for query in &queries {
-                let ask = Ask::Window { offset: 0, limit: 1 };
-                match self.ask(query, &ask) {
+                match self.ask(query, &Ask::Window { offset: 0, limit: 1 }) {
                     Ok(answer) => {
-                        let answer = Some((ask, answer));
-                        return Ok(Probed { start: Start::Offsets, query: query.clone(), ids: None, answer });
+                        return Ok(Probed { start: Start::Offsets, query: query.clone(), ids: None, answer: Some(answer) });
                     }
                     Err(refused) if refused.is_refusal() => drop(first_refusal.get_or_insert(refused.error)),
                     Err(refused) => return Err(refused.into()),
@@ -327,14 +330,13 @@ impl Opening<'_> {
                 return Ok(Probed { start: Start::ObjectIds, query: self.query.clone(), ids: Some(ids), answer: None });
             };
             for query in &queries {
-                let ask = Ask::Objects(vec![first]);
-                match self.ask(query, &ask) {
+                match self.ask(query, &Ask::Objects(vec![first])) {
                     Ok(answer) => {
                         return Ok(Probed {
                             start: Start::ObjectIds,
                             query: query.clone(),
                             ids: Some(ids),
-                            answer: Some((ask, answer)),
+                            answer: Some(answer),
                         });
                     }
                     Err(refused) if refused.is_refusal() => drop(first_refusal.get_or_insert(refused.error)),
@@ -346,10 +348,7 @@ impl Opening<'_> {
         let plain = self.query.unordered();
         let refusal = match self.ask(&plain.clone().without_rows(), &Ask::Everything) {
             Ok(_) if must_order || self.query.picks_ids() => first_refusal,
-            Ok(answer) => {
-                let answer = Some((Ask::Everything, answer));
-                return Ok(Probed { start: Start::OneQuery, query: plain, ids: None, answer });
-            }
+            Ok(answer) => return Ok(Probed { start: Start::OneQuery, query: plain, ids: None, answer: Some(answer) }),
             Err(refused) => Some(first_refusal.unwrap_or(refused.error)),
         };
         let error = refusal.unwrap_or_else(|| Error::new(ErrorKind::Server, "the server lists no object ids"));

@@ -150,7 +150,7 @@ impl Body {
 
 fn items_of(body: Body, name: &str) -> Result<Vec<Item>> {
     let item = |found| match found {
-        Content::Layer(layer) => Item::Layer(Box::new(layer)),
+        Content::Layer(layer) => Item::Layer(layer),
         Content::Value(scalar) => Item::Value(scalar),
     };
     Ok(contents_of(body, name)?.into_iter().map(item).collect())
@@ -178,7 +178,7 @@ fn page_of_query(path: &Path) -> Result<SavedLayer> {
     let (name, body) = open_file(path)?;
     let mut found = contents_of(body, &name).map_err(|error| error.in_file(path))?;
     match (found.pop(), found.is_empty()) {
-        (Some(Content::Layer(layer)), true) => Ok(layer),
+        (Some(Content::Layer(layer)), true) => Ok(*layer),
         _ => Err(Error::new(ErrorKind::Input, "the file is no page of a layer query")
             .in_file(path)
             .hint("several files are read as the pages of one query; convert other files one by one")),
@@ -186,13 +186,13 @@ fn page_of_query(path: &Path) -> Result<SavedLayer> {
 }
 
 enum Content {
-    Layer(SavedLayer),
+    Layer(Box<SavedLayer>),
     Value(Scalar),
 }
 
 fn contents_of(body: Body, name: &str) -> Result<Vec<Content>> {
     if let Some(bytes) = body.pbf()? {
-        return pbf_layer(bytes, name).map(|layer| vec![Content::Layer(layer)]);
+        return pbf_layer(bytes, name).map(|layer| vec![Content::Layer(Box::new(layer))]);
     }
     let mut scanner = Scanner::new(PAGE_BYTES);
     body.scan(&mut scanner)?;
@@ -205,7 +205,7 @@ fn contents_of(body: Body, name: &str) -> Result<Vec<Content>> {
         Found::Rows(FeatureSet { header, rows, cut_off, warnings: own }) => {
             let part = Part { body: Arc::clone(&body), wire: Wire::Json, pages: rows.pages };
             let warnings = warnings.iter().cloned().chain(own).collect();
-            Content::Layer(SavedLayer { header, parts: vec![part], cut_off, carriage: Carriage::default(), warnings })
+            Content::Layer(Box::new(SavedLayer { header, parts: vec![part], cut_off, carriage: Carriage::default(), warnings }))
         }
     };
     Ok(found.into_iter().map(content).collect())

@@ -102,7 +102,7 @@ fn a_service_that_wants_a_sign_in_says_so() {
         error: the server wants a sign-in
         cause: 499 Token Required
         where: SERVER/Secret/FeatureServer/0?f=json
-        hint: this service is not public; ask its owner for access
+        hint: this service is not public; sign in with --user NAME or --token-file FILE
     ",
     );
 }
@@ -210,7 +210,7 @@ fn an_address_of_something_else_is_no_arcgis_address() {
         2,
         "
         error: this address names no ArcGIS REST service
-        where: https://www.example.com/data?token=[hidden]
+        where: https://www.example.com/data
         hint: it should look like https://HOST/arcgis/rest/services/NAME/FeatureServer/0
     ",
     );

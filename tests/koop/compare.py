@@ -1,6 +1,6 @@
 """Judges an export from Koop (serve.mjs): the countries in each output are those that Koop was given.
 
-    python3 tests/koop/compare.py SOURCE.geojson FOLDER hashed|numbered
+    python3 tests/koop/compare.py SOURCE.geojson FOLDER hashed|numbered json|pbf
 
 FOLDER holds NAME.geojson, NAME.shp and NAME.kmz of one run, in this order, and its report NAME.report.json. Ends with status 1 and says
 where they differ.
@@ -15,6 +15,7 @@ import outputs
 import truth
 from compare import Said, compare
 
+GRID = 0.6e-9
 TYPES = {"fid": "esriFieldTypeInteger", "name": None, "iso_n3": None, "note": None, "share": None, "big": None}
 
 
@@ -35,6 +36,8 @@ def main():
         layer.types = {"OBJECTID": "esriFieldTypeOID", **TYPES}
         for row in layer.rows:
             row.id = row.attributes["OBJECTID"] = hashes.get(row.attributes["fid"])
+    # Coordinates in PBF lie on a grid of 1e-9 degrees.
+    tolerance = GRID if sys.argv[4] == "pbf" else None
     for at, (output, form) in enumerate(files):
         # The order of the rows is the server's.
         order = sorted(range(len(output.rows)), key=lambda row: int(output.rows[row].attributes["fid"]))
@@ -42,7 +45,7 @@ def main():
         output.polygons = output.polygons and [output.polygons[row] for row in order]
         report = json.loads((folder / f"{name}.report.json").read_text())
         report["layers"][0]["outputs"] = report["layers"][0]["outputs"][at:]
-        faults += [f"{form}: {fault}" for fault in compare(layer, output, Said(report), form, [r.shape for r in layer.rows], None)]
+        faults += [f"{form}: {fault}" for fault in compare(layer, output, Said(report), form, [r.shape for r in layer.rows], tolerance)]
     for fault in faults:
         print(f"FAIL {name}, {fault}")
     print(f"{name}: {len(layer.rows)} countries, {len(faults)} faults")

@@ -17,7 +17,8 @@ fn corpus(test: &str) -> Option<PathBuf> {
         return Some(folder);
     }
     use std::io::Write as _;
-    writeln!(std::io::stderr(), "\nLEFT OUT: {test}, for want of {}", folder.display()).unwrap();
+    // A terminal that is gone is no reason to fail.
+    let _ = writeln!(std::io::stderr(), "\nLEFT OUT: {test}, for want of {}", folder.display());
     None
 }
 
@@ -246,6 +247,6 @@ fn koops_answer_agrees_with_the_data_that_koop_was_given() {
     let Some(corpus) = corpus("Koop's PBF beside its source") else { return };
     let source = geojson_rows(&json(&corpus.join("naturalearth-lowres-pyogrio/ne-lowres-attrs.geojson")));
     // The object id is Koop's own hash; it cuts the decimals off a column that is declared as integer.
-    let how = Twin { as_set: true, key: Some("name"), but: &["OBJECTID", "gdp_md_est", "pop_est"], ..PLAIN };
+    let how = Twin { as_set: true, key: Some("name"), but: &["OBJECTID", "gdp_md_est", "pop_est"] };
     compare(&corpus.join("koop-live-recorded/ne-lowres-all.pbf"), &source, how);
 }

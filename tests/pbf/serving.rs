@@ -8,6 +8,7 @@ use geohaul::export::{ExportOptions, ExportedLayer, Output, export_layer};
 use geohaul::fetch::http::HttpTransport;
 use geohaul::fetch::layer::{LayerOptions, LayerSource, WireChoice};
 use geohaul::fetch::retry::{Clock, Retry, RetryPolicy};
+use geohaul::fetch::saved::Saved;
 use geohaul::fetch::session::Session;
 use geohaul::model::Wire;
 use geohaul::report::Silent;
@@ -309,4 +310,42 @@ fn a_page_in_another_spatial_reference_is_refused_in_pbf_too() {
     });
     let error = export(&server, WireChoice::Pbf, "a.geojson").err().unwrap();
     assert!(error.to_string().contains("spatial reference changes"), "{error}");
+}
+
+#[test]
+fn saved_answers_in_pbf_are_converted_one_or_many() {
+    let layer = Layer::of(1..=30);
+    let folder = tempfile::tempdir().unwrap();
+    let (mut binary, mut text) = (Vec::new(), Vec::new());
+    for (at, ids) in [&layer.ids[..20], &layer.ids[20..]].into_iter().enumerate() {
+        let page = layer.page(ids, at == 0);
+        let (pbf, json) = (folder.path().join(format!("page{at}.pbf")), folder.path().join(format!("page{at}.json")));
+        std::fs::write(&pbf, twin(&page, &GridSpec::default())).unwrap();
+        std::fs::write(&json, page.to_string()).unwrap();
+        binary.push(pbf);
+        text.push(json);
+    }
+    let convert = |paths: &[std::path::PathBuf], to: &str| {
+        let output = Output::new(folder.path().join(to), None).unwrap();
+        let progress: Arc<dyn geohaul::report::Progress> = Arc::new(Silent);
+        let options = ExportOptions { overwrite: true, ..ExportOptions::default() };
+        let destination = geohaul::export::Destination::Files(vec![output.clone()]);
+        let report = geohaul::export::export(&mut Saved::open(paths)?, &destination, &options, &progress)?;
+        match report.failures.first() {
+            Some(failure) => panic!("{failure:?}"),
+            None => Ok::<_, geohaul::Error>(std::fs::read_to_string(output.path).unwrap()),
+        }
+    };
+    let rows = convert(&binary, "a.geojson").unwrap();
+    assert_eq!(rows.matches("\"Feature\"").count(), 30);
+    assert_eq!(rows.replace("page0", ""), convert(&text, "b.geojson").unwrap().replace("page0", ""));
+    let cut_off = convert(&binary[..1], "c.geojson").unwrap_err();
+    assert_eq!(cut_off.kind(), geohaul::ErrorKind::Incomplete);
+    for (bytes, words) in
+        [(&b"\x12\x05\x12\x03\x08\xc7\x18"[..], "count only"), (b"\x12\x05\x0a", "broken"), (b"\x12\x00", "broken")]
+    {
+        std::fs::write(&binary[0], bytes).unwrap();
+        let error = convert(&binary[..1], "c.geojson").unwrap_err();
+        assert!(error.to_string().contains(words) && error.hint_text().is_some(), "{error}");
+    }
 }

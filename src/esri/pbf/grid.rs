@@ -209,7 +209,7 @@ impl Grid {
     pub fn place(&self, kind: GeometryKind, geometry: &Quantized, sink: &mut impl VertexSink) -> Result<()> {
         let stride = 2 + usize::from(self.z.is_some()) + usize::from(self.m.is_some());
         let vertices = geometry.coords.len() / stride;
-        if geometry.coords.len() % stride != 0 {
+        if !geometry.coords.len().is_multiple_of(stride) {
             return Err(geometry.broken("whole vertices"));
         }
         let one_part = matches!(kind, GeometryKind::Point | GeometryKind::Multipoint) || geometry.lengths.is_empty();
