@@ -165,6 +165,9 @@ pub fn export(
                 if let Err(error) = done {
                     fail(error, &mut report);
                 }
+                if options.cancel.is_cancelled() {
+                    break;
+                }
             }
             if let Err(error) = write_values(path, options.overwrite, &mut report) {
                 fail(error, &mut report);

@@ -48,7 +48,11 @@ pub(super) fn deliver(
         complaint::print(&error);
         return Ok(Status::Partial);
     }
-    Ok(Status::of_report(&report))
+    Ok(match Status::of_report(&report) {
+        Status::Complete => Status::Complete,
+        _ if interrupt::cancel().is_cancelled() => Status::Interrupted,
+        status => status,
+    })
 }
 
 fn the_same(report: &Path) -> Error {

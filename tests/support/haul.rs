@@ -115,7 +115,7 @@ impl Haul {
 
     /// Asserts that the export failed with such an error and a hint, and that it left nothing behind.
     pub fn failed(&self, kind: ErrorKind, words: &[&str]) -> &Error {
-        let error = self.outcome.as_ref().err().expect("an error");
+        let error = self.outcome.as_ref().expect_err("an error");
         let text = error.to_string();
         assert_eq!(error.kind(), kind, "{error:?}");
         for word in words {
