@@ -681,3 +681,34 @@ fn an_empty_list_beside_another_takes_nothing_away() {
         assert_eq!(self::geometry("Polygon", &geometry)["coordinates"], json!([[[0, 0], [9, 9], [0, 9], [0, 0]]]), "{geometry}");
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    /// What `serde_json` writes comes out as `serde_json` reads it: any text, any number, in rows of any keys.
+    #[test]
+    fn attributes_come_out_as_another_parser_reads_them(
+        rows in proptest::collection::vec(
+            proptest::collection::btree_map("[a-zé\"\\\\\n]{1,4}", (0..5, proptest::prelude::any::<(String, f64, i64)>()), 0..5),
+            1..6,
+        )
+    ) {
+        let value = |(kind, (text, real, integer)): &(i32, (String, f64, i64))| match kind {
+            0 => Value::Null,
+            1 => json!(text),
+            2 => json!(real),
+            3 => json!(integer),
+            _ => json!({"t": text, "n": [real, null]}),
+        };
+        let rows: Vec<Value> = rows.iter().map(|row| row.iter().map(|(key, cell)| (key.clone(), value(cell))).collect()).collect();
+        let features: Vec<Value> = rows.iter().map(|row| json!({"attributes": row})).collect();
+        let collection = convert(&json!({"features": features}).to_string());
+        for (feature, row) in collection["features"].as_array().unwrap().iter().zip(&rows) {
+            let properties = feature["properties"].as_object().unwrap();
+            for (key, value) in properties {
+                assert_eq!(row.get(key).unwrap_or(&Value::Null), value, "{key}");
+            }
+            assert!(row.as_object().unwrap().keys().all(|key| properties.contains_key(key)));
+        }
+    }
+}

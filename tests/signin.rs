@@ -486,7 +486,7 @@ fn over_https_is_an_order_that_is_followed() {
             "http://h.example:6080/arcgis/rest/info",
             "http://h.example:6080/arcgis/tokens/generateToken",
             "https://h.example:6443/arcgis/tokens/generateToken",
-            &url.to_string(),
+            url.as_str(),
             &https,
             &https,
         ]

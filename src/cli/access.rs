@@ -37,8 +37,10 @@ fn of(args: &AccessArgs, pasted: &Pasted, address: &Url) -> Result<Access> {
     if let Some(token) = &pasted.token {
         access = access.login(Login::new(address, Credential::token(token)?).with_referer(args.referer.clone()));
     }
-    let kept = kept()?;
+    let mut kept = kept()?;
     if let Some(credential) = credential(args, &kept, address)? {
+        // Who says how to sign in means it.
+        kept.retain(|login| !login.covers(address));
         access = match credential {
             Credential::Password { user, password } if args.basic => access.basic(address, &user, &password),
             credential => {
@@ -95,7 +97,11 @@ pub(super) fn credential(args: &AccessArgs, kept: &[Login], address: &Url) -> Re
             return Err(Error::new(ErrorKind::Usage, "a token as an argument can be read by everybody on this machine")
                 .hint("use --token - (standard input), --token-file FILE or GEOHAUL_TOKEN, and get another token"));
         }
-        return Credential::token(&secret::from_reader(std::io::stdin(), "token")?).map(Some);
+        let token = match std::io::stdin().is_terminal() {
+            true => ask("Token: ", "token")?,
+            false => secret::from_reader(std::io::stdin(), "token")?,
+        };
+        return Credential::token(&token).map(Some);
     }
     if let Some(path) = &args.token_file {
         return Credential::token(&secret::from_file(path, "token")?).map(Some);
@@ -126,7 +132,7 @@ fn password(args: &AccessArgs, user: &str, kept: &[Login], address: &Url) -> Res
         Some(path) => secret::from_file(path, "password")?,
         None => match variable("GEOHAUL_PASSWORD").map(SecretString::from).or_else(of_kept) {
             Some(password) => password,
-            None => ask(&format!("Password of {user} for {}: ", address.host_str().unwrap_or("the server")))?,
+            None => ask(&format!("Password of {user} for {}: ", address.host_str().unwrap_or("the server")), "password")?,
         },
     };
     Ok(Credential::Password { user: user.to_owned(), password })
@@ -148,16 +154,17 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// Asks at the terminal, without an echo.
-fn ask(prompt: &str) -> Result<SecretString> {
+fn ask(prompt: &str, what: &str) -> Result<SecretString> {
     let missing = || {
-        Error::new(ErrorKind::Usage, "the password is missing")
-            .hint("give it in --password-file or GEOHAUL_PASSWORD, or run geohaul at a terminal")
+        let variable = what.to_uppercase();
+        Error::new(ErrorKind::Usage, format!("the {what} is missing"))
+            .hint(format!("give it in --{what}-file or GEOHAUL_{variable}, or run geohaul at a terminal"))
     };
     if !std::io::stdin().is_terminal() {
         return Err(missing());
     }
-    let password = rpassword::prompt_password(prompt).map_err(|why| missing().because(why))?;
-    if password.is_empty() { Err(missing()) } else { Ok(password.into()) }
+    let answer = rpassword::prompt_password(prompt).map_err(|why| missing().because(why))?;
+    if answer.is_empty() { Err(missing()) } else { Ok(answer.into()) }
 }
 
 /// A proxy by its address. One with a password would be read by everybody.

@@ -65,14 +65,13 @@ fn asked(args: &AccessArgs, url: &Url, kept: Vec<Login>) -> Result<(Login, Acces
         let login = Login::at(&session, url, credential)?.with_referer(args.referer.clone());
         return Ok((login, web));
     }
-    let mut fitting = kept.into_iter();
-    let direct = fitting.clone().find(|login| login.covers(url));
-    let login = match direct {
-        Some(login) => Some(login),
-        None => fitting.find_map(|login| {
-            let at = Login::at(&session, url, login.credential.clone()).ok()?;
-            (at.site == login.site).then_some(login)
-        }),
+    let login = match kept.iter().find(|login| login.covers(url)) {
+        Some(login) => Some(login.clone()),
+        // A server's portal may be elsewhere.
+        None => {
+            let site = Login::locate(&session, url)?;
+            kept.into_iter().find(|login| login.covers(&site) && login.is_portal)
+        }
     };
     let none = || Error::new(ErrorKind::SignIn, "nobody is signed in there").hint("geohaul login keeps a sign-in");
     Ok((login.ok_or_else(none)?, web))

@@ -35,6 +35,14 @@ impl Login {
         let (site, is_portal) = locate(session, url, matches!(credential, Credential::Token(_)))?;
         Ok(Self { site, is_portal, credential, referer: None })
     }
+
+    /// The portal or server that signs people in for an address.
+    ///
+    /// # Errors
+    /// Those of [`Login::at`].
+    pub fn locate(session: &Session, url: &Url) -> Result<Url> {
+        locate(session, url, false).map(|(site, _)| site)
+    }
 }
 
 /// The root of the portal or server. A ready token stays with the server that it is given for.

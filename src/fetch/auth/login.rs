@@ -116,24 +116,24 @@ impl Known {
         Self { login, portal: OnceLock::new() }
     }
 
-    /// The portal that the login is good for.
-    fn portal(&self, session: &Session, cancel: &Cancel) -> Result<Option<&Url>> {
-        if self.portal.get().is_none() {
-            let portal = match self.login.is_portal {
-                true => Some(self.login.site.clone()),
-                false => Facts::ask(session, &Place::Server(self.login.site.clone()), cancel)?.portal,
-            };
-            // Another thread that was first found the same.
-            let _ = self.portal.set(portal);
-        }
-        Ok(self.portal.get().and_then(Option::as_ref))
+    /// The portal that the login is good for. A site that does not answer names none: it may be another than the
+    /// one that is asked for data.
+    fn portal(&self, session: &Session, cancel: &Cancel) -> Option<&Url> {
+        let ask = || match self.login.is_portal {
+            true => Some(self.login.site.clone()),
+            false => Facts::ask(session, &Place::Server(self.login.site.clone()), cancel).ok()?.portal,
+        };
+        self.portal.get_or_init(ask).as_ref()
     }
 
     /// `true` where the place says that it belongs to the portal of this login, or is one with it.
-    pub(super) fn is_of(&self, place: &Place, facts: &Facts, session: &Session, cancel: &Cancel) -> Result<bool> {
-        let Some(mine) = self.portal(session, cancel)? else { return Ok(false) };
+    pub(super) fn is_of(&self, place: &Place, facts: &Facts, session: &Session, cancel: &Cancel) -> bool {
+        if facts.portal.is_none() && !site::is_online(place.root()) {
+            return false;
+        }
+        let Some(mine) = self.portal(session, cancel) else { return false };
         let named = facts.portal.as_ref().is_some_and(|named| site::key(named) == site::key(mine));
-        Ok(named || site::same_online(mine, place.root()))
+        named || site::same_online(mine, place.root())
     }
 }
 

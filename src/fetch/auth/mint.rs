@@ -9,6 +9,7 @@ use url::Url;
 use super::cell::Cell;
 use super::site::{self, over_https};
 use crate::error::{Error, ErrorKind, Result};
+use crate::esri::failure::{Failure, Shape};
 use crate::fetch::http::{Cancel, Method, Request};
 use crate::fetch::retry::{Cause, Clock, Refused, Retry};
 use crate::fetch::secret::{SecretString, Secrets};
@@ -124,11 +125,7 @@ impl Door {
         let (answer, server_time) = answer?;
         let granted = granted(&answer.skeleton.value, server_time);
         granted.ok_or_else(|| {
-            let failure = crate::esri::failure::Failure {
-                shape: crate::esri::failure::Shape::Broken,
-                code: None,
-                words: "it holds no token".to_owned(),
-            };
+            let failure = Failure { shape: Shape::Broken, code: None, words: "it holds no token".to_owned() };
             Refused { error: request.locate(failure.to_error()), cause: Cause::Failure(failure) }
         })
     }
@@ -158,9 +155,17 @@ pub(super) fn wants_https(words: &str) -> bool {
     words.contains("over https") || words.contains("ssl required") || words.contains("requires https")
 }
 
+/// What a token service says no with; `None` where it may say yes later.
+fn refusal(refused: &Refused) -> Option<&Failure> {
+    match &refused.cause {
+        Cause::Failure(failure) if !refused.is_heavy() && !failure.is_overload() => Some(failure),
+        _ => None,
+    }
+}
+
 /// The error of a sign-in that was refused; what keeps the answer away stays as it is.
 fn refused_sign_in(refused: Refused, who: &str, service: &Url) -> Error {
-    let Cause::Failure(failure) = &refused.cause else { return refused.error };
+    let Some(failure) = refusal(&refused) else { return refused.error };
     let host = service.host_str().unwrap_or("the server");
     let why = if failure.words.is_empty() { refused.error.what().to_owned() } else { failure.words.clone() };
     Error::new(ErrorKind::SignIn, format!("{who} could not be signed in at {host}")).because(why).at_url(service).hint(
@@ -169,7 +174,7 @@ fn refused_sign_in(refused: Refused, who: &str, service: &Url) -> Error {
 }
 
 fn refused_exchange(refused: Refused, service: &Url, server: &Url) -> Error {
-    let Cause::Failure(failure) = &refused.cause else { return refused.error };
+    let Some(failure) = refusal(&refused) else { return refused.error };
     let host = service.host_str().unwrap_or("the portal");
     let why = if failure.words.is_empty() { refused.error.what().to_owned() } else { failure.words.clone() };
     let what = format!("{host} gives no token for {}", server.as_str().trim_end_matches('/'));

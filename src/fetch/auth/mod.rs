@@ -106,12 +106,11 @@ impl SignIn {
         if let Some((index, _)) = direct {
             return Ok(self.signed(index, place, &facts));
         }
-        for (index, known) in self.logins.iter().enumerate() {
-            if known.is_of(place, &facts, &self.door.session, cancel)? {
-                return Ok(self.signed(index, place, &facts));
-            }
-        }
-        Ok(Entrance::Open(facts))
+        let fitting = self.logins.iter().position(|known| known.is_of(place, &facts, &self.door.session, cancel));
+        Ok(match fitting {
+            Some(index) => self.signed(index, place, &facts),
+            None => Entrance::Open(facts),
+        })
     }
 
     /// The entrance with a login that fits.

@@ -101,6 +101,11 @@ pub(super) fn same_online(portal: &Url, server: &Url) -> bool {
     matches!((environment(portal), environment(server)), (Some(a), Some(b)) if a == b)
 }
 
+/// `true` where the address is one of ArcGIS Online.
+pub(super) fn is_online(url: &Url) -> bool {
+    environment(url).is_some()
+}
+
 fn environment(url: &Url) -> Option<&'static str> {
     let Some(Host::Domain(host)) = url.host() else { return None };
     let name = host.strip_suffix(".arcgis.com")?.rsplit('.').next()?;
