@@ -254,6 +254,10 @@ pub struct LoginArgs {
     /// A portal (https://HOST/portal, https://ORG.maps.arcgis.com), a server, or any service on it.
     #[arg(value_name = "URL")]
     pub url: Hidden,
+    /// Keep the secret in a file that only you may read, and not in the system's keyring: jobs that run while nobody is
+    /// signed in at the desktop can't open that.
+    #[arg(long)]
+    pub in_file: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub access: AccessArgs,

@@ -13,6 +13,7 @@ mod export;
 mod formats;
 mod info;
 mod interrupt;
+mod keyring;
 mod login;
 mod ls;
 mod outputs;
