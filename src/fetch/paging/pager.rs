@@ -268,23 +268,24 @@ impl Pager {
                 // Rows that came without ids must not be asked for again by id.
                 self.situation.has_ids &= ids.is_some() || rows == 0;
                 let full = exceeded || self.is_full(ask, rows);
-                // What follows is asked for from the last id on, since more rows may share it.
-                let next = ids.as_deref().filter(|_| full && matches!(ask, Ask::Span { .. })).and_then(last_of_several);
+                self.repeats |= ids.as_deref().is_some_and(holds_twins);
+                let again = self.comes_again(ask, full, exceeded, ids.as_deref());
                 let (drop_rows, new) = match &mut self.phase {
                     Phase::Parts(parts) if ids.is_none() => {
                         let drop_rows = parts.keep(&prints);
                         self.count_rows(rows, drop_rows)
                     }
-                    _ => self.keep(rows, ids.as_deref(), next),
+                    _ => self.keep(rows, ids.as_deref(), again),
                 };
                 self.flag_seen |= exceeded;
                 self.lost = if rows > 0 { 0 } else { self.lost };
                 let step = match ask {
                     Ask::Window { offset, limit } => self.window(*offset, *limit, Seen { rows, exceeded, new, print, cost }),
+                    Ask::Objects(asked) if again == Again::All => Step { first: halves(asked), ..Step::default() },
                     Ask::Objects(asked) => self.objects(asked, exceeded, new, ids.is_some(), cost),
                     Ask::Span { span, limit } => {
                         let ids = ids.unwrap_or_default();
-                        self.span(*span, *limit, &SpanPage { ids: &ids, rows, full, exceeded, new, next, cost })
+                        self.span(*span, *limit, &SpanPage { ids: &ids, rows, full, exceeded, new, again, cost })
                     }
                     Ask::Part(part) => self.part(*part, full),
                     _ => self.everything(exceeded, &prints),
@@ -296,32 +297,52 @@ impl Pager {
         }
     }
 
-    /// Counts rows; which of them came before or come again `later`, by their id, and how many are new.
-    fn keep(&mut self, rows: u64, ids: Option<&[Option<i64>]>, later: Option<i64>) -> (Vec<usize>, u64) {
+    /// What of a page that may be cut is asked for once more, so that no id is cut apart: more rows may share the last
+    /// one, and of rows that come in no order all may be those of ids that are not complete.
+    fn comes_again(&self, ask: &Ask, full: bool, exceeded: bool, ids: Option<&[Option<i64>]>) -> Again {
+        let Some(ids) = ids.filter(|ids| !ids.is_empty()) else { return Again::Nothing };
+        match (ask, &self.phase) {
+            (Ask::Span { span, .. }, Phase::Spans(spans)) if full => match last_of_several(ids) {
+                Some(last) => Again::From(last),
+                None if spans.halves(*span).is_some() => Again::All,
+                None => Again::Nothing,
+            },
+            (Ask::Objects(asked), _) if exceeded && self.repeats && asked.len() > 1 => Again::All,
+            (Ask::Objects(_), _) if exceeded && ids.len() > 1 => {
+                ids.last().copied().flatten().map_or(Again::Nothing, Again::From)
+            }
+            _ => Again::Nothing,
+        }
+    }
+
+    /// Counts rows; which of them came before or come `again`, by their id, and how many are new.
+    fn keep(&mut self, rows: u64, ids: Option<&[Option<i64>]>, again: Again) -> (Vec<usize>, u64) {
         let Some(ids) = ids else {
             self.rows += rows;
             return (Vec::new(), rows);
         };
-        let mut sorted: Vec<i64> = ids.iter().flatten().copied().collect();
-        sorted.sort_unstable();
-        self.repeats |= sorted.windows(2).any(|pair| pair[0] == pair[1]);
-        let those = |holds: &dyn Fn(i64) -> bool| -> Vec<usize> {
-            ids.iter().enumerate().filter_map(|(row, id)| id.filter(|id| holds(*id)).map(|_| row)).collect()
+        let later = |id: &Option<i64>| match again {
+            Again::Nothing => false,
+            Again::From(last) => *id == Some(last),
+            Again::All => true,
         };
-        let comes_later = |id: i64| Some(id) == later;
-        let postponed = those(&comes_later);
-        let old = those(&|id| !comes_later(id) && self.seen.contains(id));
-        for id in sorted.into_iter().filter(|id| !comes_later(*id)) {
-            self.seen.insert(id);
+        let (mut drop_rows, mut old, mut postponed) = (Vec::new(), 0, 0);
+        for (row, id) in ids.iter().enumerate() {
+            let came = id.is_some_and(|id| self.seen.contains(id));
+            old += u64::from(came);
+            postponed += u64::from(later(id));
+            // Where one id may stand on many rows, a second one is no duplicate.
+            if later(id) || (came && !self.repeats) {
+                drop_rows.push(row);
+            }
         }
-        let new = rows.saturating_sub((old.len() + postponed.len()) as u64);
-        // Where one id may stand on many rows, a second one is no duplicate.
-        let old = if self.repeats { Vec::new() } else { old };
-        self.rows += rows - (old.len() + postponed.len()) as u64;
-        self.duplicates += old.len() as u64;
-        let mut drop_rows = [old, postponed].concat();
-        drop_rows.sort_unstable();
-        (drop_rows, new)
+        for id in ids.iter().filter(|id| !later(id)).flatten() {
+            self.seen.insert(*id);
+        }
+        let dropped = drop_rows.len() as u64;
+        self.rows += rows.saturating_sub(dropped);
+        self.duplicates += dropped - postponed;
+        (drop_rows, rows.saturating_sub(old))
     }
 
     /// Counts rows of which some came before.
@@ -369,13 +390,13 @@ impl Pager {
             // The condition is ignored, or empty pages say "more" for ever.
             return self.turn_to_list();
         }
-        match page.next {
+        match page.again {
             _ if !page.full => {
                 spans.came_whole(span, page.rows, limit);
                 self.size.whole(limit, page.cost);
                 Step::default()
             }
-            Some(next) => {
+            Again::From(next) => {
                 if !page.exceeded && page.rows < limit {
                     self.suspected = Some((next, page.rows));
                 }
@@ -384,8 +405,8 @@ impl Pager {
                 self.spans_first(rest)
             }
             // More is said to be there, but nothing came that says where to go on.
-            None if page.rows == 0 => Step { first: vec![Ask::IdList(span)], ..Step::default() },
-            None => self.halve(span),
+            _ if page.rows == 0 => Step { first: vec![Ask::IdList(span)], ..Step::default() },
+            _ => self.halve(span),
         }
     }
 
@@ -685,9 +706,24 @@ struct SpanPage<'a> {
     full: bool,
     exceeded: bool,
     new: u64,
-    /// Where to go on.
-    next: Option<i64>,
+    again: Again,
     cost: Cost,
+}
+
+/// What of a page is asked for once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Nothing,
+    /// The rows of its last id.
+    From(i64),
+    All,
+}
+
+/// One id stands on several of these rows.
+fn holds_twins(ids: &[Option<i64>]) -> bool {
+    let mut sorted: Vec<i64> = ids.iter().flatten().copied().collect();
+    sorted.sort_unstable();
+    sorted.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// The last of ids that ascend and are not all the same.

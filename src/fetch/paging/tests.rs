@@ -388,6 +388,22 @@ proptest! {
     }
 
     #[test]
+    fn every_row_of_a_join_comes_exactly_once(
+        times in prop::collection::vec((0..3000_i64, 1..6_usize), 1..80), mix: u32, orders: bool, by_lists: bool, size in 1..30_u64,
+        more in 0..30_u64, ahead in 1..5_usize,
+    ) {
+        let mut ids: Vec<i64> = times.iter().flat_map(|(id, times)| vec![*id; *times]).collect();
+        if !orders {
+            ids.sort_by_key(|id| (*id as u32).wrapping_mul(mix | 1).rotate_left(7));
+        }
+        // An answer holds at least all rows of one id.
+        let most = ids.iter().map(|id| ids.iter().filter(|other| *other == id).count()).max().unwrap_or(1) as u64;
+        let server = Server { orders, cap: most + 1 + more, ..Server::of(ids) };
+        let start = if by_lists { Start::ObjectIds } else { ends(&server.ids) };
+        whole(server, start, size.max(most + 1), ahead);
+    }
+
+    #[test]
     fn without_id_lists_offsets_alone_are_enough_where_they_work(server in servers(), size in 1..50_u64, ahead in 1..5_usize) {
         let ghosts = BTreeSet::new();
         whole(Server { lists: false, offsets: true, ghosts, ..server }, Start::Offsets, size, ahead);
@@ -433,6 +449,13 @@ fn ids_beyond_the_stated_ends_come_all_the_same() {
 fn an_id_on_several_rows_is_not_cut_apart_by_a_page() {
     let ids = (0..500).flat_map(|id| vec![id; (id % 4 + 1) as usize]);
     by_spans(Server { cap: 10, ..Server::of(ids) }, 10, 3);
+}
+
+#[test]
+fn ids_on_several_rows_that_the_server_does_not_sort_come_whole() {
+    let ids: Vec<i64> = (0..500).flat_map(|id| vec![id * 7919 % 503; (id % 4 + 1) as usize]).collect();
+    by_spans(Server { orders: false, cap: 10, ..Server::of(ids.clone()) }, 10, 3);
+    whole(Server { cap: 10, ..Server::of(ids) }, Start::ObjectIds, 10, 3);
 }
 
 #[test]
