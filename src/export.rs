@@ -7,6 +7,7 @@
 mod receipt;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -33,6 +34,9 @@ const BYTES_UNDER_WAY: usize = 48 << 20;
 
 /// More workers than that are a slip of the keyboard.
 const MOST_THREADS: usize = 256;
+
+/// A file among kept pages that says that outputs which stand are ours.
+const PLACED: &str = "placed";
 
 pub use receipt::{Check, Receipt, check_files, check_server};
 
@@ -153,17 +157,17 @@ pub fn export(
         Destination::Files(outputs) => {
             let layer = only_layer(input, &mut report)?;
             match export_layer(layer, outputs, options, progress) {
-                Ok(done) => add_layer(done, &mut report),
+                Ok(done) => forget_pages(add_layer(done, &mut report)),
                 Err(error) => fail(error, &mut report),
             }
         }
         Destination::Directory { path, formats } => {
             std::fs::create_dir_all(path).map_err(|why| Error::file("can't make the output directory", path, &why))?;
-            let mut taken = reserved_names();
+            let (mut taken, mut kept) = (reserved_names(), Vec::new());
             for item in input.items() {
-                let done = item.and_then(|item| export_item(item, path, formats, options, progress, &mut taken, &mut report));
-                if let Err(error) = done {
-                    fail(error, &mut report);
+                match item.and_then(|item| export_item(item, path, formats, options, progress, &mut taken, &mut report)) {
+                    Ok(pages) => kept.extend(pages),
+                    Err(error) => fail(error, &mut report),
                 }
                 if options.cancel.is_cancelled() {
                     break;
@@ -171,6 +175,9 @@ pub fn export(
             }
             if let Err(error) = write_values(path, options.overwrite, &mut report) {
                 fail(error, &mut report);
+            }
+            if first_error.is_none() {
+                forget_pages(kept);
             }
         }
     }
@@ -182,10 +189,19 @@ pub fn export(
     }
 }
 
-fn add_layer(done: ExportedLayer, report: &mut Report) {
+/// Adds a layer to the report, and says where its pages are kept.
+fn add_layer(done: ExportedLayer, report: &mut Report) -> Option<PathBuf> {
     report.warnings.extend(done.warnings);
     report.failures.extend(done.shortfall.iter().chain(&done.failures).map(Failure::from));
     report.layers.push(done.report);
+    done.kept_pages
+}
+
+/// All outputs stand, so nothing depends on the pages any more.
+fn forget_pages(kept: impl IntoIterator<Item = PathBuf>) {
+    for directory in kept {
+        let _ = std::fs::remove_dir_all(directory);
+    }
 }
 
 /// The one layer of an input; values beside it go to the report, and files are named in it.
@@ -226,12 +242,12 @@ fn export_item(
     progress: &Arc<dyn Progress>,
     taken: &mut HashSet<String>,
     report: &mut Report,
-) -> Result<()> {
+) -> Result<Option<PathBuf>> {
     match item {
         Item::Layer(layer) => {
             let header = layer.header();
             let outputs = outputs_in(directory, &header.name, header.geometry.is_none(), formats, taken)?;
-            add_layer(export_layer(layer, &outputs, options, progress)?, report);
+            return Ok(add_layer(export_layer(layer, &outputs, options, progress)?, report));
         }
         Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
         Item::File(download) => {
@@ -246,7 +262,7 @@ fn export_item(
             report.files.extend(stage.commit()?);
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Refuses rows, given by name and whether they are a table, whose files stand in a directory already: told before
@@ -317,6 +333,8 @@ pub struct ExportedLayer {
     pub shortfall: Option<Error>,
     /// Outputs that could not be put in place, beside others that stand.
     pub failures: Vec<Error>,
+    /// Where its raw pages are still kept: until everything that is exported with it stands, a further run may need them.
+    pub kept_pages: Option<PathBuf>,
 }
 
 /// Exports one layer into all outputs with one fetch.
@@ -337,11 +355,12 @@ pub fn export_layer(
     let clip = options.clip.as_ref().filter(|_| header.geometry.is_some());
     let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
     let clip = clip.map_err(|error| error.in_layer(&header.name))?;
-    let stages = open_stages(outputs, options.overwrite)?;
     let first = outputs.first().map(|output| output.path.as_path());
-    let receipt =
-        first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, options.overwrite))).transpose()?;
     let kept = first.filter(|_| options.resume).map(kept_pages);
+    // What the run before put in place is made again of its pages.
+    let overwrite = options.overwrite || kept.as_ref().is_some_and(|directory| directory.join(PLACED).exists());
+    let stages = open_stages(outputs, overwrite)?;
+    let receipt = first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, overwrite))).transpose()?;
     if let Some(directory) = &kept {
         source.keep_pages_in(directory)?;
     }
@@ -382,6 +401,10 @@ pub fn export_layer(
     if options.cancel.is_cancelled() {
         return Err(Fault::cancelled().error);
     }
+    if let Some(directory) = &kept {
+        let mark = File::create(directory.join(PLACED)).and_then(|file| file.sync_all());
+        mark.map_err(|why| Error::file("can't keep pages for --resume", directory, &why))?;
+    }
     let (standing, failures) = commit(stages, written)?;
     let report = LayerReport {
         origin,
@@ -397,11 +420,7 @@ pub fn export_layer(
     if let Some(stage) = receipt {
         receipt::write(&Receipt::of(&report, &warnings, &started)?, stage)?;
     }
-    if let Some(directory) = kept {
-        // The outputs stand, so nothing depends on it any more.
-        let _ = std::fs::remove_dir_all(directory);
-    }
-    Ok(ExportedLayer { report, warnings, shortfall, failures })
+    Ok(ExportedLayer { report, warnings, shortfall, failures, kept_pages: kept })
 }
 
 /// Puts all outputs in place. The first that can't be is an error; a later one is a failure beside what stands already.

@@ -99,8 +99,8 @@ pub struct ExportArgs {
     /// when it slows down or fails.
     #[arg(long, value_name = "N", default_value_t = fetch::MOST_CONNECTIONS as u64, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub connections: u64,
-    /// Keep what has come in a folder beside the first output until it is done. The same command then goes on after an
-    /// interruption, without asking for that again.
+    /// Keep what has come in a folder beside the first output until all is done. The same command then goes on after an
+    /// interruption, without asking for that again: layers that were done already are written again from there.
     #[arg(long, help_heading = "Completeness")]
     pub resume: bool,
     /// What to ask for rows in: PBF is quicker, and its coordinates are within half of the server's grid of those in

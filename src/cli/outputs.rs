@@ -35,8 +35,11 @@ pub(super) fn deliver(
         _ => {}
     }
     // Opened before anything is fetched, as every output is.
-    let report_stage =
-        args.report.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()?;
+    let report_stage = args
+        .report
+        .as_ref()
+        .map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite || options.resume }))
+        .transpose()?;
     let mut report = export(input, destination, &options, &progress(args))?;
     report.warnings.extend(warnings);
     let reported = report_stage.map_or(Ok(()), |stage| write_report(&report, stage, args.report.as_deref()));
@@ -118,11 +121,13 @@ pub(super) fn crs(option: &str, text: &str) -> Result<Crs> {
     })
 }
 
-/// Everything about the outputs that can be wrong before the input is known.
-pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> {
+/// Everything about the outputs that can be wrong before the input is known. What stands may be that of the run that is
+/// gone on with (`resume`).
+pub(super) fn check(destination: &Destination, args: &OutputArgs, resume: bool) -> Result<()> {
     options(args)?;
     // A stage that is dropped leaves nothing behind.
-    let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite: args.overwrite }).map(drop);
+    let overwrite = args.overwrite || resume;
+    let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite }).map(drop);
     match destination {
         Destination::Files(outputs) => outputs.iter().try_for_each(|output| open(&output.path))?,
         Destination::Directory { path, .. } => check_directory(path)?,

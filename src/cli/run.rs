@@ -29,7 +29,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
     // Bad outputs fail before the task runs, which may take hours.
     let destination = outputs::directory(&args.outputs)?;
     let way = outputs::options(&args.outputs)?;
-    outputs::check(&destination, &args.outputs)?;
+    outputs::check(&destination, &args.outputs, false)?;
     let progress = outputs::progress(&args.outputs);
     let task = Task::open(&opened.session.stopped_by(&interrupt::cancel()), &url)?;
     if let Destination::Directory { path, formats } = &destination
