@@ -128,6 +128,16 @@ fn chatty(other: &str) -> impl Fn(&Call) -> Reply + Send + Sync + 'static {
                 Reply::redirect(302, &format!("{other}away?f=json&token={encoded}&x={encoded}"))
             }
             None if call.path.contains("/Nowhere/") => Reply::redirect(302, &format!("mailto:{token}")),
+            // One page with secrets in its rows, and no more.
+            None if call.path.contains("/Half/") && !["", "0"].contains(&call.param("resultOffset")) => Reply::error(400, &heard),
+            None if call.path.contains("/Half/") && !call.param("objectIds").is_empty() => Reply::error(400, &heard),
+            None if call.path.contains("/Half/") && call.path.ends_with("/query") => {
+                let body = String::from_utf8(layer.reply(call).body).unwrap();
+                Reply::bytes(
+                    "application/json",
+                    body.replace("row 2", &format!("{heard} {encoded} {}", STANDARD_NO_PAD.encode(&heard))),
+                )
+            }
             None => layer.reply(call),
         }
     }
@@ -187,6 +197,9 @@ fn no_output_report_or_message_shows_a_secret_and_no_other_origin_hears_one() {
         if verb != "info" {
             arguments.extend(["-o", out, "--report", &report]);
         }
+        if verb == "export" {
+            arguments.extend(["--receipt", "--resume", "--page-size", "10"]);
+        }
         arguments.extend(sign_in.iter().map(String::as_str));
         said.push_str(&fails(desk.run(&arguments), status, &[]));
     };
@@ -201,6 +214,17 @@ fn no_output_report_or_message_shows_a_secret_and_no_other_origin_hears_one() {
             run("export", &layer(service), &format!("{name}{number}.geojson"), sign_in, 1);
         }
     }
+    for sign_in in [&ann[..], &ready[..]] {
+        run("export", &layer("Half"), "half.geojson", sign_in, 1);
+        let mut verify = vec!["verify", "one.geojson.receipt.json", "--against-server"];
+        verify.extend(sign_in.iter().map(String::as_str));
+        let agrees = fails(desk.run(&verify), 0, &["agrees   object ids"]);
+        shows_nothing("verify", &agrees);
+    }
+    fails(desk.run(&["verify", "one.geojson.receipt.json", "--against-server"]), 1, &["wants a sign-in"]);
+    assert!(desk.path(".half.geojson.geohaul/pages").exists() && desk.path("one.geojson.receipt.json").exists());
+    let kept = std::fs::read_to_string(desk.path(".half.geojson.geohaul/pages")).unwrap();
+    assert!(kept.contains("I heard"), "{kept}");
     assert!(said.contains("I heard") && said.contains("*****"), "the server did repeat what it heard: {said}");
     shows_nothing("the talk", &said);
     assert!(!said.contains("incorrect-horse"), "{said}");
