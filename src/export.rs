@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::{Download, Input, Item, Pages, Source};
-use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan};
+use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan, codebook};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{
@@ -328,7 +328,8 @@ pub fn export_layer(
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect() };
+    let domains = plan.domains.as_deref();
+    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), domains, lanes: lanes.collect() };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let fallback = hauled.evidence.carriage.fallback.as_ref();
@@ -349,6 +350,7 @@ pub fn export_layer(
     }
     let (standing, failures) = commit(stages, written)?;
     let report = LayerReport {
+        codebook: codebook::entries(&header),
         name: header.name,
         geometry: header.geometry,
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
@@ -463,6 +465,7 @@ struct Way<'a> {
     header: &'a Header,
     read: &'a ReadPlan,
     clip: Option<&'a convert::Clip>,
+    domains: Option<&'a convert::Domains>,
     lanes: Vec<Lane<'a>>,
 }
 
@@ -563,11 +566,14 @@ fn work(
 ) {
     let (seq, permit) = (page.seq, Arc::new(permit));
     let parsed = guarded("a worker", || {
-        let (batch, losses) = convert::parse_page(&page, way.header, way.read)?;
-        let (batch, clipped) = match way.clip {
+        let (batch, mut losses) = convert::parse_page(&page, way.header, way.read)?;
+        let (mut batch, clipped) = match way.clip {
             Some(clip) => clip.apply(batch),
             None => (batch, Clipped::default()),
         };
+        if let Some(domains) = way.domains {
+            domains.apply(&mut batch, way.header, &mut losses);
+        }
         tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
         Ok(batch)
     });
