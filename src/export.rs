@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::MOST_CONNECTIONS;
 use crate::fetch::http::{Cancel, Fault};
 use crate::fetch::{Download, Input, Item, Pages, Source};
-use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan};
+use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan, codebook};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{
@@ -356,7 +356,9 @@ pub fn export_layer(
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect(), cancel: &options.cancel };
+    let domains = plan.domains.as_deref();
+    let (clip_area, cancel) = (clip.as_ref(), &options.cancel);
+    let way = Way { header: &header, read: &plan.read, clip: clip_area, domains, lanes: lanes.collect(), cancel };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let fallback = hauled.evidence.carriage.fallback.as_ref();
@@ -384,6 +386,7 @@ pub fn export_layer(
     }
     let (standing, failures) = commit(stages, written)?;
     let report = LayerReport {
+        codebook: codebook::entries(&header),
         origin,
         seconds: began.elapsed().as_secs_f64(),
         name: header.name,
@@ -516,6 +519,7 @@ struct Way<'a> {
     header: &'a Header,
     read: &'a ReadPlan,
     clip: Option<&'a convert::Clip>,
+    domains: Option<&'a convert::Domains>,
     lanes: Vec<Lane<'a>>,
     cancel: &'a Cancel,
 }
@@ -618,11 +622,14 @@ fn work(
 ) {
     let (seq, permit) = (page.seq, Arc::new(permit));
     let parsed = guarded("a worker", || {
-        let (batch, losses) = convert::parse_page(&page, way.header, way.read)?;
-        let (batch, clipped) = match way.clip {
+        let (batch, mut losses) = convert::parse_page(&page, way.header, way.read)?;
+        let (mut batch, clipped) = match way.clip {
             Some(clip) => clip.apply(batch),
             None => (batch, Clipped::default()),
         };
+        if let Some(domains) = way.domains {
+            domains.apply(&mut batch, way.header, &mut losses);
+        }
         tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
         Ok(batch)
     });
