@@ -266,7 +266,7 @@ fn unique_name(field: &Field, format: &FormatInfo, taken: &mut HashSet<String>) 
         field.name.clone()
     };
     let most = format.longest_field_name.unwrap_or(usize::MAX);
-    let key = |name: &str| if format.plain_field_names { name.to_ascii_lowercase() } else { name.to_owned() };
+    let key = |name: &str| if format.ignores_case { name.to_lowercase() } else { name.to_owned() };
     let mut name = cut(&base, most).to_owned();
     let mut number = 0;
     while name.is_empty() || !taken.insert(key(&name)) {
@@ -309,9 +309,11 @@ mod tests {
         z: false,
         m: false,
         mixed_kinds: false,
+        many_layers: false,
         crs: CrsRule::Wgs84Default,
         longest_field_name: Some(10),
         plain_field_names: true,
+        ignores_case: true,
         most_fields: Some(3),
         longest_text: Some(254),
         limits: "it is narrow",
