@@ -4,14 +4,20 @@
 //! encode them, one writer thread per output puts them into the stage in order. Only when the source has said
 //! that nothing is missing are the stages renamed into place.
 
+mod receipt;
+mod together;
+
 use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::MOST_CONNECTIONS;
+use crate::fetch::http::{Cancel, Fault};
 use crate::fetch::{Download, Input, Item, Pages, Source};
 use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
@@ -20,11 +26,16 @@ use crate::write::{
     AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, place_of, unique_file_stem,
 };
 
+/// Pages under way at least, so that as many connections as there may be have something to do.
+const PAGES_UNDER_WAY: usize = 2 * MOST_CONNECTIONS;
+
 /// Raw pages under way hold at most about this many bytes.
 const BYTES_UNDER_WAY: usize = 48 << 20;
 
 /// More workers than that are a slip of the keyboard.
 const MOST_THREADS: usize = 256;
+
+pub use receipt::{Check, Receipt, check_files, check_server};
 
 /// How an export is done.
 #[derive(Debug, Clone, Default)]
@@ -35,12 +46,20 @@ pub struct ExportOptions {
     pub clip: Option<Area>,
     /// Existing outputs may be replaced.
     pub overwrite: bool,
+    /// Layers are added to what an existing output holds; every format must hold many.
+    pub append: bool,
     /// Write what there is even if rows are missing; the report then holds a failure.
     pub allow_partial: bool,
     /// The first loss is an error.
     pub strict: bool,
     /// Workers; 0 is one per core.
     pub threads: usize,
+    /// Keep raw pages beside the first output until it is done, and begin with those that an interrupted run left.
+    pub resume: bool,
+    /// Write a receipt beside the first output: `roads.geojson.receipt.json`.
+    pub receipt: bool,
+    /// Stops the work: pages, conversion and writing end soon, and no output appears.
+    pub cancel: Cancel,
 }
 
 /// One output: a file and its format.
@@ -105,7 +124,7 @@ pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
 /// Where the items of an input go.
 #[derive(Clone)]
 pub enum Destination {
-    /// The one layer of the input goes into these files.
+    /// The one layer of the input goes into these files; all of its layers and tables, where every format holds many.
     Files(Vec<Output>),
     /// Every item becomes a file in this directory, named after the item: layers in all of these formats, tables
     /// as CSV, files as they are, scalar values together in `results.json`.
@@ -134,6 +153,9 @@ pub fn export(
         first_error.get_or_insert(error);
     };
     match destination {
+        Destination::Files(outputs) if together::can_hold_many(outputs) => {
+            together::export(input, outputs, options, progress, &mut report)?;
+        }
         Destination::Files(outputs) => {
             let layer = only_layer(input, &mut report)?;
             match export_layer(layer, outputs, options, progress) {
@@ -148,6 +170,9 @@ pub fn export(
                 let done = item.and_then(|item| export_item(item, path, formats, options, progress, &mut taken, &mut report));
                 if let Err(error) = done {
                     fail(error, &mut report);
+                }
+                if options.cancel.is_cancelled() {
+                    break;
                 }
             }
             if let Err(error) = write_values(path, options.overwrite, &mut report) {
@@ -311,24 +336,64 @@ pub fn export_layer(
     options: &ExportOptions,
     progress: &Arc<dyn Progress>,
 ) -> Result<ExportedLayer> {
+    let stages = open_stages(outputs, options)?;
+    let first = outputs.first().map(|output| output.path.as_path());
+    let receipt =
+        first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, options.overwrite))).transpose()?;
+    let kept = first.filter(|_| options.resume).map(kept_pages);
+    let mut filled = fill(source, outputs, &stages, kept.as_deref(), options, progress)?;
+    let (standing, failures) = commit(stages, filled.report.outputs)?;
+    filled.report.outputs = standing;
+    if let Some(stage) = receipt {
+        receipt::write(&Receipt::of(&filled.report, &filled.warnings, &filled.started)?, stage)?;
+    }
+    if let Some(directory) = kept {
+        // The outputs stand, so nothing depends on it any more.
+        let _ = std::fs::remove_dir_all(directory);
+    }
+    Ok(ExportedLayer { report: filled.report, warnings: filled.warnings, shortfall: filled.shortfall, failures })
+}
+
+/// A layer that is whole in the stages of its outputs.
+struct FilledLayer {
+    /// As it will be when the outputs are in place.
+    report: LayerReport,
+    warnings: Vec<String>,
+    shortfall: Option<Error>,
+    started: String,
+}
+
+/// Brings one layer into the stages of all outputs with one fetch. Pages are kept in the directory, where there is one.
+fn fill(
+    mut source: Box<dyn Source>,
+    outputs: &[Output],
+    stages: &[Stage],
+    kept: Option<&Path>,
+    options: &ExportOptions,
+    progress: &Arc<dyn Progress>,
+) -> Result<FilledLayer> {
+    let (began, started) = (Instant::now(), crate::model::time::now());
     let header = source.header().clone();
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
     let plan = convert::plan(&header, &formats, &options.plan)?;
     let clip = options.clip.as_ref().filter(|_| header.geometry.is_some());
     let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
     let clip = clip.map_err(|error| error.in_layer(&header.name))?;
-    let stages = open_stages(outputs, options.overwrite)?;
+    if let Some(directory) = kept {
+        source.keep_pages_in(directory)?;
+    }
+    let origin = source.origin();
     progress.layer(&header.name, header.count);
 
     let mut warnings = source.warnings();
     warnings.extend(plan.warnings.iter().cloned());
     let threads = if options.threads > 0 { options.threads } else { std::thread::available_parallelism().map_or(2, usize::from) };
     let threads = threads.min(MOST_THREADS);
-    let permits = Permits::new((2 * threads).max(8), BYTES_UNDER_WAY);
+    let permits = Permits::new((2 * threads).max(PAGES_UNDER_WAY), BYTES_UNDER_WAY);
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
-        outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect() };
+        outputs.iter().zip(&plan.outputs).zip(stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
+    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect(), cancel: &options.cancel };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let fallback = hauled.evidence.carriage.fallback.as_ref();
@@ -347,17 +412,25 @@ pub fn export_layer(
     if options.strict {
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
     }
-    let (standing, failures) = commit(stages, written)?;
+    if hauled.evidence.edited {
+        warnings
+            .push(format!("\"{}\" was edited while it was exported; what came is what the server lists at the end", header.name));
+    }
+    if options.cancel.is_cancelled() {
+        return Err(Fault::cancelled().error);
+    }
     let report = LayerReport {
+        origin,
+        seconds: began.elapsed().as_secs_f64(),
         name: header.name,
         geometry: header.geometry,
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
         evidence: hauled.evidence,
         losses: hauled.losses,
         clipped: clip.map(|_| hauled.clipped),
-        outputs: standing,
+        outputs: written,
     };
-    Ok(ExportedLayer { report, warnings, shortfall, failures })
+    Ok(FilledLayer { report, warnings, shortfall, started })
 }
 
 /// Puts all outputs in place. The first that can't be is an error; a later one is a failure beside what stands already.
@@ -366,7 +439,7 @@ fn commit(stages: Vec<Stage>, written: Vec<OutputReport>) -> Result<(Vec<OutputR
     for (stage, mut report) in stages.into_iter().zip(written) {
         match stage.commit() {
             Ok(files) => {
-                report.bytes = files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+                report.bytes = bytes_of(&files);
                 report.files = files;
                 standing.push(report);
             }
@@ -377,7 +450,19 @@ fn commit(stages: Vec<Stage>, written: Vec<OutputReport>) -> Result<(Vec<OutputR
     Ok((standing, failures))
 }
 
-fn open_stages(outputs: &[Output], overwrite: bool) -> Result<Vec<Stage>> {
+fn bytes_of(files: &[PathBuf]) -> u64 {
+    files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+}
+
+/// Where the raw pages of an export to this file are kept.
+fn kept_pages(output: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(output.file_name().unwrap_or_default());
+    name.push(".geohaul");
+    output.with_file_name(name)
+}
+
+fn open_stages(outputs: &[Output], options: &ExportOptions) -> Result<Vec<Stage>> {
     let mut seen = HashSet::new();
     for output in outputs {
         if !seen.insert(place_of(&output.path)) {
@@ -386,7 +471,11 @@ fn open_stages(outputs: &[Output], overwrite: bool) -> Result<Vec<Stage>> {
                 .hint("names that differ in case only are the same file on many systems"));
         }
     }
-    outputs.iter().map(|output| Stage::open(Target { path: output.path.clone(), overwrite })).collect()
+    let open = |output: &Output| {
+        let path = output.path.clone();
+        if options.append { Stage::open_to_append(path) } else { Stage::open(Target { path, overwrite: options.overwrite }) }
+    };
+    outputs.iter().map(open).collect()
 }
 
 /// The error that says which rows are missing; `None` where none is.
@@ -407,9 +496,10 @@ fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
         (false, expected) => {
             let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
             let named = if ids.is_empty() { String::new() } else { format!(", object id {ids}") };
+            let said = evidence.missing_because.as_ref().map_or(String::new(), |words| format!("; the server: {words}"));
             let counted = expected.map_or(String::new(), |count| format!(" of the {count} that the server counts"));
             error
-                .because(format!("{} rows came{counted}; {missing} missing{named}", evidence.rows))
+                .because(format!("{} rows came{counted}; {missing} missing{named}{said}", evidence.rows))
                 .hint("run the same command again; or write what there is with --allow-partial")
         }
     })
@@ -464,6 +554,7 @@ struct Way<'a> {
     read: &'a ReadPlan,
     clip: Option<&'a convert::Clip>,
     lanes: Vec<Lane<'a>>,
+    cancel: &'a Cancel,
 }
 
 struct Hauled {
@@ -495,6 +586,7 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
             .collect();
         pool.in_place_scope(|workers| {
             let mut seq = 0;
+            let unless_cancelled = || if way.cancel.is_cancelled() { Err(Fault::cancelled().error) } else { Ok(()) };
             // A page out of its place would be waited for for ever.
             let in_place = |seq, (page, permit): (Page, Permit)| {
                 if page.seq == seq {
@@ -504,7 +596,7 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
                 }
             };
             while let Some(next) = guarded("the source", || Ok(pages.next())).unwrap_or_else(|error| Some(Err(error))) {
-                match next.and_then(|next| in_place(seq, next)) {
+                match unless_cancelled().and(next).and_then(|next| in_place(seq, next)) {
                     Ok((page, permit)) => {
                         seq += 1;
                         let (senders, tallies) = (senders.clone(), &tallies);

@@ -5,35 +5,25 @@ use std::sync::Arc;
 
 use super::args::OutputArgs;
 use super::complaint;
+use super::interrupt;
 use super::printer::{self, Lines};
 use super::status::Status;
 use crate::convert::{CrsChoice, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
-use crate::model::{Area, Crs};
+use crate::model::Crs;
 use crate::report::{Progress, Report};
 use crate::write::{Stage, Target, place_of};
 
-/// Exports an input as the arguments say, and tells of it; `warnings` go into the report.
-pub(super) fn deliver_to(
+/// Exports an input to a destination and tells of it; `warnings` go into the report.
+pub(super) fn deliver(
     input: &mut dyn Input,
     destination: &Destination,
+    options: ExportOptions,
     args: &OutputArgs,
     warnings: Vec<String>,
 ) -> Result<Status> {
-    deliver_cut(input, destination, None, args, warnings)
-}
-
-/// The same, with geometries cut at an area.
-pub(super) fn deliver_cut(
-    input: &mut dyn Input,
-    destination: &Destination,
-    clip: Option<Area>,
-    args: &OutputArgs,
-    warnings: Vec<String>,
-) -> Result<Status> {
-    let options = ExportOptions { clip, ..options(args)? };
     match (destination, &args.report) {
         (Destination::Files(outputs), Some(report)) if outputs.iter().any(|o| place_of(&o.path) == place_of(report)) => {
             return Err(the_same(report));
@@ -58,7 +48,11 @@ pub(super) fn deliver_cut(
         complaint::print(&error);
         return Ok(Status::Partial);
     }
-    Ok(Status::of_report(&report))
+    Ok(match Status::of_report(&report) {
+        Status::Complete => Status::Complete,
+        _ if interrupt::cancel().is_cancelled() => Status::Interrupted,
+        status => status,
+    })
 }
 
 fn the_same(report: &Path) -> Error {
@@ -102,9 +96,13 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         plan,
         clip: None,
         overwrite: args.overwrite,
+        append: args.append,
         allow_partial: args.allow_partial,
         strict: args.strict,
         threads: args.threads,
+        receipt: args.receipt,
+        resume: false,
+        cancel: interrupt::cancel(),
     })
 }
 
@@ -125,9 +123,22 @@ pub(super) fn crs(option: &str, text: &str) -> Result<Crs> {
 pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> {
     options(args)?;
     // A stage that is dropped leaves nothing behind.
-    let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite: args.overwrite }).map(drop);
+    let overwrite = args.overwrite || args.append;
+    let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite }).map(drop);
     match destination {
-        Destination::Files(outputs) => outputs.iter().try_for_each(|output| open(&output.path))?,
+        Destination::Files(outputs) => {
+            if let Some(output) = outputs.iter().find(|output| args.append && !output.format.info().many_layers) {
+                let title = output.format.info().title;
+                return Err(Error::new(ErrorKind::Usage, format!("{title} holds one layer, so none can be added"))
+                    .in_file(&output.path)
+                    .hint("leave out --append, or write a format that holds many, such as GeoPackage"));
+            }
+            outputs.iter().try_for_each(|output| open(&output.path))?;
+        }
+        Destination::Directory { .. } if args.append => {
+            return Err(Error::new(ErrorKind::Usage, "--append adds to a file, and the output is a directory")
+                .hint("name the file: -o all.gpkg"));
+        }
         Destination::Directory { path, .. } => check_directory(path)?,
     }
     args.report.as_deref().map_or(Ok(()), open)
