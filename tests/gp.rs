@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use geohaul::fetch::gp::{Given, Inputs, Job, Options, Task};
+use geohaul::fetch::gp::{Given, Options, Parameters, Polling, Results, Task};
 use geohaul::fetch::http::{Fault, Method, Request, Response, SharedTransport, Transport};
 use geohaul::fetch::retry::{Clock, Retry, RetryPolicy};
 use geohaul::fetch::session::Session;
@@ -153,11 +153,8 @@ fn task_url() -> Url {
     format!("http://h.example{SERVICE}/T").parse().unwrap()
 }
 
-fn options() -> Options {
-    let mut options = Options::default();
-    options.polling.first = Duration::from_millis(1);
-    options.polling.longest = Duration::from_millis(1);
-    options
+fn polling() -> Polling {
+    Polling { first: Duration::from_millis(1), longest: Duration::from_millis(1), ..Polling::default() }
 }
 
 fn session(script: &Arc<Script>) -> Session {
@@ -165,15 +162,19 @@ fn session(script: &Arc<Script>) -> Session {
 }
 
 /// Opens and runs the task `T` of a script.
-fn run_with(script: Script, inputs: &Inputs, options: &Options) -> (Arc<Script>, Arc<Ear>, Result<Job, Error>) {
+fn run_with(script: Script, parameters: &Parameters, options: &Options) -> (Arc<Script>, Arc<Ear>, Result<Results, Error>) {
     let (script, ear) = (Arc::new(script), Arc::new(Ear::default()));
     let job = Task::open(&session(&script), &task_url())
-        .and_then(|task| task.run(inputs, options, &(Arc::clone(&ear) as Arc<dyn Progress>)));
+        .and_then(|task| task.run(parameters, options, &(Arc::clone(&ear) as Arc<dyn Progress>)))
+        .and_then(|mut job| {
+            job.wait(&polling())?;
+            job.results(None)
+        });
     (script, ear, job)
 }
 
-fn run(script: Script) -> (Arc<Script>, Arc<Ear>, Result<Job, Error>) {
-    run_with(script, &Inputs::default(), &options())
+fn run(script: Script) -> (Arc<Script>, Arc<Ear>, Result<Results, Error>) {
+    run_with(script, &Parameters::default(), &Options::default())
 }
 
 /// An asynchronous task whose job says `polls` one after the other.
@@ -181,7 +182,7 @@ fn job_of(outputs: &[Value], submitted: Value, polls: impl IntoIterator<Item = V
     Script::default().on("/T", [task("Asynchronous", outputs)]).on("/T/submitJob", [submitted]).on("/T/jobs/j1", polls)
 }
 
-fn items(job: &mut Job) -> Vec<geohaul::Result<Item>> {
+fn items(job: &mut Results) -> Vec<geohaul::Result<Item>> {
     job.items().collect()
 }
 
@@ -255,7 +256,6 @@ fn a_job_is_followed_through_every_running_status_and_each_message_is_told_once(
     assert_eq!(*ear.messages.lock().unwrap(), ["a", "b", "c"]);
     assert_eq!((script.asked("/T/submitJob"), script.asked("/T/jobs/j1")), (1, 6));
     assert!(!script.requests("/T/submitJob")[0].repeatable && script.requests("/T/jobs/j1")[0].repeatable);
-    assert_eq!(job.id(), Some("j1"));
     assert!(job.describe().ends_with("/T/jobs/j1"), "the job can be found again: {}", job.describe());
 }
 
@@ -403,9 +403,9 @@ fn an_error_of_execute_carries_the_servers_words() {
 #[test]
 fn the_output_spatial_reference_is_asked_for_in_both_ways() {
     let script = Script::default().on("/T", [task("Synchronous", &[])]).on("/T/execute", [json!({"results": []})]);
-    let mut options = options();
+    let mut options = Options::default();
     options.out_sr = SpatialReference::from_json(&json!({"wkid": 102100, "latestWkid": 3857}));
-    let (script, _, _) = run_with(script, &Inputs::default(), &options);
+    let (script, _, _) = run_with(script, &Parameters::default(), &options);
     assert_eq!(script.sent("/T/execute", "env:outSR").as_deref(), Some("102100"));
     let context: Value = serde_json::from_str(&script.sent("/T/execute", "context").unwrap()).unwrap();
     assert_eq!(context["outSR"], json!({"wkid": 102100, "latestWkid": 3857}));
@@ -451,7 +451,7 @@ fn a_submission_that_times_out_is_not_sent_again() {
     let transport = Arc::new(Hasty(geohaul::fetch::http::HttpTransport::new().unwrap()));
     let session = Session::with_retry(Retry::new(transport, RetryPolicy::default()).with_clock(Arc::new(Rush)));
     let task = Task::open(&session, &format!("{address}{SERVICE}/T").parse().unwrap()).unwrap();
-    let error = task.run(&Inputs::default(), &options(), &(Arc::new(Silent) as Arc<dyn Progress>)).err().unwrap();
+    let error = task.run(&Parameters::default(), &Options::default(), &(Arc::new(Silent) as Arc<dyn Progress>)).err().unwrap();
     assert!(error.to_string().contains("it is not known whether the server ran the task"), "{error}");
     assert!(error.hint_text().unwrap().contains("run twice"), "{error:?}");
     let submissions = seen.lock().unwrap().iter().filter(|line| line.contains("submitJob")).count();
@@ -560,14 +560,14 @@ fn one_bad_result_does_not_end_the_others() {
     assert_eq!(scalar(found.remove(0)).name, "C");
 }
 
-// Inputs
+// Parameters
 
 /// What a task receives for `In=VALUE`, as JSON.
 fn received(data_type: &str, value: &str) -> Result<Value, Error> {
     let parameters = [parameter("In", data_type, "Required")];
     let script = Script::default().on("/T", [task("Synchronous", &parameters)]).on("/T/execute", [json!({"results": []})]);
-    let inputs = Inputs::parse([format!("In={value}")]).unwrap();
-    let (script, _, job) = run_with(script, &inputs, &options());
+    let inputs = Parameters::parse([format!("In={value}")]).unwrap();
+    let (script, _, job) = run_with(script, &inputs, &Options::default());
     job.map(|_| serde_json::from_str(&script.sent("/T/execute", "In").unwrap()).unwrap())
 }
 
@@ -695,17 +695,17 @@ fn a_file_that_is_missing_or_holds_no_features_is_named() {
 fn nothing_is_sent_before_all_values_are_right() {
     let parameters = [parameter("In", "GPLong", "Required"), parameter("Mode", "GPString", "Optional")];
     for (inputs, expected) in [
-        (Inputs::parse(["In=x"]).unwrap(), "no whole number"),
-        (Inputs::default(), "needs a value for In"),
-        (Inputs::parse(["In=1", "Moed=a"]).unwrap(), "has no parameter Moed"),
+        (Parameters::parse(["In=x"]).unwrap(), "no whole number"),
+        (Parameters::default(), "needs a value for In"),
+        (Parameters::parse(["In=1", "Moed=a"]).unwrap(), "has no parameter Moed"),
     ] {
         let script = Script::default().on("/T", [task("Synchronous", &parameters)]);
-        let (script, _, job) = run_with(script, &inputs, &options());
+        let (script, _, job) = run_with(script, &inputs, &Options::default());
         let error = job.err().unwrap();
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!((error.kind(), script.asked("/T/execute")), (ErrorKind::Usage, 0));
     }
     let script = Script::default().on("/T", [task("Synchronous", &parameters)]).on("/T/execute", [json!({"results": []})]);
-    let (script, _, _) = run_with(script, &Inputs::default().with("In", Given::Json(json!(5))), &options());
+    let (script, _, _) = run_with(script, &Parameters::default().with("In", Given::Json(json!(5))), &Options::default());
     assert_eq!(script.sent("/T/execute", "In").as_deref(), Some("5"));
 }
