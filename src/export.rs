@@ -4,14 +4,19 @@
 //! encode them, one writer thread per output puts them into the stage in order. Only when the source has said
 //! that nothing is missing are the stages renamed into place.
 
+mod receipt;
+
 use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::MOST_CONNECTIONS;
+use crate::fetch::http::{Cancel, Fault};
 use crate::fetch::{Download, Input, Item, Pages, Source};
 use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
@@ -20,11 +25,16 @@ use crate::write::{
     AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, place_of, unique_file_stem,
 };
 
+/// Pages under way at least, so that as many connections as there may be have something to do.
+const PAGES_UNDER_WAY: usize = 2 * MOST_CONNECTIONS;
+
 /// Raw pages under way hold at most about this many bytes.
 const BYTES_UNDER_WAY: usize = 48 << 20;
 
 /// More workers than that are a slip of the keyboard.
 const MOST_THREADS: usize = 256;
+
+pub use receipt::{Check, Receipt, check_files, check_server};
 
 /// How an export is done.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +51,12 @@ pub struct ExportOptions {
     pub strict: bool,
     /// Workers; 0 is one per core.
     pub threads: usize,
+    /// Keep raw pages beside the first output until it is done, and begin with those that an interrupted run left.
+    pub resume: bool,
+    /// Write a receipt beside the first output: `roads.geojson.receipt.json`.
+    pub receipt: bool,
+    /// Stops the work: pages, conversion and writing end soon, and no output appears.
+    pub cancel: Cancel,
 }
 
 /// One output: a file and its format.
@@ -148,6 +164,9 @@ pub fn export(
                 let done = item.and_then(|item| export_item(item, path, formats, options, progress, &mut taken, &mut report));
                 if let Err(error) = done {
                     fail(error, &mut report);
+                }
+                if options.cancel.is_cancelled() {
+                    break;
                 }
             }
             if let Err(error) = write_values(path, options.overwrite, &mut report) {
@@ -306,11 +325,12 @@ pub struct ExportedLayer {
 /// Whatever went wrong: then no output stands. (Where one stands already and another can't be renamed into place, that is
 /// one of [`ExportedLayer::failures`].)
 pub fn export_layer(
-    source: Box<dyn Source>,
+    mut source: Box<dyn Source>,
     outputs: &[Output],
     options: &ExportOptions,
     progress: &Arc<dyn Progress>,
 ) -> Result<ExportedLayer> {
+    let (began, started) = (Instant::now(), crate::model::time::now());
     let header = source.header().clone();
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
     let plan = convert::plan(&header, &formats, &options.plan)?;
@@ -318,6 +338,14 @@ pub fn export_layer(
     let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
     let clip = clip.map_err(|error| error.in_layer(&header.name))?;
     let stages = open_stages(outputs, options.overwrite)?;
+    let first = outputs.first().map(|output| output.path.as_path());
+    let receipt =
+        first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, options.overwrite))).transpose()?;
+    let kept = first.filter(|_| options.resume).map(kept_pages);
+    if let Some(directory) = &kept {
+        source.keep_pages_in(directory)?;
+    }
+    let origin = source.origin();
     progress.layer(&header.name, header.count);
 
     let mut warnings = source.warnings();
@@ -325,11 +353,11 @@ pub fn export_layer(
     warnings.extend(plan.warnings.iter().cloned());
     let threads = if options.threads > 0 { options.threads } else { std::thread::available_parallelism().map_or(2, usize::from) };
     let threads = threads.min(MOST_THREADS);
-    let permits = Permits::new((2 * threads).max(8), BYTES_UNDER_WAY);
+    let permits = Permits::new((2 * threads).max(PAGES_UNDER_WAY), BYTES_UNDER_WAY);
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect() };
+    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect(), cancel: &options.cancel };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let fallback = hauled.evidence.carriage.fallback.as_ref();
@@ -348,8 +376,17 @@ pub fn export_layer(
     if options.strict {
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
     }
+    if hauled.evidence.edited {
+        warnings
+            .push(format!("\"{}\" was edited while it was exported; what came is what the server lists at the end", header.name));
+    }
+    if options.cancel.is_cancelled() {
+        return Err(Fault::cancelled().error);
+    }
     let (standing, failures) = commit(stages, written)?;
     let report = LayerReport {
+        origin,
+        seconds: began.elapsed().as_secs_f64(),
         name: header.name,
         geometry: header.geometry,
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
@@ -358,6 +395,13 @@ pub fn export_layer(
         clipped: clip.map(|_| hauled.clipped),
         outputs: standing,
     };
+    if let Some(stage) = receipt {
+        receipt::write(&Receipt::of(&report, &warnings, &started)?, stage)?;
+    }
+    if let Some(directory) = kept {
+        // The outputs stand, so nothing depends on it any more.
+        let _ = std::fs::remove_dir_all(directory);
+    }
     Ok(ExportedLayer { report, warnings, shortfall, failures })
 }
 
@@ -376,6 +420,14 @@ fn commit(stages: Vec<Stage>, written: Vec<OutputReport>) -> Result<(Vec<OutputR
         }
     }
     Ok((standing, failures))
+}
+
+/// Where the raw pages of an export to this file are kept.
+fn kept_pages(output: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(output.file_name().unwrap_or_default());
+    name.push(".geohaul");
+    output.with_file_name(name)
 }
 
 fn open_stages(outputs: &[Output], overwrite: bool) -> Result<Vec<Stage>> {
@@ -408,9 +460,10 @@ fn shortfall(header: &Header, evidence: &Evidence, remedy: Option<&str>) -> Opti
         (false, expected) => {
             let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
             let named = if ids.is_empty() { String::new() } else { format!(", object id {ids}") };
+            let said = evidence.missing_because.as_ref().map_or(String::new(), |words| format!("; the server: {words}"));
             let counted = expected.map_or(String::new(), |count| format!(" of the {count} that the server counts"));
             error
-                .because(format!("{} rows came{counted}; {missing} missing{named}", evidence.rows))
+                .because(format!("{} rows came{counted}; {missing} missing{named}{said}", evidence.rows))
                 .hint("run the same command again; or write what there is with --allow-partial")
         }
     })
@@ -465,6 +518,7 @@ struct Way<'a> {
     read: &'a ReadPlan,
     clip: Option<&'a convert::Clip>,
     lanes: Vec<Lane<'a>>,
+    cancel: &'a Cancel,
 }
 
 struct Hauled {
@@ -496,6 +550,7 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
             .collect();
         pool.in_place_scope(|workers| {
             let mut seq = 0;
+            let unless_cancelled = || if way.cancel.is_cancelled() { Err(Fault::cancelled().error) } else { Ok(()) };
             // A page out of its place would be waited for for ever.
             let in_place = |seq, (page, permit): (Page, Permit)| {
                 if page.seq == seq {
@@ -505,7 +560,7 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
                 }
             };
             while let Some(next) = guarded("the source", || Ok(pages.next())).unwrap_or_else(|error| Some(Err(error))) {
-                match next.and_then(|next| in_place(seq, next)) {
+                match unless_cancelled().and(next).and_then(|next| in_place(seq, next)) {
                     Ok((page, permit)) => {
                         seq += 1;
                         let (senders, tallies) = (senders.clone(), &tallies);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind};
-use crate::model::{Evidence, GeometryKind, time};
+use crate::model::{Evidence, GeometryKind, Origin, time};
 
 /// Calls back while work goes on. Every method has a default that does nothing.
 pub trait Progress: Send + Sync {
@@ -272,6 +272,11 @@ impl From<&Error> for Failure {
 pub struct LayerReport {
     /// The layer's name.
     pub name: String,
+    /// Where its rows can be asked for again; `None` where nobody can be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// How long it took.
+    pub seconds: f64,
     /// Its geometry kind; `None` is a table.
     pub geometry: Option<GeometryKind>,
     /// Its spatial reference, in words; `None` is unknown.

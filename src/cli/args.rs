@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::fetch;
 use crate::fetch::layer::WireChoice;
 use crate::model::plan;
 
@@ -15,7 +16,7 @@ use crate::model::plan;
     name = "geohaul",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit status: 0 complete, 1 nothing usable, 2 wrong usage, 3 something was written but not all.
+    after_help = "Exit status: 0 complete, 1 nothing usable, 2 wrong usage, 3 something was written but not all, 130 interrupted.
 
 Example: geohaul export https://host/arcgis/rest/services/Roads/FeatureServer/0 -o roads.geojson -o roads.shp"
 )]
@@ -49,6 +50,9 @@ pub enum Verb {
     /// Say what is at a URL or in a file: services, layers, fields, tasks, jobs.
     #[command(after_help = "Example: geohaul info https://host/arcgis/rest/services/Roads/FeatureServer/0")]
     Info(InfoArgs),
+    /// Check files, and the server, against a receipt that `export --receipt` wrote.
+    #[command(after_help = "Example: geohaul verify roads.geojson.receipt.json --against-server")]
+    Verify(VerifyArgs),
     /// Keep a sign-in for a portal or server, so that later runs use it.
     #[command(after_help = "Example: geohaul login https://host/portal --user ann")]
     Login(LoginArgs),
@@ -91,6 +95,14 @@ pub struct ExportArgs {
     /// Rows to ask for at once. The default is what the layer allows, at most 2000.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Speed")]
     pub page_size: Option<u64>,
+    /// The most requests under way at once. It begins with 4, takes more while the server answers well, and fewer
+    /// when it slows down or fails.
+    #[arg(long, value_name = "N", default_value_t = fetch::MOST_CONNECTIONS as u64, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub connections: u64,
+    /// Keep what has come in a folder beside the first output until it is done. The same command then goes on after an
+    /// interruption, without asking for that again.
+    #[arg(long, help_heading = "Completeness")]
+    pub resume: bool,
     /// What to ask for rows in: PBF is quicker, and its coordinates are within half of the server's grid of those in
     /// JSON. `auto` takes PBF where that grid is as fine as the layer. The report says what it was.
     #[arg(long, value_enum, default_value = "auto", help_heading = "Speed")]
@@ -351,6 +363,20 @@ fn web_address(text: &str) -> Result<url::Url, String> {
     }
 }
 
+/// Arguments of `verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// The receipt. The files are looked for beside it.
+    #[arg(value_name = "RECEIPT")]
+    pub receipt: PathBuf,
+    /// Ask the server for its count and object ids as well.
+    #[arg(long)]
+    pub against_server: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub access: AccessArgs,
+}
+
 /// Arguments of `formats`.
 #[derive(Debug, clap::Args)]
 pub struct FormatsArgs {
@@ -402,6 +428,10 @@ pub struct OutputArgs {
     /// Write the whole report to this file, as JSON.
     #[arg(long, value_name = "FILE", help_heading = "Report")]
     pub report: Option<PathBuf>,
+    /// Write a receipt beside the first output of each layer (`roads.geojson.receipt.json`): source, counts, digests of
+    /// files and object ids. `geohaul verify` checks it.
+    #[arg(long, help_heading = "Report")]
+    pub receipt: bool,
     /// Say nothing but errors.
     #[arg(short, long, help_heading = "Report")]
     pub quiet: bool,

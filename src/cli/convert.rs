@@ -9,8 +9,8 @@ use crate::fetch::saved::Saved;
 pub(super) fn run(args: &ConvertArgs) -> Result<Status> {
     // Wrong options are no fault of the file.
     let destination = outputs::destination(&args.outputs)?;
-    outputs::options(&args.outputs)?;
-    let done = outputs::deliver_to(&mut Saved::open(&args.files)?, &destination, &args.outputs, Vec::new());
+    let options = outputs::options(&args.outputs)?;
+    let done = outputs::deliver(&mut Saved::open(&args.files)?, &destination, options, &args.outputs, Vec::new());
     // Of several files nobody knows any more which one a row came from.
     match args.files.as_slice() {
         [file] => done.map_err(|error| error.in_file(file)),

@@ -2,9 +2,9 @@
 
 use super::args::{ExportArgs, Project};
 use super::status::Status;
-use super::{access, outputs, selection};
+use super::{access, interrupt, outputs, selection};
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::Destination;
+use crate::export::{Destination, ExportOptions};
 use crate::fetch::layer::LayerOptions;
 use crate::fetch::layers::Layers;
 use crate::fetch::target::Target;
@@ -33,9 +33,15 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
             .hint("add --project server and --crs"));
     }
     let (selection, clip) = selection::read(&args.selection)?;
-    let options =
-        LayerOptions { selection, out_sr, page_size: args.page_size, wire: args.wire.into(), ..LayerOptions::default() };
+    let options = LayerOptions {
+        selection,
+        out_sr,
+        page_size: args.page_size,
+        connections: usize::try_from(args.connections).unwrap_or(1),
+        wire: args.wire.into(),
+    };
     let progress = outputs::progress(&args.outputs);
+    let session = session.with_connections(options.connections).stopped_by(&interrupt::cancel());
     let mut layers = Layers::open(&session, &target, options, &args.layers, progress)?;
     let destination = outputs::destination(&args.outputs)?;
     if let (Destination::Files(_), names @ [_, _, ..]) = (&destination, layers.names().as_slice()) {
@@ -43,7 +49,12 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
             .because(names.join(", "))
             .hint("give a directory, which gets a file for each: -o results/ --format geojson; or choose with --layers"));
     }
-    outputs::deliver_cut(&mut layers, &destination, clip, &args.outputs, warnings)
+    let options = ExportOptions { clip, resume: args.resume, ..outputs::options(&args.outputs)? };
+    outputs::deliver(&mut layers, &destination, options, &args.outputs, warnings).map_err(|error| match error.kind() {
+        ErrorKind::Cancelled if args.resume => error.hint("run the same command again: it goes on from here"),
+        ErrorKind::Cancelled => error.hint("with --resume the same command goes on where it was stopped"),
+        _ => error,
+    })
 }
 
 fn refuse_what_has_no_layers(target: &Target) -> Result<()> {

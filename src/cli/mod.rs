@@ -12,6 +12,7 @@ mod convert;
 mod export;
 mod formats;
 mod info;
+mod interrupt;
 mod login;
 mod ls;
 mod outputs;
@@ -19,6 +20,7 @@ mod printer;
 mod run;
 mod selection;
 mod status;
+mod verify;
 
 pub use args::Args;
 pub use status::Status;
@@ -43,6 +45,7 @@ fn dispatch(verb: args::Verb) -> crate::Result<Status> {
         args::Verb::Run(args) => run::run(&args),
         args::Verb::Ls(args) => ls::run(&args),
         args::Verb::Info(args) => info::run(&args),
+        args::Verb::Verify(args) => verify::run(&args),
         args::Verb::Login(args) => login::login(&args),
         args::Verb::Logout(args) => login::logout(&args),
         args::Verb::Whoami(args) => login::whoami(&args),

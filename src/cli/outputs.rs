@@ -5,35 +5,25 @@ use std::sync::Arc;
 
 use super::args::OutputArgs;
 use super::complaint;
+use super::interrupt;
 use super::printer::{self, Lines};
 use super::status::Status;
 use crate::convert::{CrsChoice, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
-use crate::model::{Area, Crs};
+use crate::model::Crs;
 use crate::report::{Progress, Report};
 use crate::write::{Stage, Target, place_of};
 
-/// Exports an input as the arguments say, and tells of it; `warnings` go into the report.
-pub(super) fn deliver_to(
+/// Exports an input to a destination and tells of it; `warnings` go into the report.
+pub(super) fn deliver(
     input: &mut dyn Input,
     destination: &Destination,
+    options: ExportOptions,
     args: &OutputArgs,
     warnings: Vec<String>,
 ) -> Result<Status> {
-    deliver_cut(input, destination, None, args, warnings)
-}
-
-/// The same, with geometries cut at an area.
-pub(super) fn deliver_cut(
-    input: &mut dyn Input,
-    destination: &Destination,
-    clip: Option<Area>,
-    args: &OutputArgs,
-    warnings: Vec<String>,
-) -> Result<Status> {
-    let options = ExportOptions { clip, ..options(args)? };
     match (destination, &args.report) {
         (Destination::Files(outputs), Some(report)) if outputs.iter().any(|o| place_of(&o.path) == place_of(report)) => {
             return Err(the_same(report));
@@ -58,7 +48,11 @@ pub(super) fn deliver_cut(
         complaint::print(&error);
         return Ok(Status::Partial);
     }
-    Ok(Status::of_report(&report))
+    Ok(match Status::of_report(&report) {
+        Status::Complete => Status::Complete,
+        _ if interrupt::cancel().is_cancelled() => Status::Interrupted,
+        status => status,
+    })
 }
 
 fn the_same(report: &Path) -> Error {
@@ -105,6 +99,9 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         allow_partial: args.allow_partial,
         strict: args.strict,
         threads: args.threads,
+        receipt: args.receipt,
+        resume: false,
+        cancel: interrupt::cancel(),
     })
 }
 

@@ -17,7 +17,7 @@ pub(super) fn data(text: &str) -> Result<()> {
 }
 
 /// Prints to stderr; nobody is left to hear that it failed.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 

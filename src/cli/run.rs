@@ -2,8 +2,8 @@
 
 use super::access;
 use super::args::RunArgs;
-use super::outputs;
 use super::status::Status;
+use super::{interrupt, outputs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, refuse_existing};
 use crate::fetch::gp::{Options, Parameters, Polling, Task};
@@ -28,9 +28,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
     let options = Options { out_sr, ..Options::default() };
     // Bad outputs fail before the task runs, which may take hours.
     let destination = outputs::directory(&args.outputs)?;
+    let way = outputs::options(&args.outputs)?;
     outputs::check(&destination, &args.outputs)?;
     let progress = outputs::progress(&args.outputs);
-    let task = Task::open(&opened.session, &url)?;
+    let task = Task::open(&opened.session.stopped_by(&interrupt::cancel()), &url)?;
     if let Destination::Directory { path, formats } = &destination
         && !args.outputs.overwrite
     {
@@ -39,5 +40,5 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
     }
     let mut job = task.run(&parameters, &options, &progress)?;
     job.wait(&Polling::default())?;
-    outputs::deliver_to(&mut job.results(None)?, &destination, &args.outputs, opened.warnings)
+    outputs::deliver(&mut job.results(None)?, &destination, way, &args.outputs, opened.warnings)
 }

@@ -40,14 +40,21 @@ impl Status {
     }
 }
 
+impl Status {
+    /// The number that the program exits with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Complete => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Partial => 3,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
-        Self::from(match status {
-            Status::Complete => 0,
-            Status::Failed => 1,
-            Status::Usage => 2,
-            Status::Partial => 3,
-            Status::Interrupted => 130,
-        })
+        status.code().into()
     }
 }

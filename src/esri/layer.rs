@@ -43,6 +43,8 @@ pub struct LayerInfo {
     pub supports_order_by: Option<bool>,
     /// What the layer allows, such as `Query`; `None` where the server does not say.
     pub capabilities: Option<Vec<String>>,
+    /// When a row was last added, changed or removed, in milliseconds since 1970; `None` where the server does not say.
+    pub last_edit: Option<i64>,
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
     /// `f=pbf` is among the formats of its queries.
@@ -96,6 +98,7 @@ impl LayerInfo {
             supports_pagination: capability(json, "supportsPagination").unwrap_or(false),
             supports_order_by: capability(json, "supportsOrderBy").or_else(|| capability(json, "supportsAdvancedQueries")),
             capabilities: text("capabilities").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
+            last_edit: json.get("editingInfo").and_then(|info| info.get("lastEditDate")).and_then(Value::as_i64),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
             offers_pbf: text("supportedQueryFormats")
                 .is_some_and(|list| list.split(',').any(|format| format.trim().eq_ignore_ascii_case("PBF"))),

@@ -170,18 +170,38 @@ pub trait Transport: Send + Sync {
 /// A transport that many owners share.
 pub type SharedTransport = Arc<dyn Transport>;
 
-/// Says to all requests that carry it that nobody waits for them any more.
+/// Says to all work that carries it that nobody waits for it any more.
+///
+/// ```
+/// use geohaul::fetch::http::Cancel;
+///
+/// let all = Cancel::default();
+/// let (one, other) = (all.child(), all.child());
+/// one.cancel();
+/// assert!(one.is_cancelled() && !other.is_cancelled());
+/// all.cancel();
+/// assert!(other.is_cancelled());
+/// ```
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    own: Arc<AtomicBool>,
+    parent: Option<Arc<Cancel>>,
+}
 
 impl Cancel {
-    /// Ends the requests.
+    /// Ends the work.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.own.store(true, Ordering::Relaxed);
     }
 
-    /// `true` after [`Cancel::cancel`].
+    /// `true` after [`Cancel::cancel`], here or on what this is a child of.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.own.load(Ordering::Relaxed) || self.parent.as_ref().is_some_and(|parent| parent.is_cancelled())
+    }
+
+    /// For a part of the work: it ends with the whole, and can be ended by itself.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self { own: Arc::default(), parent: Some(Arc::new(self.clone())) }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
+
 /// Object ids, as runs from first to last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdSet {
@@ -42,6 +44,87 @@ impl IdSet {
     pub fn runs(&self) -> usize {
         self.runs.len()
     }
+
+    /// The runs within a span, ascending, cut at its ends.
+    pub fn within(&self, span: IdSpan) -> impl Iterator<Item = (i64, i64)> {
+        let before = self.runs.range(..span.from).next_back().filter(|(_, last)| **last >= span.from);
+        let inside = if span.from <= span.to { Some(self.runs.range(span.from..=span.to)) } else { None };
+        let all = before.into_iter().chain(inside.into_iter().flatten());
+        all.map(move |(first, last)| ((*first).max(span.from), (*last).min(span.to))).filter(|(first, last)| first <= last)
+    }
+
+    /// How many ids there are within a span.
+    ///
+    /// ```
+    /// use geohaul::fetch::id_set::{IdSet, IdSpan};
+    ///
+    /// let ids: IdSet = [1, 2, 3, 10].into_iter().collect();
+    /// assert_eq!(ids.count(IdSpan::ALL), 4);
+    /// assert_eq!(ids.count(IdSpan { from: 2, to: 9 }), 2);
+    /// assert_eq!(ids.nth(IdSpan::ALL, 3), Some(10));
+    /// ```
+    pub fn count(&self, span: IdSpan) -> u64 {
+        self.within(span).map(|(first, last)| last.abs_diff(first).saturating_add(1)).fold(0, u64::saturating_add)
+    }
+
+    /// The id that has `before` smaller ones within the span.
+    pub fn nth(&self, span: IdSpan, before: u64) -> Option<i64> {
+        let mut left = before;
+        for (first, last) in self.within(span) {
+            let gap = last.abs_diff(first);
+            if left <= gap {
+                return first.checked_add_unsigned(left);
+            }
+            left -= gap + 1;
+        }
+        None
+    }
+}
+
+/// The SHA-256 of the ids in ascending order, each followed by a line feed, in hexadecimal.
+///
+/// ```
+/// use geohaul::fetch::id_set::{IdSet, digest};
+///
+/// let ids: IdSet = [3, 1].into_iter().collect();
+/// // printf '1\n3\n' | sha256sum
+/// assert_eq!(digest(&ids), "8391e9ff91c3c6402f9596a8c9e82d4ceaa7815687f5854f7e1a23b194be4968");
+/// ```
+pub fn digest(ids: &IdSet) -> String {
+    let mut hash = Sha256::new();
+    for (first, last) in ids.within(IdSpan::ALL) {
+        (first..=last).for_each(|id| hash.update(format!("{id}\n")));
+    }
+    hex(&hash.finalize())
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl FromIterator<i64> for IdSet {
+    fn from_iter<I: IntoIterator<Item = i64>>(ids: I) -> Self {
+        let mut set = Self::default();
+        for id in ids {
+            set.insert(id);
+        }
+        set
+    }
+}
+
+/// Object ids from one to another, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdSpan {
+    /// The smallest.
+    pub from: i64,
+    /// The greatest.
+    pub to: i64,
+}
+
+impl IdSpan {
+    /// All ids that there can be.
+    pub const ALL: Self = Self { from: i64::MIN, to: i64::MAX };
 }
 
 #[cfg(test)]
@@ -60,6 +143,16 @@ mod tests {
             }
             for id in (-22..22).chain([i64::MAX, i64::MAX - 1, i64::MIN, i64::MIN + 1]) {
                 prop_assert_eq!(ours.contains(id), plain.contains(&id));
+            }
+        }
+
+        #[test]
+        fn a_span_counts_and_finds_what_a_sorted_list_would(ids in prop::collection::btree_set(-20..20_i64, 0..30), from in -25..25_i64, to in -25..25_i64) {
+            let (ours, span): (IdSet, _) = (ids.iter().copied().collect(), IdSpan { from, to });
+            let plain: Vec<i64> = ids.into_iter().filter(|id| (from..=to).contains(id)).collect();
+            prop_assert_eq!(ours.count(span), plain.len() as u64);
+            for at in 0..plain.len() + 2 {
+                prop_assert_eq!(ours.nth(span, at as u64), plain.get(at).copied());
             }
         }
     }

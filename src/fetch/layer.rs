@@ -4,20 +4,24 @@
 //! plain offsets, object ids, one query), and what its answers say of the spatial reference: not what the layer
 //! claims, but what the answer names, is what the coordinates are in.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
+use super::id_set::IdSpan;
+use super::pacer::MOST_CONNECTIONS;
 use super::paging::{Ask, Pager, Situation, Start};
 use super::retry::Refused;
 use super::selection::{Selection, names};
 use super::session::{Answer, Session};
+use super::spool::{Kind, Spool};
 use super::{Pages, Source};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, redact};
 use crate::esri::layer::{LayerInfo, likely_object_id};
 use crate::esri::{fields_of, object_ids};
-use crate::model::{Carriage, FieldType, GeometryKind, Header, ReadPlan, SpatialReference, Wire};
+use crate::model::{Carriage, FieldType, GeometryKind, Header, Origin, ReadPlan, SpatialReference, Wire};
 use crate::pipe::Permits;
 use crate::report::Progress;
 
@@ -36,6 +40,9 @@ const PAGE_SIZE: u64 = 2000;
 /// The same where the server does not say what it allows.
 const CAUTIOUS_PAGE_SIZE: u64 = 1000;
 
+/// What that may grow to where pages are light and the server allows it.
+const LARGEST_PAGE: u64 = 10_000;
+
 /// What to take of a layer, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerOptions {
@@ -45,7 +52,7 @@ pub struct LayerOptions {
     pub out_sr: Option<SpatialReference>,
     /// Rows to ask for at once; by default what the layer allows, at most 2,000.
     pub page_size: Option<u64>,
-    /// Requests under way at once; at least 1.
+    /// The most pages that are asked for at once; at least 1. The session's pace may allow fewer.
     pub connections: usize,
     /// What to ask for rows in.
     pub wire: WireChoice,
@@ -53,7 +60,8 @@ pub struct LayerOptions {
 
 impl Default for LayerOptions {
     fn default() -> Self {
-        Self { selection: Selection::default(), out_sr: None, page_size: None, connections: 4, wire: WireChoice::Auto }
+        let (selection, wire) = (Selection::default(), WireChoice::Auto);
+        Self { selection, out_sr: None, page_size: None, connections: MOST_CONNECTIONS, wire }
     }
 }
 
@@ -70,6 +78,10 @@ pub struct LayerSource {
     connections: usize,
     /// The server's count of all rows that the conditions choose.
     counted: Option<u64>,
+    /// When the layer was last edited, as far as it says.
+    last_edit: Option<i64>,
+    /// Where raw pages are kept.
+    kept_in: Option<PathBuf>,
     wire: WireChoice,
     carriage: Carriage,
     /// No more rows than this are wanted.
@@ -117,22 +129,51 @@ impl Source for LayerSource {
         self.warnings.clone()
     }
 
+    fn origin(&self) -> Option<Origin> {
+        Some(Origin {
+            url: redact(&self.query.layer_url()),
+            query: self.query.selection(),
+            exact: self.most.is_none() && !self.query.picks_ids(),
+        })
+    }
+
+    fn keep_pages_in(&mut self, directory: &Path) -> Result<()> {
+        self.kept_in = Some(directory.to_owned());
+        Ok(())
+    }
+
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        let Self { session, mut query, header, situation, ids, id_key, connections, counted, most, wire, mut carriage, .. } =
-            *self;
+        let Self { session, mut query, header, situation, ids, id_key, connections, counted, most, last_edit, .. } = *self;
+        let mut carriage = self.carriage;
         query.narrow(read);
         if header.has_m && read.m {
-            carriage = wire.for_measures(carriage);
+            carriage = self.wire.for_measures(carriage);
         }
-        let fetcher = pages::Fetcher::new(session.watched_by(Arc::clone(&progress)), query, id_key, carriage);
+        let spool = match &self.kept_in {
+            Some(directory) => {
+                let content = query.content(carriage.wire).into_iter().map(|(key, value)| (key.to_owned(), value));
+                let kind = Kind {
+                    layer: redact(&query.layer_url()),
+                    query: content.collect(),
+                    page_size: situation.page_size,
+                    count: situation.count,
+                    last_edit,
+                    fields: json!(header.fields),
+                };
+                Some(Spool::open(directory, &kind)?)
+            }
+            None => None,
+        };
+        let session_of_pages = session.watched_by(Arc::clone(&progress));
+        let fetcher = pages::Fetcher::new(session_of_pages, query, id_key, carriage).keeping(spool).edited_at(last_edit);
         let mut pages = LayerPages::new(fetcher, Pager::new(situation), permits.clone(), progress);
         pages.expected = header.spatial_reference;
         pages.layer = header.name;
         pages.count_before = counted;
         pages.ids = ids;
         pages.connections = connections;
+        pages.opening = session;
         pages.most = most;
-        pages.requests_before = session.sent();
         Ok(Box::new(pages))
     }
 }
@@ -204,7 +245,10 @@ impl Opening<'_> {
         };
         let (header, id_key) = self.header(name, count, answer.as_ref(), selection, &mut warnings)?;
         let known = wire::Known { info: self.info, header: &header, probe: answer.as_ref() };
-        let in_pbf = || Some(self.session.ask_pbf(&self.query.request(self.session, &asked?, Wire::Pbf), true));
+        let in_pbf = || {
+            let request = self.query.request(self.session, &asked?, Wire::Pbf);
+            Some(self.session.ask_pbf(&request, true).map(|(answer, _)| answer))
+        };
         let carriage = wire::choose(options.wire, &known, in_pbf, &mut warnings)?;
         if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference) {
             let own = self.info.source_sr.as_ref().or(self.info.extent_sr.as_ref());
@@ -218,19 +262,29 @@ impl Opening<'_> {
                 warnings.push(format!("the server brought the coordinates into {asked}, {way}"));
             }
         }
-        let allowed = self.info.max_record_count;
-        let page_size = at_most(options.page_size.unwrap_or(allowed.unwrap_or(CAUTIOUS_PAGE_SIZE).min(PAGE_SIZE))).max(1);
-        // What is asked for by id comes in no order, so an order that was wished for allows no such way out.
-        let has_ids = id_key.is_some() && selection.order_by.is_empty();
+        let allowed = self.info.max_record_count.unwrap_or(CAUTIOUS_PAGE_SIZE);
+        let page_size = at_most(options.page_size.unwrap_or(allowed.min(PAGE_SIZE))).max(1);
+        let situation = Situation {
+            start,
+            // What is asked for by id comes in no order, so an order that was wished for allows no such way out.
+            has_ids: id_key.is_some() && selection.order_by.is_empty(),
+            page_size,
+            most_rows: at_most(options.page_size.unwrap_or(allowed.min(LARGEST_PAGE))),
+            count,
+            spans: self.query.spans(),
+            tells_edits: self.info.last_edit.is_some(),
+        };
         Ok(LayerSource {
             session: self.session.clone(),
             query: self.query,
             header,
-            situation: Situation { start, has_ids, page_size, count },
+            situation,
             ids,
             id_key,
             connections: options.connections.max(1),
             counted,
+            last_edit: self.info.last_edit,
+            kept_in: None,
             wire: options.wire,
             carriage,
             most,
@@ -240,7 +294,7 @@ impl Opening<'_> {
 
     /// The server's count; `None` where it does not count.
     fn count(&self) -> Result<Option<u64>> {
-        match self.ask(&self.query, &Ask::Count) {
+        match self.ask(&self.query, &Ask::Count(IdSpan::ALL)) {
             Ok(answer) => Ok(self.query.count_in(&answer.skeleton.value)),
             // Where the condition is wrong, the probe is refused as well and says so.
             Err(refused) if refused.is_refusal() => Ok(None),
@@ -310,7 +364,7 @@ impl Opening<'_> {
     }
 
     fn id_list(&self, first_refusal: &mut Option<Error>) -> Result<Option<Vec<i64>>> {
-        match self.ask(&self.query, &Ask::IdList) {
+        match self.ask(&self.query, &Ask::IdList(IdSpan::ALL)) {
             Ok(answer) => Ok(self.query.ids_in(&answer.skeleton.value)),
             Err(refused) if refused.is_refusal() => {
                 first_refusal.get_or_insert(refused.error);

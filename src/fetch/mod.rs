@@ -1,12 +1,13 @@
 //! Stage 1: where the rows come from. A target (URL or file) opens as an [`Input`], which holds layers, files
 //! and values; a layer is a [`Source`], whose [`Pages`] hand out raw pages in a fixed order.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::error::Result;
-use crate::model::{Evidence, Header, Page, ReadPlan};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Evidence, Header, Origin, Page, ReadPlan};
 use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
@@ -22,6 +23,7 @@ pub mod layer;
 pub mod layers;
 pub mod listing;
 mod open;
+mod pacer;
 pub mod paging;
 pub mod pasted;
 mod portal;
@@ -30,9 +32,11 @@ pub mod saved;
 pub mod secret;
 pub mod selection;
 pub mod session;
+pub mod spool;
 pub mod target;
 
 pub use open::open;
+pub use pacer::MOST_CONNECTIONS;
 
 /// What a target holds. Lazy: a bad item does not end the list.
 pub trait Input: Send {
@@ -157,6 +161,20 @@ pub trait Source: Send {
     /// What to do where rows are missing, if this source knows better than anybody.
     fn remedy(&self) -> Option<String> {
         None
+    }
+
+    /// Where the rows come from, so that they can be counted again; `None` where nobody can be asked.
+    fn origin(&self) -> Option<Origin> {
+        None
+    }
+
+    /// Keeps the raw pages in a directory as they come, and takes from it what an interrupted run of the same
+    /// export left there.
+    ///
+    /// # Errors
+    /// Where the source can't do that.
+    fn keep_pages_in(&mut self, _directory: &Path) -> Result<()> {
+        Err(Error::new(ErrorKind::Unsupported, "only the export of a layer can be resumed").hint("leave --resume out"))
     }
 
     /// Starts the pages. Each is asked for only after a permit was taken for it.

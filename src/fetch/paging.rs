@@ -3,10 +3,17 @@
 //! A server's word is taken for little. `exceededTransferLimit` means that there is more, also on short and on
 //! empty pages; its absence means the end only on servers that have shown that they set it. A short page is
 //! asked on from the offset plus the rows that came. Where offsets turn out not to work (refused, ignored, or
-//! empty pages without end), and where rows are missing at the end, the list of all object ids is fetched and
-//! what has not come is asked for by id. So every way ends in the same check.
+//! empty pages without end), the list of all object ids is fetched and what has not come is asked for by id. Every
+//! way ends in the same check: where rows are missing, a search by counts over spans of object ids names them, and
+//! they are asked for again.
+
+use std::time::Duration;
+
+use super::id_set::IdSpan;
 
 mod pager;
+mod search;
+mod size;
 
 pub use pager::Pager;
 
@@ -28,10 +35,16 @@ pub struct Situation {
     pub start: Start,
     /// Rows carry object ids, so that the list of ids can help.
     pub has_ids: bool,
-    /// Rows to ask for at once; at least 1.
+    /// Rows to ask for at once to begin with; at least 1.
     pub page_size: u64,
+    /// What that may grow to where pages are light.
+    pub most_rows: u64,
     /// The server's count.
     pub count: Option<u64>,
+    /// Conditions on the object id can be asked.
+    pub spans: bool,
+    /// The server says when the layer was last edited.
+    pub tells_edits: bool,
 }
 
 /// A question to the server.
@@ -48,16 +61,18 @@ pub enum Ask {
     Everything,
     /// Rows by object id.
     Objects(Vec<i64>),
-    /// The list of all object ids.
-    IdList,
-    /// The number of rows.
-    Count,
+    /// The list of the object ids in a span.
+    IdList(IdSpan),
+    /// The number of rows in a span of object ids.
+    Count(IdSpan),
+    /// Whether the layer was edited since it was opened.
+    Edits,
 }
 
 impl Ask {
     /// The answer is a page of rows.
     pub fn is_page(&self) -> bool {
-        !matches!(self, Self::IdList | Self::Count)
+        !matches!(self, Self::IdList(_) | Self::Count(_) | Self::Edits)
     }
 
     /// Less can be asked for.
@@ -65,7 +80,7 @@ impl Ask {
         match self {
             Self::Window { limit, .. } => *limit > 1,
             Self::Objects(ids) => ids.len() > 1,
-            Self::Everything | Self::IdList | Self::Count => false,
+            Self::Everything | Self::IdList(_) | Self::Count(_) | Self::Edits => false,
         }
     }
 }
@@ -83,15 +98,28 @@ pub enum Outcome {
         ids: Option<Vec<Option<i64>>>,
         /// A hash of the rows' bytes.
         print: u64,
+        /// What the page cost.
+        cost: Cost,
     },
     /// The ids; `None` where the answer held no list of integers.
     IdList(Option<Vec<i64>>),
     /// The number of rows; `None` where the answer held none.
     Count(Option<u64>),
+    /// Whether the layer was edited.
+    Edited(bool),
     /// The server could not manage it; less of it may pass.
     TooMuch,
     /// The server does not want the question in this form.
     Refused,
+}
+
+/// What a page cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// The bytes of its body.
+    pub bytes: u64,
+    /// The time of the request that brought it.
+    pub time: Duration,
 }
 
 /// What follows from an [`Outcome`].

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::http::{Cancel, Fault, FaultKind, Request, Response, SharedTransport};
+use super::pacer::{Host, MOST_CONNECTIONS, Pacer, Went};
 use crate::error::Error;
 use crate::esri::failure::Failure;
 use crate::report::{Progress, Silent};
@@ -106,6 +107,17 @@ impl Refused {
         }
     }
 
+    /// What it says of the server's strength.
+    fn went(&self) -> Went {
+        match &self.cause {
+            Cause::Fault(FaultKind::TimedOut | FaultKind::CutOff) => Went::Badly,
+            Cause::Failure(failure) if failure.is_overload() || failure.code.is_some_and(|code| (500..600).contains(&code)) => {
+                Went::Badly
+            }
+            _ => Went::Unsaid,
+        }
+    }
+
     /// The same request may pass later. `reached` is `true` once this server has answered anything.
     /// The server may answer the same question later: the network failed, or it has too much to do.
     pub fn is_passing_by(&self) -> bool {
@@ -144,8 +156,17 @@ pub struct Retry {
     policy: RetryPolicy,
     clock: Arc<dyn Clock>,
     progress: Arc<dyn Progress>,
-    sent: Arc<AtomicU64>,
+    pacer: Arc<Pacer>,
+    tally: Arc<Tally>,
     reached: Arc<AtomicBool>,
+}
+
+/// What was sent and received for one piece of work.
+#[derive(Debug, Default)]
+struct Tally {
+    sent: AtomicU64,
+    repeated: AtomicU64,
+    bytes: AtomicU64,
 }
 
 impl Retry {
@@ -156,7 +177,8 @@ impl Retry {
             policy,
             clock: Arc::new(SystemClock::default()),
             progress: Arc::new(Silent),
-            sent: Arc::default(),
+            pacer: Arc::new(Pacer::new(MOST_CONNECTIONS)),
+            tally: Arc::default(),
             reached: Arc::default(),
         }
     }
@@ -167,15 +189,31 @@ impl Retry {
         Self { clock, ..self }
     }
 
-    /// The same, saying to `progress` what is repeated, and counting requests from 0.
+    /// The same with at most this many requests under way to one host, at least 1.
+    #[must_use]
+    pub fn with_connections(self, most: usize) -> Self {
+        Self { pacer: Arc::new(Pacer::new(most)), ..self }
+    }
+
+    /// The same, saying to `progress` what is repeated, and counting requests from 0. The pace stays shared.
     #[must_use]
     pub fn watched_by(&self, progress: Arc<dyn Progress>) -> Self {
-        Self { progress, sent: Arc::default(), ..self.clone() }
+        Self { progress, tally: Arc::default(), ..self.clone() }
     }
 
     /// Requests sent, retries included.
     pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.tally.sent.load(Ordering::Relaxed)
+    }
+
+    /// How many of the requests were repetitions.
+    pub fn repeated(&self) -> u64 {
+        self.tally.repeated.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the bodies that came, decompressed.
+    pub fn bytes(&self) -> u64 {
+        self.tally.bytes.load(Ordering::Relaxed)
     }
 
     /// Sends `request` until `check` takes its answer or the budgets are used up. `shrinkable`: the caller can
@@ -189,11 +227,23 @@ impl Retry {
         shrinkable: bool,
         check: impl Fn(Response) -> Result<T, Failure>,
     ) -> Result<T, Refused> {
+        self.run_timed(request, shrinkable, check).map(|(answer, _)| answer)
+    }
+
+    /// The same, with the time that the request took which brought the answer.
+    pub(super) fn run_timed<T>(
+        &self,
+        request: &Request,
+        shrinkable: bool,
+        check: impl Fn(Response) -> Result<T, Failure>,
+    ) -> Result<(T, Duration), Refused> {
+        let host = self.pacer.host(&request.url.origin().ascii_serialization());
+        let place = host.place();
         let start = self.clock.now();
         let mut tried = 0;
         loop {
             tried += 1;
-            let (refused, retry_after) = match self.send_once(request, &check) {
+            let (refused, retry_after) = match self.send_once(request, &host, place, &check) {
                 Ok(answer) => return Ok(answer),
                 Err(refused) => refused,
             };
@@ -205,6 +255,10 @@ impl Retry {
                 return Err(conclude(refused, tried, spent));
             }
             self.progress.retry(&format!("{}; asking again in {:.0} s", refused.error, wait.as_secs_f64().ceil()));
+            if retry_after.is_some() {
+                host.hold(self.clock.now() + wait);
+            }
+            self.tally.repeated.fetch_add(1, Ordering::Relaxed);
             self.pause(wait, &request.cancel)?;
         }
     }
@@ -212,17 +266,39 @@ impl Retry {
     fn send_once<T>(
         &self,
         request: &Request,
+        host: &Host,
+        place: u64,
         check: impl Fn(Response) -> Result<T, Failure>,
-    ) -> Result<T, (Refused, Option<Duration>)> {
-        self.sent.fetch_add(1, Ordering::Relaxed);
-        let response =
-            self.transport.send(request).map_err(|Fault { kind, error }| (Refused { error, cause: Cause::Fault(kind) }, None))?;
+    ) -> Result<(T, Duration), (Refused, Option<Duration>)> {
+        let no_answer = |Fault { kind, error }| Refused { error, cause: Cause::Fault(kind) };
+        let turn = host.turn(place, &*self.clock, &request.cancel).map_err(|fault| (no_answer(fault), None))?;
+        self.tally.sent.fetch_add(1, Ordering::Relaxed);
+        let began = self.clock.now();
+        let response = self.transport.send(request);
+        let now = self.clock.now();
+        let response = match response {
+            Ok(response) => response,
+            Err(fault) => {
+                let refused = no_answer(fault);
+                turn.end(refused.went(), now);
+                return Err((refused, None));
+            }
+        };
         self.reached.store(true, Ordering::Relaxed);
-        let retry_after = response.retry_after;
-        check(response).map_err(|failure| {
-            let error = request.locate(failure.to_error());
-            (Refused { error, cause: Cause::Failure(failure) }, retry_after)
-        })
+        let (retry_after, bytes) = (response.retry_after, response.body.len());
+        self.tally.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        match check(response) {
+            Ok(answer) => {
+                turn.end(Went::Well(bytes), now);
+                Ok((answer, now.saturating_sub(began)))
+            }
+            Err(failure) => {
+                let error = request.locate(failure.to_error());
+                let refused = Refused { error, cause: Cause::Failure(failure) };
+                turn.end(refused.went(), now);
+                Err((refused, retry_after))
+            }
+        }
     }
 
     fn wait(&self, tried: u32, retry_after: Option<Duration>) -> Duration {
@@ -233,17 +309,18 @@ impl Retry {
     }
 
     fn pause(&self, wait: Duration, cancel: &Cancel) -> Result<(), Refused> {
-        let mut left = wait;
-        while !left.is_zero() {
+        let until = self.clock.now() + wait;
+        loop {
+            let left = until.saturating_sub(self.clock.now());
+            if left.is_zero() {
+                return Ok(());
+            }
             if cancel.is_cancelled() {
                 let Fault { kind, error } = Fault::cancelled();
                 return Err(Refused { error, cause: Cause::Fault(kind) });
             }
-            let slice = left.min(Duration::from_millis(100));
-            self.clock.sleep(slice);
-            left -= slice;
+            self.clock.sleep(left.min(Duration::from_millis(100)));
         }
-        Ok(())
     }
 }
 

@@ -65,6 +65,13 @@ pub enum PbfAnswer {
     Json(Answer),
 }
 
+impl PbfAnswer {
+    /// The answer of a body that was judged before, in either form.
+    pub(super) fn of_body(body: Bytes, url: Url) -> Result<Self, Failure> {
+        judge_pbf(Response { status: 200, url, content_type: None, retry_after: None, server_time: None, body })
+    }
+}
+
 impl Session {
     /// Asks through `transport`.
     pub fn new(transport: SharedTransport) -> Self {
@@ -84,11 +91,23 @@ impl Session {
         Ok(Self::new(Arc::new(HttpTransport::new()?)))
     }
 
-    /// The same way for one piece of work: tells `progress` of retries, counts its requests from 0, and is
-    /// cancelled by itself.
+    /// The same way for one piece of work: tells `progress` of retries, counts its requests from 0, and can be
+    /// cancelled by itself. The pace of each host stays shared.
     #[must_use]
     pub fn watched_by(&self, progress: Arc<dyn Progress>) -> Self {
-        Self { retry: self.retry.watched_by(progress), cancel: Cancel::default() }
+        Self { retry: self.retry.watched_by(progress), cancel: self.cancel.child() }
+    }
+
+    /// The same, and all its work ends when `cancel` says so.
+    #[must_use]
+    pub fn stopped_by(self, cancel: &Cancel) -> Self {
+        Self { cancel: cancel.child(), ..self }
+    }
+
+    /// The same with at most this many requests under way to one host, at least 1.
+    #[must_use]
+    pub fn with_connections(self, most: usize) -> Self {
+        Self { retry: self.retry.with_connections(most), ..self }
     }
 
     /// The same way for what must still be said when all other work was cancelled.
@@ -100,6 +119,21 @@ impl Session {
     /// Requests sent since [`Session::watched_by`], retries included.
     pub fn sent(&self) -> u64 {
         self.retry.sent()
+    }
+
+    /// How many of them were repetitions.
+    pub fn repeated(&self) -> u64 {
+        self.retry.repeated()
+    }
+
+    /// Bytes received since [`Session::watched_by`], decompressed.
+    pub fn bytes(&self) -> u64 {
+        self.retry.bytes()
+    }
+
+    /// What ends the work of this session.
+    pub(super) fn stop(&self) -> &Cancel {
+        &self.cancel
     }
 
     /// Ends what is under way and what is asked later, here and in clones.
@@ -141,12 +175,19 @@ impl Session {
         self.retry.run(request, shrinkable, judge)
     }
 
+    /// The same, with the time that the request took which brought the answer.
+    pub(super) fn ask_timed(&self, request: &Request, shrinkable: bool) -> Result<(Answer, Duration), Refused> {
+        self.retry.run_timed(request, shrinkable, judge)
+    }
+
     /// Sends a request for rows in PBF (`f=pbf` is among its parameters). `shrinkable`: see [`Retry::run`].
+    ///
+    /// With the time that the request took which brought the answer.
     ///
     /// # Errors
     /// What kept the answer away, after all tries that seemed worth it.
-    pub fn ask_pbf(&self, request: &Request, shrinkable: bool) -> Result<PbfAnswer, Refused> {
-        self.retry.run(request, shrinkable, judge_pbf)
+    pub fn ask_pbf(&self, request: &Request, shrinkable: bool) -> Result<(PbfAnswer, Duration), Refused> {
+        self.retry.run_timed(request, shrinkable, judge_pbf)
     }
 
     /// Gets a file as it is.

@@ -18,7 +18,7 @@ pub use area::Area;
 pub use batch::{Batch, Cell, Span};
 pub use crs::{Crs, SpatialReference, Transform};
 pub use geometry::{Geometries, Part, Shape, ShapeKind};
-pub use page::{Carriage, Evidence, Page, PageFacts, Wire};
+pub use page::{Carriage, Evidence, Origin, Page, PageFacts, Wire};
 pub use plan::{Column, ReadPlan, WritePlan};
 pub use schema::{Domain, Field, FieldType, GeometryKind, Header};
 pub use value::Value;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The form in which rows travel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -44,6 +44,17 @@ pub struct Page {
     pub rows_before: u64,
 }
 
+/// Where the rows of a layer come from, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The layer or table.
+    pub url: String,
+    /// The parameters of its `query` that choose the rows.
+    pub query: Vec<(String, String)>,
+    /// They choose just the rows that were wanted. If not, it was the first of them, or those of a long list of ids.
+    pub exact: bool,
+}
+
 /// How the rows of a layer travelled.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -72,6 +83,10 @@ pub struct Evidence {
     pub pages: u64,
     /// Requests sent, retries included; 0 for a file.
     pub requests: u64,
+    /// How many of them were repetitions.
+    pub retries: u64,
+    /// Bytes received, decompressed; 0 for a file.
+    pub bytes: u64,
     /// Rows of the layer, as the server counted them before the first page.
     pub count_before: Option<u64>,
     /// The same after the last page.
@@ -83,6 +98,14 @@ pub struct Evidence {
     pub duplicates: u64,
     /// Object ids that the server has and did not send, as far as they are known.
     pub missing_ids: Vec<i64>,
+    /// What the server said when it was asked for them, where it said something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_because: Option<String>,
+    /// The layer was edited while it was read: its last edit is another one, or its count.
+    pub edited: bool,
+    /// The SHA-256 of all object ids that came, ascending, each with a line feed; `None` where rows have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids_digest: Option<String>,
     /// The source itself says that rows are missing and can't be had.
     pub cut_off: bool,
     /// How the pages were asked for, in words.

@@ -36,6 +36,9 @@ const SHAPEFILE_ENDINGS: [&str; 22] = [
     "names.csv",
 ];
 
+/// Begins the name of the directory in a stage that takes the files that are being replaced.
+const ASIDE: &str = ".geohaul-old-";
+
 /// Where an output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -50,6 +53,8 @@ pub struct Stage {
     target: Target,
     stem: OsString,
     dir: TempDir,
+    /// Held while the stage is in use, so that what a killed run left can be told from what is under way.
+    _lock: Option<File>,
 }
 
 impl Stage {
@@ -90,11 +95,16 @@ impl Stage {
         if !target.overwrite {
             refuse_existing(&data_set_files(path))?;
         }
+        let mut prefix = OsString::from(".geohaul-");
+        prefix.push(path.file_name().unwrap_or(&stem));
+        prefix.push("-");
+        remove_abandoned(parent, &prefix);
         let dir = tempfile::Builder::new()
-            .prefix(".geohaul-")
+            .prefix(&prefix)
             .tempdir_in(parent)
             .map_err(|why| Error::file("can't write to the output's directory", parent, &why))?;
-        Ok(Self { target, stem, dir })
+        let lock = File::open(dir.path()).ok().filter(|handle| handle.try_lock().is_ok());
+        Ok(Self { target, stem, dir, _lock: lock })
     }
 
     /// The target's main file name, for the writer to create in the stage.
@@ -171,8 +181,7 @@ impl Stage {
             return Ok(vec![self.target.path]);
         }
 
-        let aside =
-            tempfile::Builder::new().prefix(".geohaul-old-").tempdir_in(self.dir.path()).map_err(|why| self.write_error(&why))?;
+        let aside = tempfile::Builder::new().prefix(ASIDE).tempdir_in(self.dir.path()).map_err(|why| self.write_error(&why))?;
         let mut moves = Moves::default();
         let done = (|| {
             for path in &old {
@@ -218,6 +227,22 @@ impl Moves {
             whole &= fs::rename(&to, &from).is_ok();
         }
         whole
+    }
+}
+
+/// Removes the stages of this name that killed runs left, but for those that hold replaced files. Where directories
+/// can't be locked (Windows), nothing is known of them and they stay.
+fn remove_abandoned(parent: &Path, prefix: &OsStr) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.file_name().is_some_and(ours)) {
+        let abandoned = File::open(&path).is_ok_and(|handle| handle.try_lock().is_ok());
+        let aside = |entry: fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(ASIDE.as_bytes());
+        let holds_replaced = fs::read_dir(&path).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(aside)));
+        if abandoned && !holds_replaced {
+            // What can't be removed is in nobody's way.
+            let _ = fs::remove_dir_all(&path);
+        }
     }
 }
 
@@ -307,6 +332,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         drop(stage(&dir.path().join("a.shp"), false, &["shp", "dbf"]));
         assert!(names(dir.path()).is_empty());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_stage_that_a_killed_run_left_is_removed_by_the_next_and_one_in_use_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let [killed, with_old, other] =
+            [".geohaul-a.shp-1", ".geohaul-a.shp-2", ".geohaul-b.shp-1"].map(|name| dir.path().join(name));
+        fs::create_dir_all(killed.join("in")).unwrap();
+        fs::create_dir_all(with_old.join(".geohaul-old-1")).unwrap();
+        fs::create_dir(&other).unwrap();
+        let one = stage(&dir.path().join("a.shp"), false, &["shp"]);
+        let two = stage(&dir.path().join("a.shp"), false, &["shp"]);
+        assert!(!killed.exists() && with_old.exists() && other.exists());
+        assert!(one.main_file().exists() && two.main_file().exists());
     }
 
     #[test]

@@ -59,10 +59,18 @@ pub(super) fn recover(results: &Results, cut: CutOff<'_>) -> Result<Box<dyn Sour
 /// What helps against the limit.
 pub(super) fn advice(results: &Results) -> String {
     let limit = results.origin.service().most_records.map_or(String::new(), |most| format!(" (now {most})"));
-    format!(
-        "run it again with --out-service NAME (federated servers, asynchronous tasks) or on parts of the input; or ask the \
-         publisher for a greater maximumRecords{limit} or a result map service"
-    )
+    match is_job(results) {
+        true => format!(
+            "run the task with --out-service NAME (on federated servers) or on parts of the input; or ask the publisher for a \
+             greater maximumRecords{limit} or a result map service"
+        ),
+        false => format!("run the task on parts of the input, or ask the publisher for a greater maximumRecords{limit}"),
+    }
+}
+
+/// A synchronous task leaves nothing at the server.
+fn is_job(results: &Results) -> bool {
+    results.url() != &results.origin.task_url
 }
 
 type Found = Option<(Told, String)>;
@@ -71,9 +79,7 @@ type Found = Option<(Told, String)>;
 fn in_map_service(results: &Results, header: &Header, cut: &CutOff<'_>) -> Result<Found> {
     let origin = &results.origin;
     let Some(name) = &origin.service().result_map_service else { return Ok(None) };
-    let Some(id) =
-        results.url().path_segments().and_then(|mut path| path.next_back()).filter(|_| results.url() != &origin.task_url)
-    else {
+    let Some(id) = results.url().path_segments().and_then(|mut path| path.next_back()).filter(|_| is_job(results)) else {
         return Ok(None);
     };
     let mut failure = None;

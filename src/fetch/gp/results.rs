@@ -1,13 +1,14 @@
 //! The results of a job as an [`Input`]. What a value is shows in its shape; the declared type comes second.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 use url::Url;
 
 use super::image;
-use super::job::{Origin, address_in, place};
+use super::job::{Origin as JobOrigin, address_in, place};
 use super::post;
 use super::recovery::{self, CutOff};
 use super::wait::kind;
@@ -18,7 +19,7 @@ use crate::fetch::layer::{LayerOptions, LayerSource};
 use crate::fetch::saved::Saved;
 use crate::fetch::session::Answer;
 use crate::fetch::{Download, Input, Item, Pages, Scalar, Source};
-use crate::model::{Header, ReadPlan};
+use crate::model::{Header, Origin, ReadPlan};
 use crate::pipe::Permits;
 use crate::report::{MessageKind, Progress};
 
@@ -26,7 +27,7 @@ use crate::report::{MessageKind, Progress};
 ///
 /// They are asked for one by one as [`Input::items`] goes on, and each is handed out once.
 pub struct Results {
-    pub(super) origin: Arc<Origin>,
+    pub(super) origin: Arc<JobOrigin>,
     url: Url,
     messages: Vec<Message>,
     pending: VecDeque<Pending>,
@@ -43,13 +44,13 @@ enum Pending {
 
 impl Results {
     /// What `execute` answered.
-    pub(super) fn executed(origin: Arc<Origin>, answer: Answer, messages: Vec<Message>) -> Self {
+    pub(super) fn executed(origin: Arc<JobOrigin>, answer: Answer, messages: Vec<Message>) -> Self {
         let pending = VecDeque::from([Pending::Executed(Box::new(answer))]);
         Self { url: origin.task_url.clone(), origin, messages, pending, ready: VecDeque::new() }
     }
 
     /// Those of a job that succeeded.
-    pub(super) fn submitted(origin: Arc<Origin>, url: Url, job: JobStatus) -> Self {
+    pub(super) fn submitted(origin: Arc<JobOrigin>, url: Url, job: JobStatus) -> Self {
         let JobStatus { messages, results, .. } = job;
         // A server that lists nothing is asked for everything; what it does not have becomes an error, not a gap.
         let mut results =
@@ -112,7 +113,7 @@ impl Results {
     }
 
     fn open_result(&self, name: &str, url: &Url) -> Result<Vec<Result<Item>>> {
-        let Origin { session, wanted, .. } = &*self.origin;
+        let JobOrigin { session, wanted, .. } = &*self.origin;
         let ask = |more: &[(&str, &str)]| {
             let mut params = wanted.params();
             params.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
@@ -239,7 +240,7 @@ impl Results {
 
     /// A layer that a result refers to, under the name of its parameter.
     pub(super) fn open_layer(&self, name: &str, url: &Url) -> Result<Told> {
-        let Origin { session, progress, .. } = &*self.origin;
+        let JobOrigin { session, progress, .. } = &*self.origin;
         let layer = LayerSource::open(session, &self.reachable(url), LayerOptions::default(), Arc::clone(progress))?;
         Ok(Told::new(Box::new(layer)).named(name))
     }
@@ -306,6 +307,14 @@ impl Source for Told {
 
     fn remedy(&self) -> Option<String> {
         self.remedy.clone().or_else(|| self.source.remedy())
+    }
+
+    fn origin(&self) -> Option<Origin> {
+        self.source.origin()
+    }
+
+    fn keep_pages_in(&mut self, directory: &Path) -> Result<()> {
+        self.source.keep_pages_in(directory)
     }
 
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {

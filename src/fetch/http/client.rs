@@ -93,8 +93,9 @@ impl Transport for HttpTransport {
                 None => return read(answer, request, deadline).map_err(located),
             }
         }
-        let error =
-            Error::new(ErrorKind::Network, "the server redirects in a loop").because(format!("{MOST_REDIRECTS} redirects"));
+        let error = Error::new(ErrorKind::Network, "the server redirects in a loop")
+            .because(format!("{MOST_REDIRECTS} redirects"))
+            .hint("open the address in a browser: the server may have moved, or want a sign-in first");
         Err(located(Fault { kind: FaultKind::Redirect, error }))
     }
 }

@@ -15,15 +15,21 @@ use super::query::Query;
 use super::wire::json_may_help;
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::{Failure, Shape};
+use crate::esri::layer::LayerInfo;
 use crate::esri::{Syntax, object_ids, pbf};
 use crate::fetch::Pages;
-use crate::fetch::http::Request;
-use crate::fetch::paging::{Ask, Outcome, Pager, Then};
+use crate::fetch::http::{Cancel, Fault, FaultKind, Request};
+use crate::fetch::id_set::{IdSpan, digest};
+use crate::fetch::paging::{Ask, Cost, Outcome, Pager, Then};
 use crate::fetch::retry::{Cause, Refused};
 use crate::fetch::session::{Answer, PbfAnswer, Session};
+use crate::fetch::spool::{Kept, Spool};
 use crate::model::{Carriage, Evidence, Page, PageFacts, SpatialReference, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
+
+/// Bodies that are read ahead hold about this many bytes, however many connections there are.
+const BYTES_AHEAD: u64 = 64 << 20;
 
 /// What a request thread needs.
 pub(super) struct Fetcher {
@@ -34,6 +40,10 @@ pub(super) struct Fetcher {
     carriage: Carriage,
     /// Set once PBF was given up, with the reason.
     fallback: OnceLock<String>,
+    /// When the layer was last edited, as it said at the beginning.
+    last_edit: Option<i64>,
+    /// Where raw pages are kept for a later run.
+    spool: Option<Spool>,
 }
 
 /// A page as it came.
@@ -43,74 +53,135 @@ struct Body {
     spatial_reference: Option<SpatialReference>,
 }
 
-type Fetched = Result<(Outcome, Option<Body>), Refused>;
+/// What came of a question, with the body where it was for a page.
+type PageOutcome = (Outcome, Option<Body>);
+
+type Fetched = Result<PageOutcome, Refused>;
 
 impl Fetcher {
     pub(super) fn new(session: Session, query: Query, id_key: Option<String>, carriage: Carriage) -> Self {
-        Self { session, query, id_key, carriage, fallback: OnceLock::new() }
+        Self { session, query, id_key, carriage, fallback: OnceLock::new(), last_edit: None, spool: None }
+    }
+
+    /// Keeps raw pages there.
+    pub(super) fn keeping(self, spool: Option<Spool>) -> Self {
+        Self { spool, ..self }
+    }
+
+    /// Knows when the layer was last edited.
+    pub(super) fn edited_at(self, last_edit: Option<i64>) -> Self {
+        Self { last_edit, ..self }
     }
 
     fn carriage(&self) -> Carriage {
         Carriage { fallback: self.fallback.get().cloned(), ..self.carriage.clone() }
     }
 
-    fn fetch(&self, ask: &Ask) -> Fetched {
-        if self.carriage.wire == Wire::Pbf && ask.is_page() && self.fallback.get().is_none() {
-            return self.fetch_pbf(ask);
+    fn request(&self, ask: &Ask, wire: Wire, cancel: &Cancel) -> Request {
+        Request { cancel: cancel.clone(), ..self.query.request(&self.session, ask, wire) }
+    }
+
+    fn fetch(&self, ask: &Ask, cancel: &Cancel) -> Fetched {
+        if ask.is_page() {
+            return self.kept(ask).unwrap_or_else(|| self.fetch_page(ask, cancel));
         }
-        let request = self.query.request(&self.session, ask, Wire::Json);
-        let answer = self.session.ask(&request, ask.is_shrinkable())?;
-        match ask {
-            Ask::Count => Ok((Outcome::Count(self.query.count_in(&answer.skeleton.value)), None)),
-            Ask::IdList => Ok((Outcome::IdList(self.query.ids_in(&answer.skeleton.value)), None)),
-            Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => {
-                self.json_page(&answer).map_err(|why| broken(&request, why))
+        let answer = self.session.ask(&self.request(ask, Wire::Json, cancel), false)?;
+        let value = &answer.skeleton.value;
+        let outcome = match ask {
+            Ask::IdList(_) => Outcome::IdList(self.query.ids_in(value)),
+            Ask::Edits => Outcome::Edited(LayerInfo::of(value).last_edit != self.last_edit),
+            _ => Outcome::Count(self.query.count_in(value)),
+        };
+        Ok((outcome, None))
+    }
+
+    /// What an interrupted run left of the answer. A body that does not pass any more is asked for again.
+    fn kept(&self, ask: &Ask) -> Option<Fetched> {
+        match self.spool.as_ref()?.take(ask)? {
+            Kept::TooMuch => Some(Ok((Outcome::TooMuch, None))),
+            Kept::Page(body, took) => {
+                let page = match PbfAnswer::of_body(body, self.query.layer_url()).ok()? {
+                    PbfAnswer::Pbf { body, rows } => self.pbf_page(body, &rows, took).ok()?,
+                    PbfAnswer::Json(answer) => {
+                        self.give_up_pbf("pages that were kept are in JSON");
+                        self.json_page(&answer, took).ok()?
+                    }
+                };
+                Some(Ok(page))
             }
         }
     }
 
+    fn fetch_page(&self, ask: &Ask, cancel: &Cancel) -> Fetched {
+        let asks_pbf = self.carriage.wire == Wire::Pbf && self.fallback.get().is_none();
+        let fetched = if asks_pbf { self.fetch_pbf(ask, cancel) } else { self.fetch_json(ask, cancel) };
+        let Some(spool) = &self.spool else { return fetched.map(|(page, _)| page) };
+        let kept = match &fetched {
+            Ok(((_, Some(body)), took)) => Some(Kept::Page(body.bytes.clone(), *took)),
+            Err(refused) if refused.is_heavy() && ask.is_shrinkable() => Some(Kept::TooMuch),
+            _ => None,
+        };
+        if let Some(kept) = kept {
+            spool.keep(ask, &kept).map_err(|why| {
+                let error = Error::new(ErrorKind::File, "can't keep pages for --resume").because(why);
+                let error = error.hint("make room on the disk, or leave --resume out");
+                Refused { error, cause: Cause::Fault(FaultKind::Other) }
+            })?;
+        }
+        fetched.map(|(page, _)| page)
+    }
+
+    fn fetch_json(&self, ask: &Ask, cancel: &Cancel) -> Result<(PageOutcome, Duration), Refused> {
+        let request = self.request(ask, Wire::Json, cancel);
+        let (answer, took) = self.session.ask_timed(&request, ask.is_shrinkable())?;
+        Ok((self.json_page(&answer, took).map_err(|why| broken(&request, why))?, took))
+    }
+
     /// Asks in PBF; where that brings none, what is asked for later is asked for in JSON.
-    fn fetch_pbf(&self, ask: &Ask) -> Fetched {
-        let request = self.query.request(&self.session, ask, Wire::Pbf);
+    fn fetch_pbf(&self, ask: &Ask, cancel: &Cancel) -> Result<(PageOutcome, Duration), Refused> {
+        let request = self.request(ask, Wire::Pbf, cancel);
         let fetched = match self.session.ask_pbf(&request, ask.is_shrinkable()) {
-            Ok(PbfAnswer::Pbf { body, rows }) => self.pbf_page(body, &rows).map_err(|why| broken(&request, why)),
-            Ok(PbfAnswer::Json(answer)) => {
-                let page = self.json_page(&answer).map_err(|why| broken(&request, why))?;
-                self.give_up_pbf("the server answered in JSON".to_owned());
-                return Ok(page);
+            Ok((PbfAnswer::Pbf { body, rows }, took)) => {
+                self.pbf_page(body, &rows, took).map(|page| (page, took)).map_err(|why| broken(&request, why))
+            }
+            Ok((PbfAnswer::Json(answer), took)) => {
+                let page = self.json_page(&answer, took).map_err(|why| broken(&request, why))?;
+                self.give_up_pbf("the server answered in JSON");
+                return Ok((page, took));
             }
             Err(refused) => Err(refused),
         };
         match fetched {
             Err(refused) if json_may_help(&refused, ask.is_shrinkable()) => {
-                let request = self.query.request(&self.session, ask, Wire::Json);
-                let answer = self.session.ask(&request, ask.is_shrinkable())?;
-                let page = self.json_page(&answer).map_err(|why| broken(&request, why))?;
-                self.give_up_pbf(refused.error.to_string());
+                let page = self.fetch_json(ask, cancel)?;
+                self.give_up_pbf(&refused.error.to_string());
                 Ok(page)
             }
             fetched => fetched,
         }
     }
 
-    fn give_up_pbf(&self, why: String) {
-        // The first reason is as good as any.
-        let _ = self.fallback.set(why);
+    fn give_up_pbf(&self, why: &str) {
+        if self.carriage.wire == Wire::Pbf {
+            // The first reason is as good as any.
+            let _ = self.fallback.set(why.to_owned());
+        }
     }
 
-    fn pbf_page(&self, bytes: Bytes, rows: &pbf::Rows) -> Result<(Outcome, Option<Body>), String> {
+    fn pbf_page(&self, bytes: Bytes, rows: &pbf::Rows, time: Duration) -> Result<PageOutcome, String> {
         let words = |why: Syntax| format!("the PBF is broken: {why}");
         let ids = self.id_key.as_ref().map(|key| rows.object_ids(&bytes, key)).transpose().map_err(words)?;
         let mut print = DefaultHasher::new();
         for feature in rows.features(&bytes) {
             feature.map_err(words)?.raw().hash(&mut print);
         }
-        let outcome = outcome(rows.rows, rows.exceeded, ids, &print);
+        let cost = Cost { bytes: bytes.len() as u64, time };
+        let outcome = outcome(rows.rows, rows.exceeded, ids, &print, cost);
         let body = Body { facts: rows.facts(), spatial_reference: rows.spatial_reference.clone(), bytes };
         Ok((outcome, Some(body)))
     }
 
-    fn json_page(&self, answer: &Answer) -> Result<(Outcome, Option<Body>), String> {
+    fn json_page(&self, answer: &Answer, time: Duration) -> Result<PageOutcome, String> {
         let value = &answer.skeleton.value;
         if value.get("features").is_none() {
             return Err("it holds no features".to_owned());
@@ -123,16 +194,17 @@ impl Fetcher {
         };
         let mut print = DefaultHasher::new();
         rows.hash(&mut print);
-        let outcome = outcome(facts.rows, facts.exceeded, ids, &print);
+        let cost = Cost { bytes: answer.body.len() as u64, time };
+        let outcome = outcome(facts.rows, facts.exceeded, ids, &print, cost);
         let spatial_reference = value.get("spatialReference").and_then(SpatialReference::from_json);
         Ok((outcome, Some(Body { bytes: answer.body.clone(), facts, spatial_reference })))
     }
 }
 
-fn outcome(rows: usize, exceeded: bool, ids: Option<Vec<Option<i64>>>, print: &DefaultHasher) -> Outcome {
+fn outcome(rows: usize, exceeded: bool, ids: Option<Vec<Option<i64>>>, print: &DefaultHasher, cost: Cost) -> Outcome {
     // Rows without a single id come from an answer that left the field out.
     let ids = ids.filter(|ids| ids.is_empty() || ids.iter().any(Option::is_some));
-    Outcome::Rows { rows: rows as u64, exceeded, ids, print: print.finish() }
+    Outcome::Rows { rows: rows as u64, exceeded, ids, print: print.finish(), cost }
 }
 
 /// An answer that is not what it should be.
@@ -144,7 +216,22 @@ fn broken(request: &Request, words: String) -> Refused {
 /// A question in line; with its request once that is under way.
 struct Slot {
     ask: Ask,
-    request: Option<(Receiver<Fetched>, Option<Permit>)>,
+    request: Option<UnderWay>,
+}
+
+/// A request under way. Dropping it ends it.
+struct UnderWay {
+    answer: Receiver<Fetched>,
+    permit: Option<Permit>,
+    _end: CancelOnDrop,
+}
+
+struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 /// The [`Pages`] of a layer.
@@ -160,7 +247,13 @@ pub(super) struct LayerPages {
     /// The id list, where it is known already.
     pub(super) ids: Option<Vec<i64>>,
     pub(super) connections: usize,
-    pub(super) requests_before: u64,
+    /// The session that opened the layer, for what it has sent.
+    pub(super) opening: Session,
+    /// The largest body so far.
+    largest: u64,
+    /// The last failure that was gone on from, and the last of a single row.
+    last_failure: Option<Error>,
+    alone: Option<Error>,
     /// No more rows than this are wanted.
     pub(super) most: Option<u64>,
     line: VecDeque<Slot>,
@@ -176,6 +269,7 @@ pub(super) struct LayerPages {
 impl LayerPages {
     pub(super) fn new(fetcher: Fetcher, pager: Pager, permits: Permits, progress: Arc<dyn Progress>) -> Self {
         Self {
+            opening: fetcher.session.clone(),
             fetcher: Arc::new(fetcher),
             pager,
             permits,
@@ -185,7 +279,9 @@ impl LayerPages {
             expected: None,
             ids: None,
             connections: 1,
-            requests_before: 0,
+            largest: 0,
+            last_failure: None,
+            alone: None,
             most: None,
             line: VecDeque::new(),
             spare: None,
@@ -198,11 +294,13 @@ impl LayerPages {
 
     /// Lines up what the pager wants.
     fn line_up(&mut self) {
-        while self.line.len() < self.connections {
+        // Known from the pages alone, so that a resumed export asks the same questions.
+        let ahead = usize::try_from(BYTES_AHEAD / self.largest.max(1)).unwrap_or(usize::MAX).max(2);
+        while self.line.len() < self.connections.min(ahead) {
             match self.pager.next_ask(self.line.len()) {
                 // The id list that opening the layer needed is as good as a new one.
-                Some(Ask::IdList) if self.ids.is_some() => {
-                    self.pager.outcome(&Ask::IdList, Outcome::IdList(self.ids.take()));
+                Some(ask @ Ask::IdList(IdSpan::ALL)) if self.ids.is_some() => {
+                    self.pager.outcome(&ask, Outcome::IdList(self.ids.take()));
                 }
                 Some(ask) => self.line.push_back(Slot { ask, request: None }),
                 None => break,
@@ -232,7 +330,7 @@ impl LayerPages {
                 }
             };
             match request(&self.fetcher, &slot.ask) {
-                Ok(answer) => slot.request = Some((answer, permit)),
+                Ok((answer, end)) => slot.request = Some(UnderWay { answer, permit, _end: CancelOnDrop(end) }),
                 Err(error) => return Some(Err(error)),
             }
         }
@@ -245,6 +343,9 @@ impl LayerPages {
             match answer.recv_timeout(Duration::from_millis(100)) {
                 Ok(fetched) => return Some(Ok(fetched)),
                 Err(RecvTimeoutError::Timeout) if self.permits.is_cancelled() => return None,
+                Err(RecvTimeoutError::Timeout) if self.fetcher.session.stop().is_cancelled() => {
+                    return Some(Err(Fault::cancelled().error));
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     return Some(Err(Error::new(ErrorKind::Internal, "a request thread broke down")));
@@ -261,21 +362,33 @@ impl LayerPages {
                 None => return Ok(None),
                 Some(started) => started?,
             }
-            let Some(Slot { ask, request: Some((answer, permit)) }) = self.line.pop_front() else { return Ok(None) };
+            let Some(Slot { ask, request: Some(UnderWay { answer, permit, _end }) }) = self.line.pop_front() else {
+                return Ok(None);
+            };
             let Some(fetched) = self.wait(&answer) else { return Ok(None) };
-            let (outcome, body, refusal) = match fetched? {
-                Ok((outcome, body)) => (outcome, body, None),
-                Err(refused) if refused.is_heavy() => (Outcome::TooMuch, None, Some(refused.error)),
-                Err(refused) if refused.is_refusal() => (Outcome::Refused, None, Some(refused.error)),
+            let (outcome, body) = match fetched? {
+                Ok((outcome, body)) => (outcome, body),
+                Err(refused) if refused.is_heavy() || refused.is_refusal() => {
+                    let outcome = if refused.is_heavy() { Outcome::TooMuch } else { Outcome::Refused };
+                    if !ask.is_shrinkable() {
+                        self.alone = Some(refused.error.clone());
+                    }
+                    self.last_failure = Some(refused.error);
+                    (outcome, None)
+                }
                 Err(refused) => return Err(refused.error),
             };
+            if let Outcome::Rows { cost, .. } = &outcome {
+                self.largest = self.largest.max(cost.bytes);
+            }
             let step = self.pager.outcome(&ask, outcome);
             match step.then {
                 Then::GoOn => {}
                 Then::Discard => self.line.clear(),
                 Then::Stop(why) => return Err(Error::new(ErrorKind::Server, "the rows can't be read to their end").because(why)),
                 Then::Fail => {
-                    return Err(refusal.unwrap_or_else(|| Error::new(ErrorKind::Server, "the server lists no object ids")));
+                    let no_list = || Error::new(ErrorKind::Server, "the server lists no object ids");
+                    return Err(self.last_failure.take().unwrap_or_else(no_list));
                 }
             }
             for ask in step.first.into_iter().rev() {
@@ -285,6 +398,15 @@ impl LayerPages {
                 (Some(body), Some(permit)) if body.facts.rows > 0 => return self.page(body, step.drop_rows, permit).map(Some),
                 (_, permit) => self.spare = permit.or(self.spare.take()),
             }
+        }
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        let error = error.on_page(self.pages).in_layer(&self.layer);
+        match error.kind() {
+            // Whoever stopped it knows what to say.
+            ErrorKind::Cancelled => error,
+            _ => error.hint("run the same command again later; with --resume it keeps what has come and goes on from there"),
         }
     }
 
@@ -330,15 +452,16 @@ impl LayerPages {
 }
 
 /// Asks on a thread of its own.
-fn request(fetcher: &Arc<Fetcher>, ask: &Ask) -> Result<Receiver<Fetched>> {
+fn request(fetcher: &Arc<Fetcher>, ask: &Ask) -> Result<(Receiver<Fetched>, Cancel)> {
     let (sender, answer) = channel();
-    let (fetcher, ask) = (Arc::clone(fetcher), ask.clone());
+    let (fetcher, ask, cancel) = (Arc::clone(fetcher), ask.clone(), fetcher.session.stop().child());
+    let end = cancel.clone();
     let work = move || {
         // Nobody listens once the pages were dropped.
-        let _ = sender.send(fetcher.fetch(&ask));
+        let _ = sender.send(fetcher.fetch(&ask, &cancel));
     };
     match std::thread::Builder::new().name("fetch".to_owned()).spawn(work) {
-        Ok(_) => Ok(answer),
+        Ok(_) => Ok((answer, end)),
         Err(why) => Err(Error::new(ErrorKind::Internal, "no thread for a request").because(why)),
     }
 }
@@ -356,7 +479,7 @@ impl Pages for LayerPages {
             self.fetcher.session.cancel();
             return None;
         }
-        let advanced = self.advance().map_err(|error| error.on_page(self.pages).in_layer(&self.layer)).transpose();
+        let advanced = self.advance().map_err(|error| self.explain(error)).transpose();
         if !matches!(advanced, Some(Ok(_))) {
             self.over = true;
             self.line.clear();
@@ -367,14 +490,21 @@ impl Pages for LayerPages {
 
     fn finish(self: Box<Self>) -> Result<Evidence> {
         let sated = self.is_sated();
+        let mut missing_ids = if sated { Vec::new() } else { self.pager.missing().to_vec() };
+        missing_ids.sort_unstable();
         Ok(Evidence {
             rows: self.rows,
             pages: self.pages,
-            requests: self.requests_before + self.fetcher.session.sent(),
+            requests: self.opening.sent() + self.fetcher.session.sent(),
+            retries: self.opening.repeated() + self.fetcher.session.repeated(),
+            bytes: self.opening.bytes() + self.fetcher.session.bytes(),
             count_before: self.count_before,
             count_after: self.pager.count_after(),
             duplicates: self.pager.duplicates(),
-            missing_ids: if sated { Vec::new() } else { self.pager.missing().to_vec() },
+            missing_because: self.alone.as_ref().filter(|_| !missing_ids.is_empty()).map(ToString::to_string),
+            missing_ids,
+            edited: self.pager.edited(),
+            ids_digest: Some(self.pager.ids()).filter(|ids| ids.runs() > 0 && self.most.is_none()).map(digest),
             cut_off: self.pager.cut_off() && !sated,
             limit: self.most,
             strategy: self.pager.describe(),

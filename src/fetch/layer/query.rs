@@ -7,6 +7,7 @@ use super::LayerOptions;
 use crate::error::Result;
 use crate::esri::layer::LayerInfo;
 use crate::fetch::http::Request;
+use crate::fetch::id_set::IdSpan;
 use crate::fetch::paging::Ask;
 use crate::fetch::selection::Checked;
 use crate::fetch::session::Session;
@@ -17,6 +18,8 @@ use crate::model::{ReadPlan, SpatialReference, Wire};
 pub(super) struct Query {
     url: Url,
     selection: Checked,
+    /// The name of the object id, for conditions.
+    id_field: Option<String>,
     pub(super) out_sr: Option<SpatialReference>,
     geometry: bool,
     z: bool,
@@ -45,6 +48,7 @@ impl Query {
         Ok(Self {
             url,
             selection: selection.check(info)?,
+            id_field: info.object_id.clone(),
             out_sr: [&options.out_sr, &info.source_sr, &info.extent_sr].into_iter().flatten().next().cloned().filter(|_| !table),
             geometry: !table && !selection.no_geometry,
             z: info.has_z,
@@ -80,6 +84,47 @@ impl Query {
         self.selection.ids.is_some()
     }
 
+    /// Conditions on the object id can be asked.
+    pub(super) fn spans(&self) -> bool {
+        self.id_field.is_some() && !self.picks_ids()
+    }
+
+    /// The layer or table itself.
+    pub(super) fn layer_url(&self) -> Url {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop();
+        }
+        url
+    }
+
+    /// The parameters that choose the rows.
+    pub(super) fn selection(&self) -> Vec<(String, String)> {
+        let all = self.params(&Ask::Count(IdSpan::ALL));
+        all.into_iter().filter(|(key, _)| !key.starts_with("return")).map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// Everything that the content of a page depends on, beside its place.
+    pub(super) fn content(&self, wire: Wire) -> Vec<(&'static str, String)> {
+        let mut content = self.params(&Ask::Everything);
+        content.push(("f", if wire == Wire::Pbf { "pbf" } else { "json" }.to_owned()));
+        content
+    }
+
+    /// The conditions for rows in a span of object ids.
+    fn conditions(&self, span: IdSpan) -> Vec<(&'static str, String)> {
+        let mut conditions = self.selection.conditions.clone();
+        let Some(field) = &self.id_field else { return conditions };
+        let from = (span.from > i64::MIN).then(|| format!("{field} >= {}", span.from));
+        let to = (span.to < i64::MAX).then(|| format!("{field} <= {}", span.to));
+        let ends: Vec<String> = from.into_iter().chain(to).collect();
+        for (_, condition) in conditions.iter_mut().filter(|(key, _)| *key == "where" && !ends.is_empty()) {
+            let own = (condition != "1=1").then(|| format!("({condition})"));
+            *condition = own.into_iter().chain(ends.iter().cloned()).collect::<Vec<_>>().join(" AND ");
+        }
+        conditions
+    }
+
     /// The same without an order.
     pub(super) fn unordered(&self) -> Self {
         Self { selection: Checked { order: None, ..self.selection.clone() }, ..self.clone() }
@@ -110,6 +155,9 @@ impl Query {
 
     /// The request that asks `ask`; counts and ids are always asked for in JSON.
     pub(super) fn request(&self, session: &Session, ask: &Ask, wire: Wire) -> Request {
+        if *ask == Ask::Edits {
+            return session.request(&self.layer_url(), &[]);
+        }
         let mut params = self.params(ask);
         if wire == Wire::Pbf && ask.is_page() {
             params.push(("f", "pbf".to_owned()));
@@ -129,12 +177,14 @@ impl Query {
                 let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
                 params.push(("objectIds", ids.join(",")));
             }
-            _ => params.extend(self.selection.conditions.iter().cloned()),
+            Ask::Count(span) | Ask::IdList(span) => params.extend(self.conditions(*span)),
+            _ => params.extend(self.conditions(IdSpan::ALL)),
         }
         match ask {
-            Ask::Count if !self.picks_ids() => params.push(("returnCountOnly", "true".to_owned())),
-            Ask::Count | Ask::IdList => params.push(("returnIdsOnly", "true".to_owned())),
+            Ask::Count(_) if !self.picks_ids() => params.push(("returnCountOnly", "true".to_owned())),
+            Ask::Count(_) | Ask::IdList(_) => params.push(("returnIdsOnly", "true".to_owned())),
             Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => self.add_page(ask, &mut params),
+            Ask::Edits => params.clear(),
         }
         params
     }

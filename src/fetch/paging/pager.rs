@@ -1,7 +1,9 @@
 //! The decisions. Each way of paging has its method; all of them end in [`Pager::check`].
 
-use super::{Ask, Outcome, Situation, Start, Step, Then};
-use crate::fetch::id_set::IdSet;
+use super::search::Search;
+use super::size::Size;
+use super::{Ask, Cost, Outcome, Situation, Start, Step, Then};
+use crate::fetch::id_set::{IdSet, IdSpan};
 
 /// The most ids in one question, whatever the page size.
 const MOST_IDS: u64 = 1000;
@@ -9,25 +11,25 @@ const MOST_IDS: u64 = 1000;
 /// After this many pages in a row that say "more" and bring nothing new, offsets are given up.
 const MOST_BARREN: u32 = 20;
 
-/// A page size that was halved is doubled again after this many good pages.
-const GOOD_PAGES: u32 = 10;
+/// After this many single rows in a row that can't be had, the server is taken for broken and not the rows.
+const MOST_LOST: u32 = 5;
 
-/// How often the id list is fetched: once for what is missing, once more for what was added meanwhile.
-const MOST_LISTS: u32 = 2;
+/// How often missing ids are searched for: once, and once more for what was added meanwhile.
+const MOST_SEARCHES: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
     Offsets,
     OneQuery,
-    /// The id list is wanted. `must`: without it there are no rows.
-    List {
-        must: bool,
-    },
+    /// The id list is wanted: without it there are no rows.
+    List,
     Objects {
         left: Vec<i64>,
         next: usize,
     },
     Count,
+    Edits,
+    Search(Search),
     Done,
 }
 
@@ -36,11 +38,7 @@ enum Phase {
 pub struct Pager {
     situation: Situation,
     phase: Phase,
-    /// Rows to ask for at once now.
-    size: u64,
-    /// Where it may grow to again.
-    most: u64,
-    good_pages: u32,
+    size: Size,
     /// All windows before this position have been asked for.
     horizon: u64,
     /// There are rows beyond the horizon, as far as is known.
@@ -52,9 +50,17 @@ pub struct Pager {
     barren: u32,
     first_print: Option<u64>,
     refused: Option<Ask>,
-    /// Something was passed over on a guess, so the id list should be compared.
+    /// Something was passed over on a guess, so the ids should be compared.
     doubtful: bool,
-    lists: u32,
+    /// The layer was edited while it was read.
+    edited: bool,
+    /// The id list was the way to go on.
+    listed: bool,
+    searches: u32,
+    /// Rows at the last search.
+    rows_then: Option<u64>,
+    /// Single rows in a row that could not be had.
+    lost: u32,
     seen: IdSet,
     repeats: bool,
     rows: u64,
@@ -67,17 +73,14 @@ pub struct Pager {
 impl Pager {
     /// Begins.
     pub fn new(situation: Situation) -> Self {
-        let size = situation.page_size.max(1);
         Self {
             situation,
             phase: match situation.start {
                 Start::Offsets => Phase::Offsets,
-                Start::ObjectIds => Phase::List { must: true },
+                Start::ObjectIds => Phase::List,
                 Start::OneQuery => Phase::OneQuery,
             },
-            size,
-            most: size,
-            good_pages: 0,
+            size: Size::new(situation.page_size, situation.most_rows),
             horizon: 0,
             more: true,
             flag_seen: false,
@@ -87,7 +90,11 @@ impl Pager {
             first_print: None,
             refused: None,
             doubtful: false,
-            lists: 0,
+            edited: false,
+            listed: false,
+            searches: 0,
+            rows_then: None,
+            lost: 0,
             seen: IdSet::default(),
             repeats: false,
             rows: 0,
@@ -118,6 +125,16 @@ impl Pager {
         self.count_after
     }
 
+    /// The layer was edited while it was read.
+    pub fn edited(&self) -> bool {
+        self.edited
+    }
+
+    /// All object ids that came.
+    pub fn ids(&self) -> &IdSet {
+        &self.seen
+    }
+
     /// The server said that there is more, and there was no way to ask for it.
     pub fn cut_off(&self) -> bool {
         self.cut_off
@@ -135,7 +152,7 @@ impl Pager {
             Start::ObjectIds => "lists of object ids",
             Start::OneQuery => "one query",
         };
-        let mended = self.lists > 0 && self.situation.start != Start::ObjectIds;
+        let mended = (self.listed || self.searches > 0) && self.situation.start != Start::ObjectIds;
         format!("{start}{}", if mended { ", then lists of object ids" } else { "" })
     }
 
@@ -156,15 +173,15 @@ impl Pager {
                         self.phase = Phase::Count;
                         continue;
                     }
-                    let ask = Ask::Window { offset: self.horizon, limit: self.size };
-                    self.horizon = self.horizon.saturating_add(self.size);
+                    let ask = Ask::Window { offset: self.horizon, limit: self.size.rows() };
+                    self.horizon = self.horizon.saturating_add(self.size.rows());
                     return Some(ask);
                 }
                 Phase::OneQuery => return Some(Ask::Everything),
-                Phase::List { .. } => return Some(Ask::IdList),
+                Phase::List => return Some(Ask::IdList(IdSpan::ALL)),
                 Phase::Objects { left, next } => {
                     if *next < left.len() {
-                        let end = left.len().min(*next + usize::try_from(self.size.min(MOST_IDS)).unwrap_or(1));
+                        let end = left.len().min(*next + usize::try_from(self.size.rows().min(MOST_IDS)).unwrap_or(1));
                         let chunk = left[*next..end].to_vec();
                         *next = end;
                         return Some(Ask::Objects(chunk));
@@ -174,8 +191,14 @@ impl Pager {
                     }
                     self.phase = Phase::Count;
                 }
-                Phase::Count if self.situation.count.is_some() => return Some(Ask::Count),
-                Phase::Count => self.check(),
+                Phase::Count if self.situation.count.is_some() => return Some(Ask::Count(IdSpan::ALL)),
+                Phase::Count => self.phase = Phase::Edits,
+                Phase::Edits if self.situation.tells_edits => return Some(Ask::Edits),
+                Phase::Edits => self.check(),
+                Phase::Search(search) => match search.next_ask(&self.seen) {
+                    Some(ask) => return Some(ask),
+                    None => self.found(),
+                },
                 Phase::Done => return None,
             }
         }
@@ -187,21 +210,31 @@ impl Pager {
             self.refused = None;
         }
         match (ask, outcome) {
-            (Ask::IdList, Outcome::IdList(Some(ids))) => self.listed(ids),
-            (Ask::IdList, _) => self.no_list(),
-            (Ask::Count, outcome) => {
-                self.count_after = if let Outcome::Count(count) = outcome { count } else { None };
+            (Ask::IdList(_), outcome) => self.id_list(if let Outcome::IdList(ids) = outcome { ids } else { None }),
+            (Ask::Count(_), outcome) => {
+                let count = if let Outcome::Count(count) = outcome { count } else { None };
+                if let Phase::Search(search) = &mut self.phase {
+                    search.counted(count);
+                } else {
+                    self.count_after = count;
+                    self.phase = Phase::Edits;
+                }
+                Step::default()
+            }
+            (Ask::Edits, outcome) => {
+                self.edited |= outcome == Outcome::Edited(true);
                 self.check();
                 Step::default()
             }
-            (ask, Outcome::Rows { rows, exceeded, ids, print }) => {
+            (ask, Outcome::Rows { rows, exceeded, ids, print, cost }) => {
                 // Rows that came without ids must not be asked for again by id.
                 self.situation.has_ids &= ids.is_some() || rows == 0;
                 let (drop_rows, new) = self.keep(rows, ids.as_deref());
                 self.flag_seen |= exceeded;
+                self.lost = if rows > 0 { 0 } else { self.lost };
                 let step = match ask {
-                    Ask::Window { offset, limit } => self.window(*offset, *limit, Seen { rows, exceeded, new, print }),
-                    Ask::Objects(asked) => self.objects(asked, exceeded, new, ids.is_some()),
+                    Ask::Window { offset, limit } => self.window(*offset, *limit, Seen { rows, exceeded, new, print, cost }),
+                    Ask::Objects(asked) => self.objects(asked, exceeded, new, ids.is_some(), cost),
                     _ => self.everything(exceeded),
                 };
                 Step { drop_rows, ..step }
@@ -234,7 +267,7 @@ impl Pager {
     }
 
     fn window(&mut self, offset: u64, limit: u64, page: Seen) -> Step {
-        let Seen { rows, exceeded, mut new, print } = page;
+        let Seen { rows, exceeded, mut new, print, cost } = page;
         let end = offset.saturating_add(limit);
         // Pages that say "more" beyond the counted end, from rows without ids, are no news.
         if !self.situation.has_ids && self.situation.count.is_some_and(|count| offset >= count) {
@@ -271,7 +304,7 @@ impl Pager {
                 return self.again_from(position, end);
             }
         } else {
-            self.grow();
+            self.size.whole(limit, cost);
         }
         if end == self.horizon {
             self.more = goes_on;
@@ -295,19 +328,10 @@ impl Pager {
 
     /// Two short pages of the same length in a row: the server sends no more than that at once.
     fn learn_cap(&mut self, rows: u64) {
-        self.good_pages = 0;
+        self.size.short();
         self.short = if rows > 0 && self.short.0 == rows { (rows, self.short.1 + 1) } else { (rows, 1) };
         if rows > 0 && self.short.1 >= 2 && rows == self.largest {
-            self.size = self.size.min(rows);
-            self.most = self.most.min(rows);
-        }
-    }
-
-    fn grow(&mut self) {
-        self.good_pages += 1;
-        if self.good_pages >= GOOD_PAGES && self.size < self.most {
-            self.size = (self.size * 2).min(self.most);
-            self.good_pages = 0;
+            self.size.cap(rows);
         }
     }
 
@@ -322,14 +346,14 @@ impl Pager {
         let mut first = Vec::new();
         let mut offset = position;
         while offset < end {
-            let limit = self.size.min(end - offset);
+            let limit = self.size.rows().min(end - offset);
             first.push(Ask::Window { offset, limit });
             offset += limit;
         }
         Step { first, ..Step::default() }
     }
 
-    fn objects(&mut self, asked: &[i64], exceeded: bool, new: u64, has_ids: bool) -> Step {
+    fn objects(&mut self, asked: &[i64], exceeded: bool, new: u64, has_ids: bool, cost: Cost) -> Step {
         if !has_ids {
             // Which of them came can't be told.
             self.cut_off |= exceeded;
@@ -337,13 +361,12 @@ impl Pager {
         }
         let rest: Vec<i64> = asked.iter().copied().filter(|id| !self.seen.contains(*id)).collect();
         if rest.is_empty() {
-            self.grow();
+            self.size.whole(asked.len() as u64, cost);
             return Step::default();
         }
         if new > 0 {
             if exceeded {
-                self.size = self.size.min(new);
-                self.most = self.size;
+                self.size.cap(new);
             }
             return Step { first: vec![Ask::Objects(rest)], ..Step::default() };
         }
@@ -358,7 +381,7 @@ impl Pager {
         self.phase = Phase::Count;
         if exceeded {
             if self.situation.has_ids {
-                self.phase = Phase::List { must: true };
+                self.phase = Phase::List;
             } else {
                 self.cut_off = true;
             }
@@ -367,20 +390,37 @@ impl Pager {
     }
 
     fn too_much(&mut self, ask: &Ask) -> Step {
-        self.good_pages = 0;
         let first = match ask {
             Ask::Window { offset, limit } if *limit > 1 => {
-                self.size = self.size.min(limit / 2);
+                self.size.too_much(*limit);
                 return self.again_from(*offset, offset.saturating_add(*limit));
             }
             Ask::Objects(ids) if ids.len() > 1 => {
-                self.size = self.size.min(ids.len() as u64 / 2);
+                self.size.too_much(ids.len() as u64);
                 halves(ids)
             }
             Ask::Everything if self.situation.has_ids => return self.turn_to_list(),
-            _ => return Step { then: Then::Fail, ..Step::default() },
+            _ => return self.lose(ask),
         };
         Step { first, ..Step::default() }
+    }
+
+    /// Goes on without a single row that can't be had. The check at the end will miss it, and name it.
+    fn lose(&mut self, ask: &Ask) -> Step {
+        self.lost += 1;
+        let goes_on = self.situation.has_ids && self.lost <= MOST_LOST;
+        match ask {
+            Ask::Objects(ids) if goes_on => self.missing.extend(ids),
+            Ask::Window { offset, .. } if goes_on => {
+                self.doubtful = true;
+                let next = offset.saturating_add(1);
+                if next == self.horizon {
+                    self.more = self.situation.count.is_none_or(|count| next < count);
+                }
+            }
+            _ => return Step { then: Then::Fail, ..Step::default() },
+        }
+        Step::default()
     }
 
     /// A refusal may be a passing mood, so the same is asked once more; then in another way.
@@ -392,6 +432,7 @@ impl Pager {
         match ask {
             Ask::Window { .. } | Ask::Everything if self.situation.has_ids => self.turn_to_list(),
             Ask::Objects(ids) if ids.len() > 1 => Step { first: halves(ids), ..Step::default() },
+            Ask::Objects(_) => self.lose(ask),
             _ => Step { then: Then::Fail, ..Step::default() },
         }
     }
@@ -401,37 +442,50 @@ impl Pager {
     }
 
     fn turn_to_list(&mut self) -> Step {
-        self.phase = Phase::List { must: true };
+        self.phase = Phase::List;
         Step { then: Then::Discard, ..Step::default() }
     }
 
-    fn listed(&mut self, mut ids: Vec<i64>) -> Step {
-        self.lists += 1;
-        self.missing.clear();
+    fn id_list(&mut self, ids: Option<Vec<i64>>) -> Step {
+        if let Phase::Search(search) = &mut self.phase {
+            if !search.listed(ids, &self.seen) {
+                self.phase = Phase::Done;
+            }
+            return Step::default();
+        }
+        let Some(mut ids) = ids else { return Step { then: Then::Fail, ..Step::default() } };
+        self.listed = true;
         ids.sort_unstable();
         ids.dedup();
         ids.retain(|id| !self.seen.contains(*id));
-        let nothing_left = ids.is_empty() && self.count_after.is_some();
-        self.phase = if nothing_left { Phase::Done } else { Phase::Objects { left: ids, next: 0 } };
+        self.phase = Phase::Objects { left: ids, next: 0 };
         Step::default()
     }
 
-    fn no_list(&mut self) -> Step {
-        if matches!(self.phase, Phase::List { must: true, .. }) {
-            return Step { then: Then::Fail, ..Step::default() };
+    /// The search is at its end: asks for what it found.
+    fn found(&mut self) {
+        let Phase::Search(search) = std::mem::replace(&mut self.phase, Phase::Done) else { return };
+        let left = search.into_missing();
+        if !left.is_empty() {
+            self.phase = Phase::Objects { left, next: 0 };
         }
-        self.phase = Phase::Done;
-        Step::default()
     }
 
-    /// All rows are in: whether something is missing, and whether the id list can tell what.
+    /// All rows are in: whether something is missing, and whether a search can tell what.
     fn check(&mut self) {
-        let short = match self.count_after.or(self.situation.count) {
+        let count = self.count_after.or(self.situation.count);
+        let short = match count {
             Some(count) => self.rows < count,
-            None => self.doubtful && self.lists == 0,
+            None => self.doubtful && !self.listed && self.searches == 0,
         };
-        if short && self.situation.has_ids && self.lists < MOST_LISTS {
-            self.phase = Phase::List { must: false };
+        // The counts differ where rows were added or removed, which shifts the offsets of the others.
+        self.edited |= self.count_after.is_some() && self.count_after != self.situation.count;
+        let settled = self.rows_then == Some(self.rows) || (self.searches > 0 && !short);
+        if (short || self.edited) && !settled && self.situation.has_ids && self.searches < MOST_SEARCHES {
+            self.searches += 1;
+            self.rows_then = Some(self.rows);
+            self.missing.clear();
+            self.phase = Phase::Search(Search::new(count, self.situation.spans, self.edited));
             return;
         }
         // Listed but deleted before they were asked for: the count says that none is missing.
@@ -448,6 +502,7 @@ struct Seen {
     exceeded: bool,
     new: u64,
     print: u64,
+    cost: Cost,
 }
 
 fn halves(ids: &[i64]) -> Vec<Ask> {

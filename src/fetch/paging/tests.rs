@@ -5,6 +5,14 @@ use std::collections::{BTreeSet, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
+use crate::fetch::id_set::IdSpan;
+
+const ALL: IdSpan = IdSpan::ALL;
+
+/// What is known of a layer that tells its count.
+fn situation(start: Start, page_size: u64, count: Option<u64>) -> Situation {
+    Situation { start, has_ids: true, page_size, most_rows: page_size, count, spans: true, tells_edits: false }
+}
 
 /// A layer and the ways of its server.
 #[derive(Debug, Clone)]
@@ -52,9 +60,15 @@ impl Server {
     fn answer(&mut self, ask: &Ask) -> Outcome {
         self.asked += 1;
         match ask {
-            Ask::Count => Outcome::Count(self.counts.then_some(self.ids.len() as u64)),
-            Ask::IdList if self.lists => Outcome::IdList(Some(self.ids.iter().rev().copied().collect())),
-            Ask::IdList => Outcome::Refused,
+            Ask::Count(span) => {
+                let count = self.ids.iter().filter(|id| (span.from..=span.to).contains(id)).count();
+                Outcome::Count(self.counts.then_some(count as u64))
+            }
+            Ask::IdList(span) if self.lists => {
+                Outcome::IdList(Some(self.ids.iter().rev().filter(|id| (span.from..=span.to).contains(id)).copied().collect()))
+            }
+            Ask::IdList(_) => Outcome::Refused,
+            Ask::Edits => Outcome::Edited(false),
             Ask::Everything => self.window(0, self.cap),
             Ask::Window { offset, limit } => self.window(if self.offsets { *offset } else { 0 }, *limit),
             Ask::Objects(asked) if asked.len() as u64 > self.strength => Outcome::TooMuch,
@@ -86,13 +100,14 @@ impl Server {
 
 fn rows(ids: &[i64], exceeded: bool) -> Outcome {
     let print = ids.iter().fold(17_u64, |hash, id| hash.wrapping_mul(31).wrapping_add(*id as u64));
-    Outcome::Rows { rows: ids.len() as u64, exceeded, ids: Some(ids.iter().copied().map(Some).collect()), print }
+    let ids: Vec<Option<i64>> = ids.iter().copied().map(Some).collect();
+    Outcome::Rows { rows: ids.len() as u64, exceeded, ids: Some(ids), print, cost: Cost::default() }
 }
 
 /// Runs a pager to its end, with up to `ahead` questions under way; the ids that were kept, and the pager.
 fn export(server: &mut Server, start: Start, page_size: u64, ahead: usize) -> Result<(Vec<i64>, Pager), Then> {
     let count = server.counts.then_some(server.ids.len() as u64);
-    let mut pager = Pager::new(Situation { start, has_ids: true, page_size, count });
+    let mut pager = Pager::new(situation(start, page_size, count));
     let mut under_way: VecDeque<Ask> = VecDeque::new();
     let mut kept = Vec::new();
     for _ in 0..20_000 {
@@ -165,9 +180,9 @@ fn an_ignored_offset_leads_to_lists_of_ids() {
 
 #[test]
 fn an_ignored_offset_without_ids_is_an_error() {
-    let situation = Situation { start: Start::Offsets, has_ids: false, page_size: 2, count: Some(4) };
+    let situation = Situation { has_ids: false, ..situation(Start::Offsets, 2, Some(4)) };
     let mut pager = Pager::new(situation);
-    let page = Outcome::Rows { rows: 2, exceeded: true, ids: None, print: 7 };
+    let page = Outcome::Rows { rows: 2, exceeded: true, ids: None, print: 7, cost: Cost::default() };
     let first = pager.next_ask(0).unwrap();
     assert_eq!(pager.outcome(&first, page.clone()).then, Then::GoOn);
     let second = pager.next_ask(0).unwrap();
@@ -187,27 +202,27 @@ fn a_page_that_is_too_much_is_halved_and_grows_again() {
 #[test]
 fn refused_paging_leads_to_lists_of_ids_and_their_refusal_to_an_error() {
     for lists in [true, false] {
-        let mut pager = Pager::new(Situation { start: Start::Offsets, has_ids: true, page_size: 10, count: Some(3) });
+        let mut pager = Pager::new(situation(Start::Offsets, 10, Some(3)));
         let ask = pager.next_ask(0).unwrap();
         assert_eq!(pager.outcome(&ask, Outcome::Refused).first, std::slice::from_ref(&ask), "once more, as a refusal may pass");
         assert_eq!(pager.outcome(&ask, Outcome::Refused).then, Then::Discard);
-        assert_eq!(pager.next_ask(0), Some(Ask::IdList));
+        assert_eq!(pager.next_ask(0), Some(Ask::IdList(ALL)));
         let outcome = if lists { Outcome::IdList(Some(vec![3, 1, 2])) } else { Outcome::Refused };
-        assert_eq!(pager.outcome(&Ask::IdList, outcome).then, if lists { Then::GoOn } else { Then::Fail });
+        assert_eq!(pager.outcome(&Ask::IdList(ALL), outcome).then, if lists { Then::GoOn } else { Then::Fail });
         assert!(!lists || pager.next_ask(0) == Some(Ask::Objects(vec![1, 2, 3])));
     }
 }
 
 #[test]
 fn ids_that_are_listed_and_not_sent_are_named() {
-    let mut pager = Pager::new(Situation { start: Start::ObjectIds, has_ids: true, page_size: 10, count: Some(3) });
+    let mut pager = Pager::new(situation(Start::ObjectIds, 10, Some(3)));
     let mut sent = [vec![1, 3], vec![], vec![], vec![]].into_iter();
     while let Some(ask) = pager.next_ask(0) {
         let mut asks = VecDeque::from([ask]);
         while let Some(ask) = asks.pop_front() {
             let outcome = match &ask {
-                Ask::IdList => Outcome::IdList(Some(vec![1, 2, 3])),
-                Ask::Count => Outcome::Count(Some(3)),
+                Ask::IdList(_) => Outcome::IdList(Some(vec![1, 2, 3])),
+                Ask::Count(_) => Outcome::Count(Some(3)),
                 _ => rows(&sent.next().unwrap(), false),
             };
             asks.extend(pager.outcome(&ask, outcome).first);
@@ -218,7 +233,7 @@ fn ids_that_are_listed_and_not_sent_are_named() {
 
 #[test]
 fn rows_of_a_join_that_share_an_id_are_kept() {
-    let mut pager = Pager::new(Situation { start: Start::Offsets, has_ids: true, page_size: 3, count: Some(5) });
+    let mut pager = Pager::new(situation(Start::Offsets, 3, Some(5)));
     let first = pager.next_ask(0).unwrap();
     assert!(pager.outcome(&first, rows(&[1, 1, 2], true)).drop_rows.is_empty());
     let second = pager.next_ask(0).unwrap();
@@ -230,23 +245,75 @@ fn rows_of_a_join_that_share_an_id_are_kept() {
 fn one_query_that_is_cut_off_is_completed_by_ids_or_said_to_be_cut_off() {
     let (pager, _) = whole(Server { cap: 10, ..Server::of(0..35) }, Start::OneQuery, 10, 4);
     assert_eq!(pager.describe(), "one query, then lists of object ids");
-    let mut pager = Pager::new(Situation { start: Start::OneQuery, has_ids: false, page_size: 10, count: None });
+    let mut pager = Pager::new(Situation { has_ids: false, ..situation(Start::OneQuery, 10, None) });
     let ask = pager.next_ask(0).unwrap();
-    pager.outcome(&ask, Outcome::Rows { rows: 10, exceeded: true, ids: None, print: 1 });
+    pager.outcome(&ask, Outcome::Rows { rows: 10, exceeded: true, ids: None, print: 1, cost: Cost::default() });
     assert_eq!((pager.next_ask(0), pager.cut_off()), (None, true));
 }
 
 #[test]
 fn a_server_that_says_more_for_ever_is_left_after_a_while() {
-    let mut pager = Pager::new(Situation { start: Start::Offsets, has_ids: false, page_size: 10, count: None });
+    let mut pager = Pager::new(Situation { has_ids: false, ..situation(Start::Offsets, 10, None) });
     for _ in 0..100 {
         let ask = pager.next_ask(0).unwrap();
-        if let Then::Stop(why) = pager.outcome(&ask, Outcome::Rows { rows: 0, exceeded: true, ids: None, print: 1 }).then {
+        if let Then::Stop(why) =
+            pager.outcome(&ask, Outcome::Rows { rows: 0, exceeded: true, ids: None, print: 1, cost: Cost::default() }).then
+        {
             assert!(why.contains("nothing new"));
             return;
         }
     }
     panic!("it goes on");
+}
+
+#[test]
+fn a_row_that_shifted_behind_the_offsets_is_found_by_the_edit_that_moved_it() {
+    // Row 1 is deleted and row 10 added after the first page, so that row 4 falls between two pages.
+    let mut pager = Pager::new(Situation { tells_edits: true, ..situation(Start::Offsets, 3, Some(6)) });
+    let pages = [vec![1, 2, 3], vec![5, 6, 10]];
+    let mut kept = Vec::new();
+    while let Some(ask) = pager.next_ask(0) {
+        let outcome = match &ask {
+            Ask::Window { offset, .. } => rows(&pages[*offset as usize / 3], *offset == 0),
+            Ask::Count(_) => Outcome::Count(Some(6)),
+            Ask::Edits => Outcome::Edited(true),
+            Ask::IdList(_) => Outcome::IdList(Some(vec![2, 3, 4, 5, 6, 10])),
+            Ask::Objects(ids) => rows(ids, false),
+            Ask::Everything => Outcome::Refused,
+        };
+        if let Outcome::Rows { ids: Some(ids), .. } = &outcome {
+            kept.extend(ids.iter().flatten());
+        }
+        pager.outcome(&ask, outcome);
+    }
+    assert_eq!((kept, pager.edited()), (vec![1, 2, 3, 5, 6, 10, 4], true));
+}
+
+#[test]
+fn a_row_that_is_too_much_alone_is_passed_over_and_named() {
+    let mut pager = Pager::new(situation(Start::Offsets, 2, Some(4)));
+    let mut asks = VecDeque::new();
+    let mut kept = Vec::new();
+    while let Some(ask) = asks.pop_front().or_else(|| pager.next_ask(0)) {
+        let wanted: Vec<i64> = match &ask {
+            Ask::Window { offset, limit } => (1..=4).skip(*offset as usize).take(*limit as usize).collect(),
+            Ask::Objects(ids) => ids.clone(),
+            _ => Vec::new(),
+        };
+        let outcome = match &ask {
+            Ask::Count(_) => Outcome::Count(Some(4)),
+            Ask::IdList(_) => Outcome::IdList(Some(vec![1, 2, 3, 4])),
+            _ if wanted.contains(&3) => Outcome::TooMuch,
+            _ => rows(&wanted, false),
+        };
+        if matches!(outcome, Outcome::Rows { .. }) {
+            kept.extend(wanted);
+        }
+        let step = pager.outcome(&ask, outcome);
+        assert_eq!(step.then, Then::GoOn);
+        step.first.into_iter().rev().for_each(|ask| asks.push_front(ask));
+    }
+    assert_eq!((kept, pager.missing()), (vec![1, 2, 4], &[3][..]));
 }
 
 fn servers() -> impl Strategy<Value = Server> {

@@ -1,0 +1,30 @@
+//! `geohaul verify`: whether files, and the server, still agree with a receipt.
+
+use std::path::Path;
+
+use super::access;
+use super::args::VerifyArgs;
+use super::interrupt::cancel;
+use super::printer;
+use super::status::Status;
+use crate::error::Result;
+use crate::export::{Receipt, check_files, check_server};
+
+pub(super) fn run(args: &VerifyArgs) -> Result<Status> {
+    let receipt = Receipt::read(&args.receipt)?;
+    let mut checks = check_files(&receipt, args.receipt.parent().unwrap_or(Path::new("")));
+    if args.against_server {
+        let source = receipt.source.as_ref().map_or("", |origin| origin.url.as_str());
+        let opened = access::open(&args.access, source)?;
+        checks.extend(check_server(&receipt, &opened.session.stopped_by(&cancel()))?);
+    }
+    let mut text = String::new();
+    for check in &checks {
+        text.push_str(&match &check.differs {
+            None => format!("agrees   {}\n", check.what),
+            Some(how) => format!("DIFFERS  {}: {how}\n", check.what),
+        });
+    }
+    printer::data(&text)?;
+    Ok(if checks.iter().all(|check| check.differs.is_none()) { Status::Complete } else { Status::Failed })
+}

@@ -1,0 +1,333 @@
+//! Interruptions: killed, stopped and refused exports, what they leave, and how they go on. The program is run as its
+//! users run it, against a slow scripted server.
+
+#![cfg(all(feature = "cli", unix))]
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
+
+#[path = "support/layer.rs"]
+mod layer;
+#[path = "support/server.rs"]
+mod server;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use layer::Layer;
+use serde_json::{Value, json};
+use server::{Call, Reply, Server};
+
+const PAGE: u64 = 10;
+const ROWS: i64 = 3000;
+
+/// A layer that is changed while the test goes on, behind a delay.
+struct Slow {
+    server: Server,
+    layer: Arc<Mutex<Layer>>,
+}
+
+impl Slow {
+    fn start(delay: Duration) -> Self {
+        let layer = Arc::new(Mutex::new(Layer::of(1..=ROWS)));
+        let served = Arc::clone(&layer);
+        let server = Server::start(move |call| {
+            std::thread::sleep(delay);
+            let layer = served.lock().unwrap().clone();
+            layer.reply(call)
+        });
+        Self { server, layer }
+    }
+
+    fn export(&self, output: &Path) -> Command {
+        let mut geohaul = Command::new(env!("CARGO_BIN_EXE_geohaul"));
+        geohaul.args(["export", self.server.url("/arcgis/rest/services/Roads/FeatureServer/0").as_str()]);
+        geohaul.arg("-o").arg(output).args(["--crs", "native", "--page-size", &PAGE.to_string()]);
+        geohaul.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        geohaul
+    }
+
+    /// The offsets of the pages asked for since call number `from`.
+    fn offsets(&self, from: usize) -> Vec<u64> {
+        let calls = self.server.calls();
+        calls[from..].iter().filter(|call| call.param("resultRecordCount") == PAGE.to_string()).map(offset).collect()
+    }
+}
+
+fn offset(call: &Call) -> u64 {
+    call.param("resultOffset").parse().unwrap()
+}
+
+fn spool_of(output: &Path) -> PathBuf {
+    output.with_file_name(format!(".{}.geohaul", output.file_name().unwrap().to_str().unwrap()))
+}
+
+/// The offsets of the pages that the manifest names.
+fn done(output: &Path) -> BTreeSet<u64> {
+    let manifest = std::fs::read_to_string(spool_of(output).join("manifest.jsonl")).unwrap_or_default();
+    let whole = manifest.rfind('\n').map_or("", |end| &manifest[..end]);
+    whole
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let entry: Value = serde_json::from_str(line).unwrap();
+            entry["ask"].as_str().unwrap().strip_prefix("10 from ").unwrap().parse().unwrap()
+        })
+        .collect()
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Waits until `ready`, for at most half a minute.
+fn until(what: &str, ready: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !ready() {
+        assert!(Instant::now() < end, "{what} does not come");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn left_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn finished(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+#[test]
+fn an_export_that_is_killed_twenty_times_goes_on_and_ends_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = Slow::start(Duration::from_millis(15));
+    let (whole, killed) = (folder.path().join("whole.geojson"), folder.path().join("killed.geojson"));
+    finished(&slow.export(&whole).output().unwrap());
+
+    let pages = ROWS as u64 / PAGE;
+    let mut in_the_middle = 0;
+    // No chance in a test: as good as random to the export, and the same in every run.
+    let mut random = 20_240_229_u64;
+    for kill in 0..20 {
+        let before = done(&killed);
+        let from = slow.server.calls().len();
+        let mut export = slow.export(&killed).arg("--resume").spawn().unwrap();
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // Three to six new pages; the first kills fall before any.
+        let new = if kill < 2 { 0 } else { 3 + (random >> 33) % 4 };
+        until("a page", || done(&killed).len() as u64 >= before.len() as u64 + new && slow.server.calls().len() > from);
+        std::thread::sleep(Duration::from_micros((random >> 40) % 9000));
+        export.kill().unwrap();
+        export.wait().unwrap();
+        assert!(!killed.exists(), "a killed export leaves no output");
+        let after = done(&killed);
+        if !after.is_empty() && (after.len() as u64) < pages {
+            in_the_middle += 1;
+        }
+        assert!(after.is_superset(&before));
+        let again: Vec<u64> = slow.offsets(from).into_iter().filter(|offset| before.contains(offset)).collect();
+        assert!(again.is_empty(), "kill {kill}: done pages were asked for again: {again:?}");
+    }
+    assert!(in_the_middle >= 15, "{in_the_middle} kills between the first and the last page");
+
+    let (before, from) = (done(&killed), slow.server.calls().len());
+    finished(&slow.export(&killed).arg("--resume").output().unwrap());
+    let last = slow.offsets(from);
+    assert!(last.iter().all(|offset| !before.contains(offset)), "{last:?}");
+    assert_eq!(last.len() + before.len(), pages as usize);
+    assert!(std::fs::read(&whole).unwrap() == std::fs::read(&killed).unwrap(), "the bytes differ");
+    assert_eq!(left_in(folder.path()), ["killed.geojson", "whole.geojson"], "nothing else stays");
+}
+
+/// An export that was killed in the middle, with what it left.
+fn interrupted(slow: &Slow, output: &Path) {
+    let mut export = slow.export(output).arg("--resume").spawn().unwrap();
+    until("a page", || done(output).len() > 3);
+    signal(&export, "KILL");
+    export.wait().unwrap();
+}
+
+fn refused(slow: &Slow, output: &Path, options: &[&str], words: &str) {
+    let pages = done(output);
+    let export = slow.export(output).arg("--resume").args(options).output().unwrap();
+    let said = String::from_utf8_lossy(&export.stderr).into_owned();
+    assert!(!export.status.success() && said.contains(words) && said.contains("hint: start anew"), "{said}");
+    assert!(!output.exists());
+    assert_eq!(done(output), pages, "what is there stays");
+}
+
+#[test]
+fn a_layer_that_changed_is_not_resumed_and_the_reason_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.geojson");
+    let slow = Slow::start(Duration::from_millis(5));
+    interrupted(&slow, &output);
+    slow.layer.lock().unwrap().ids.push(ROWS + 1);
+    refused(&slow, &output, &[], "the layer had 3000 rows and has 3001");
+    slow.layer.lock().unwrap().ids.pop();
+    slow.layer.lock().unwrap().json = json!({"editingInfo": {"lastEditDate": 17}});
+    refused(&slow, &output, &[], "the layer was edited since");
+    slow.layer.lock().unwrap().json = json!({"fields": [{"name": "OBJECTID", "type": "esriFieldTypeOID"},
+        {"name": "NAME", "type": "esriFieldTypeString", "length": 60}]});
+    refused(&slow, &output, &[], "fields have changed");
+    slow.layer.lock().unwrap().json = json!({});
+    finished(&slow.export(&output).arg("--resume").output().unwrap());
+}
+
+#[test]
+fn other_options_are_not_resumed_and_the_reason_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.geojson");
+    let slow = Slow::start(Duration::from_millis(5));
+    interrupted(&slow, &output);
+    refused(&slow, &output, &["--where", "OBJECTID > 0"], "where was 1=1 and is OBJECTID > 0");
+    let resized = |mut export: Command| export.args(["--resume", "--page-size", "20"]).output().unwrap();
+    // clap takes an option once, so this one is built by hand.
+    let mut other = Command::new(env!("CARGO_BIN_EXE_geohaul"));
+    other.args(["export", slow.server.url("/arcgis/rest/services/Roads/FeatureServer/0").as_str()]).arg("-o").arg(&output);
+    let said = resized(other);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("page size was 10 and is 20"), "{said:?}");
+}
+
+#[test]
+fn ctrl_c_stops_cleanly_and_the_same_command_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = Slow::start(Duration::from_millis(15));
+    for resume in [false, true] {
+        let output = folder.path().join(format!("{resume}.geojson"));
+        let from = slow.server.calls().len();
+        let export = slow.export(&output).args(resume.then_some("--resume")).spawn().unwrap();
+        until("a page", || slow.offsets(from).len() > 8);
+        signal(&export, "INT");
+        let export = export.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&export.stderr).into_owned();
+        assert_eq!(export.status.code(), Some(130), "{said}");
+        assert!(said.contains("stopping") && said.contains("error: the work was stopped") && said.contains("hint:"), "{said}");
+        let left = left_in(folder.path());
+        let kept: Vec<String> = resume.then(|| ".true.geojson.geohaul".to_owned()).into_iter().collect();
+        assert_eq!(left, kept, "the stage is gone, and only what --resume needs stays");
+    }
+    let (before, from) = (done(&folder.path().join("true.geojson")), slow.server.calls().len());
+    assert!(!before.is_empty());
+    let output = folder.path().join("true.geojson");
+    finished(&slow.export(&output).arg("--resume").output().unwrap());
+    assert!(slow.offsets(from).iter().all(|offset| !before.contains(offset)));
+    assert_eq!(left_in(folder.path()), ["true.geojson"]);
+}
+
+#[test]
+fn a_second_ctrl_c_stops_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.geojson");
+    let silent = Arc::new(AtomicBool::new(false));
+    let (hangs, layer) = (Arc::clone(&silent), Layer::of(1..=ROWS));
+    let server = Server::start(move |call| {
+        if call.path.ends_with("/query") {
+            hangs.store(true, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        layer.reply(call)
+    });
+    let mut export = Command::new(env!("CARGO_BIN_EXE_geohaul"));
+    export.args(["export", server.url("/arcgis/rest/services/Roads/FeatureServer/0").as_str(), "-o"]).arg(&output);
+    let mut export = export.stderr(Stdio::null()).spawn().unwrap();
+    until("a request", || silent.load(Ordering::SeqCst));
+    signal(&export, "INT");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(export.try_wait().unwrap().is_none(), "the first waits for what is under way");
+    signal(&export, "INT");
+    let began = Instant::now();
+    assert_eq!(export.wait().unwrap().code(), Some(130));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(!output.exists());
+}
+
+#[test]
+fn retry_after_stops_all_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layer, log) = (Layer::of(1..=ROWS), Arc::new(Mutex::new(Vec::new())));
+    let noted = Arc::clone(&log);
+    let server = Server::start(move |call| {
+        let arrived = Instant::now();
+        std::thread::sleep(Duration::from_millis(5));
+        let mut log = noted.lock().unwrap();
+        let told = log.iter().any(|(_, refused)| *refused);
+        let refuse = !told && call.param("resultOffset") == "100" && call.param("resultRecordCount") == "10";
+        log.push((arrived, refuse));
+        drop(log);
+        match refuse {
+            true => Reply::error(429, "slow down").status(429).header("Retry-After", "1"),
+            false => layer.reply(call),
+        }
+    });
+    let mut export = Command::new(env!("CARGO_BIN_EXE_geohaul"));
+    export.args(["export", server.url("/arcgis/rest/services/Roads/FeatureServer/0").as_str()]);
+    export.arg("-o").arg(folder.path().join("out.geojson")).args(["--page-size", "10"]);
+    finished(&export.output().unwrap());
+    let log = log.lock().unwrap();
+    let refused = log.iter().find(|(_, refused)| *refused).unwrap().0;
+    // What was under way already may still arrive; then there is silence.
+    let silence = log.iter().filter(|(arrived, _)| {
+        let after = arrived.saturating_duration_since(refused);
+        (Duration::from_millis(200)..Duration::from_millis(950)).contains(&after)
+    });
+    assert_eq!(silence.count(), 0);
+    assert!(log.len() > 100);
+}
+
+#[test]
+fn a_receipt_agrees_with_files_and_server_until_one_of_them_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = Slow::start(Duration::ZERO);
+    let output = folder.path().join("out.geojson");
+    let mut export = slow.export(&output);
+    export.arg("-o").arg(folder.path().join("out.csv")).arg("--receipt").args(["--where", "OBJECTID > 0"]);
+    finished(&export.output().unwrap());
+    let path = folder.path().join("out.geojson.receipt.json");
+    let receipt: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!((&receipt["rows"], &receipt["countBefore"], &receipt["countAfter"]), (&json!(ROWS), &json!(ROWS), &json!(ROWS)));
+    assert_eq!((&receipt["pages"], &receipt["retries"], &receipt["layer"]), (&json!(300), &json!(0), &json!("Roads")));
+    assert_eq!(receipt["source"]["query"], json!([["where", "OBJECTID > 0"]]));
+    let ids: String = (1..=ROWS).map(|id| format!("{id}\n")).collect();
+    assert_eq!(receipt["objectIdsSha256"], json!(sha256sum(ids.as_bytes(), folder.path())));
+    for file in receipt["files"].as_array().unwrap() {
+        let bytes = std::fs::read(folder.path().join(file["path"].as_str().unwrap())).unwrap();
+        assert_eq!((&file["sha256"], &file["bytes"]), (&json!(sha256sum(&bytes, folder.path())), &json!(bytes.len())));
+    }
+    assert_eq!(receipt["files"].as_array().unwrap().len(), 2);
+
+    let verify = |against_server: bool| {
+        let mut verify = Command::new(env!("CARGO_BIN_EXE_geohaul"));
+        let verify = verify.arg("verify").arg(&path).args(against_server.then_some("--against-server")).output().unwrap();
+        (verify.status.code(), String::from_utf8(verify.stdout).unwrap())
+    };
+    let (code, said) = verify(true);
+    assert_eq!((code, said.lines().filter(|line| line.starts_with("agrees")).count()), (Some(0), 4), "{said}");
+    let mut layer = slow.layer.lock().unwrap();
+    layer.ids[0] = ROWS + 1;
+    drop(layer);
+    let (code, said) = verify(true);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("agrees   count of rows") && said.contains("DIFFERS  object ids"), "{said}");
+    std::fs::write(&output, "changed").unwrap();
+    std::fs::remove_file(folder.path().join("out.csv")).unwrap();
+    let (code, said) = verify(false);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("it has 7 bytes and had") && said.contains("it is not there"), "{said}");
+}
+
+fn sha256sum(bytes: &[u8], folder: &Path) -> String {
+    let file = folder.join("to-sum");
+    std::fs::write(&file, bytes).unwrap();
+    let sum = Command::new("sha256sum").arg(&file).output().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    String::from_utf8(sum.stdout).unwrap().split(' ').next().unwrap().to_owned()
+}
