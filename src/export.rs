@@ -386,6 +386,7 @@ fn fill(
     progress.layer(&header.name, header.count);
 
     let mut warnings = source.warnings();
+    let remedy = source.remedy();
     warnings.extend(plan.warnings.iter().cloned());
     let threads = if options.threads > 0 { options.threads } else { std::thread::available_parallelism().map_or(2, usize::from) };
     let threads = threads.min(MOST_THREADS);
@@ -401,7 +402,7 @@ fn fill(
     let fallback = hauled.evidence.carriage.fallback.as_ref();
     warnings.extend(fallback.map(|why| format!("PBF was given up, and further rows came as JSON: {why}")));
 
-    let shortfall = shortfall(&header, &hauled.evidence);
+    let shortfall = shortfall(&header, &hauled.evidence, remedy.as_deref());
     if let Some(error) = &shortfall
         && !options.allow_partial
     {
@@ -482,7 +483,7 @@ fn open_stages(outputs: &[Output], options: &ExportOptions) -> Result<Vec<Stage>
 }
 
 /// The error that says which rows are missing; `None` where none is.
-fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
+fn shortfall(header: &Header, evidence: &Evidence, remedy: Option<&str>) -> Option<Error> {
     let missing = evidence.missing();
     if missing == 0 {
         return None;
@@ -495,7 +496,7 @@ fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
                 "the server cut the result off after {} rows (exceededTransferLimit), and there is no way to ask for the rest",
                 evidence.rows
             ))
-            .hint("export the layer itself, or run the task on less; --allow-partial writes what there is"),
+            .hint(remedy.unwrap_or("export the layer itself, or run the task on less; --allow-partial writes what there is")),
         (false, expected) => {
             let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
             let named = if ids.is_empty() { String::new() } else { format!(", object id {ids}") };
