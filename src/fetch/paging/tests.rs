@@ -415,6 +415,12 @@ fn even_ids_take_about_a_question_per_page_and_come_in_order() {
 }
 
 #[test]
+fn ids_without_gaps_take_a_question_per_page() {
+    let asked = by_spans(Server::of(1..=100_000), 1000, 8);
+    assert!(asked < 110, "{asked}");
+}
+
+#[test]
 fn deserts_are_crossed_in_leaps_and_crowded_spans_are_split() {
     let crowds = (0..20_000).chain(1_000_000_000..1_000_020_000).chain([i64::MAX - 1, i64::MIN + 1]);
     let asked = by_spans(Server::of(crowds), 1000, 8);
