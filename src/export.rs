@@ -5,6 +5,7 @@
 //! that nothing is missing are the stages renamed into place.
 
 mod receipt;
+mod together;
 
 use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,6 +47,8 @@ pub struct ExportOptions {
     pub clip: Option<Area>,
     /// Existing outputs may be replaced.
     pub overwrite: bool,
+    /// Layers are added to what an existing output holds; every format must hold many.
+    pub append: bool,
     /// Write what there is even if rows are missing; the report then holds a failure.
     pub allow_partial: bool,
     /// The first loss is an error.
@@ -122,7 +125,7 @@ pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
 /// Where the items of an input go.
 #[derive(Clone)]
 pub enum Destination {
-    /// The one layer of the input goes into these files.
+    /// The one layer of the input goes into these files; all of its layers and tables, where every format holds many.
     Files(Vec<Output>),
     /// Every item becomes a file in this directory, named after the item: layers in all of these formats, tables
     /// as CSV, files as they are, scalar values together in `results.json`.
@@ -151,6 +154,9 @@ pub fn export(
         first_error.get_or_insert(error);
     };
     match destination {
+        Destination::Files(outputs) if together::can_hold_many(outputs) => {
+            together::export(input, outputs, options, progress, &mut report)?;
+        }
         Destination::Files(outputs) => {
             let layer = only_layer(input, &mut report)?;
             match export_layer(layer, outputs, options, progress) {
@@ -326,11 +332,47 @@ pub struct ExportedLayer {
 /// Whatever went wrong: then no output stands. (Where one stands already and another can't be renamed into place, that is
 /// one of [`ExportedLayer::failures`].)
 pub fn export_layer(
-    mut source: Box<dyn Source>,
+    source: Box<dyn Source>,
     outputs: &[Output],
     options: &ExportOptions,
     progress: &Arc<dyn Progress>,
 ) -> Result<ExportedLayer> {
+    let stages = open_stages(outputs, options)?;
+    let first = outputs.first().map(|output| output.path.as_path());
+    let receipt =
+        first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, options.overwrite))).transpose()?;
+    let kept = first.filter(|_| options.resume).map(kept_pages);
+    let mut filled = fill(source, outputs, &stages, kept.as_deref(), options, progress)?;
+    let (standing, failures) = commit(stages, filled.report.outputs)?;
+    filled.report.outputs = standing;
+    if let Some(stage) = receipt {
+        receipt::write(&Receipt::of(&filled.report, &filled.warnings, &filled.started)?, stage)?;
+    }
+    if let Some(directory) = kept {
+        // The outputs stand, so nothing depends on it any more.
+        let _ = std::fs::remove_dir_all(directory);
+    }
+    Ok(ExportedLayer { report: filled.report, warnings: filled.warnings, shortfall: filled.shortfall, failures })
+}
+
+/// A layer that is whole in the stages of its outputs.
+struct FilledLayer {
+    /// As it will be when the outputs are in place.
+    report: LayerReport,
+    warnings: Vec<String>,
+    shortfall: Option<Error>,
+    started: String,
+}
+
+/// Brings one layer into the stages of all outputs with one fetch. Pages are kept in the directory, where there is one.
+fn fill(
+    mut source: Box<dyn Source>,
+    outputs: &[Output],
+    stages: &[Stage],
+    kept: Option<&Path>,
+    options: &ExportOptions,
+    progress: &Arc<dyn Progress>,
+) -> Result<FilledLayer> {
     let (began, started) = (Instant::now(), crate::model::time::now());
     let header = source.header().clone();
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
@@ -338,25 +380,21 @@ pub fn export_layer(
     let clip = options.clip.as_ref().filter(|_| header.geometry.is_some());
     let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
     let clip = clip.map_err(|error| error.in_layer(&header.name))?;
-    let stages = open_stages(outputs, options.overwrite)?;
-    let first = outputs.first().map(|output| output.path.as_path());
-    let receipt =
-        first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, options.overwrite))).transpose()?;
-    let kept = first.filter(|_| options.resume).map(kept_pages);
-    if let Some(directory) = &kept {
+    if let Some(directory) = kept {
         source.keep_pages_in(directory)?;
     }
     let origin = source.origin();
     progress.layer(&header.name, header.count);
 
     let mut warnings = source.warnings();
+    let remedy = source.remedy();
     warnings.extend(plan.warnings.iter().cloned());
     let threads = if options.threads > 0 { options.threads } else { std::thread::available_parallelism().map_or(2, usize::from) };
     let threads = threads.min(MOST_THREADS);
     let permits = Permits::new((2 * threads).max(PAGES_UNDER_WAY), BYTES_UNDER_WAY);
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
-        outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
+        outputs.iter().zip(&plan.outputs).zip(stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
     let domains = plan.domains.as_deref();
     let (clip_area, cancel) = (clip.as_ref(), &options.cancel);
     let way = Way { header: &header, read: &plan.read, clip: clip_area, domains, lanes: lanes.collect(), cancel };
@@ -365,7 +403,7 @@ pub fn export_layer(
     let fallback = hauled.evidence.carriage.fallback.as_ref();
     warnings.extend(fallback.map(|why| format!("PBF was given up, and further rows came as JSON: {why}")));
 
-    let shortfall = shortfall(&header, &hauled.evidence);
+    let shortfall = shortfall(&header, &hauled.evidence, remedy.as_deref());
     if let Some(error) = &shortfall
         && !options.allow_partial
     {
@@ -385,7 +423,6 @@ pub fn export_layer(
     if options.cancel.is_cancelled() {
         return Err(Fault::cancelled().error);
     }
-    let (standing, failures) = commit(stages, written)?;
     let report = LayerReport {
         codebook: codebook::entries(&header),
         origin,
@@ -397,16 +434,9 @@ pub fn export_layer(
         evidence: hauled.evidence,
         losses: hauled.losses,
         clipped: clip.map(|_| hauled.clipped),
-        outputs: standing,
+        outputs: written,
     };
-    if let Some(stage) = receipt {
-        receipt::write(&Receipt::of(&report, &warnings, &started)?, stage)?;
-    }
-    if let Some(directory) = kept {
-        // The outputs stand, so nothing depends on it any more.
-        let _ = std::fs::remove_dir_all(directory);
-    }
-    Ok(ExportedLayer { report, warnings, shortfall, failures })
+    Ok(FilledLayer { report, warnings, shortfall, started })
 }
 
 /// Puts all outputs in place. The first that can't be is an error; a later one is a failure beside what stands already.
@@ -415,7 +445,7 @@ fn commit(stages: Vec<Stage>, written: Vec<OutputReport>) -> Result<(Vec<OutputR
     for (stage, mut report) in stages.into_iter().zip(written) {
         match stage.commit() {
             Ok(files) => {
-                report.bytes = files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+                report.bytes = bytes_of(&files);
                 report.files = files;
                 standing.push(report);
             }
@@ -426,6 +456,10 @@ fn commit(stages: Vec<Stage>, written: Vec<OutputReport>) -> Result<(Vec<OutputR
     Ok((standing, failures))
 }
 
+fn bytes_of(files: &[PathBuf]) -> u64 {
+    files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+}
+
 /// Where the raw pages of an export to this file are kept.
 fn kept_pages(output: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
@@ -434,7 +468,7 @@ fn kept_pages(output: &Path) -> PathBuf {
     output.with_file_name(name)
 }
 
-fn open_stages(outputs: &[Output], overwrite: bool) -> Result<Vec<Stage>> {
+fn open_stages(outputs: &[Output], options: &ExportOptions) -> Result<Vec<Stage>> {
     let mut seen = HashSet::new();
     for output in outputs {
         if !seen.insert(place_of(&output.path)) {
@@ -443,11 +477,15 @@ fn open_stages(outputs: &[Output], overwrite: bool) -> Result<Vec<Stage>> {
                 .hint("names that differ in case only are the same file on many systems"));
         }
     }
-    outputs.iter().map(|output| Stage::open(Target { path: output.path.clone(), overwrite })).collect()
+    let open = |output: &Output| {
+        let path = output.path.clone();
+        if options.append { Stage::open_to_append(path) } else { Stage::open(Target { path, overwrite: options.overwrite }) }
+    };
+    outputs.iter().map(open).collect()
 }
 
 /// The error that says which rows are missing; `None` where none is.
-fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
+fn shortfall(header: &Header, evidence: &Evidence, remedy: Option<&str>) -> Option<Error> {
     let missing = evidence.missing();
     if missing == 0 {
         return None;
@@ -460,7 +498,7 @@ fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
                 "the server cut the result off after {} rows (exceededTransferLimit), and there is no way to ask for the rest",
                 evidence.rows
             ))
-            .hint("export the layer itself, or run the task on less; --allow-partial writes what there is"),
+            .hint(remedy.unwrap_or("export the layer itself, or run the task on less; --allow-partial writes what there is")),
         (false, expected) => {
             let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
             let named = if ids.is_empty() { String::new() } else { format!(", object id {ids}") };

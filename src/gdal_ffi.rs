@@ -47,6 +47,19 @@ pub(crate) fn export_wkt(srs: &SpatialRef, dialect: &str) -> Option<String> {
     }
 }
 
+/// PROJJSON on one line.
+pub(crate) fn export_projjson(srs: &SpatialRef) -> Option<String> {
+    let options = [c"MULTILINE=NO".as_ptr(), ptr::null()];
+    let mut json = ptr::null_mut();
+    // SAFETY: the handle is alive while `srs` is, the options end with null, and the result is ours to free.
+    unsafe {
+        let status = gdal_sys::OSRExportToPROJJSON(srs.to_c_hsrs(), &raw mut json, options.as_ptr());
+        let text = text_of(json);
+        gdal_sys::VSIFree(json.cast());
+        text.filter(|text| status == OGRErr::OGRERR_NONE && !text.is_empty())
+    }
+}
+
 /// Takes the vertical part off a compound or three-dimensional system.
 pub(crate) fn make_horizontal(srs: &mut SpatialRef) -> bool {
     // SAFETY: the handle is alive while `srs` is, and the exclusive borrow is the only way to it. No name: it keeps its own.

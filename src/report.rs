@@ -19,6 +19,8 @@ pub trait Progress: Send + Sync {
     fn rows(&self, _rows: u64) {}
     /// A geoprocessing job changed its status.
     fn job_status(&self, _status: &str) {}
+    /// A geoprocessing job says how far it is, in per cent and in its own words.
+    fn job_progress(&self, _percent: Option<f64>, _text: &str) {}
     /// The server said something.
     fn message(&self, _kind: MessageKind, _text: &str) {}
     /// A request is about to be repeated.

@@ -109,9 +109,11 @@ static INFO: FormatInfo = FormatInfo {
     z: false,
     m: false,
     mixed_kinds: false,
+    many_layers: false,
     crs: geohaul::model::plan::CrsRule::Native,
     longest_field_name: None,
     plain_field_names: false,
+    ignores_case: false,
     most_fields: None,
     longest_text: None,
     limits: "",
@@ -240,12 +242,22 @@ fn layer_of(json: &str) -> Box<dyn Source> {
     }
 }
 
+/// Bytes in which moments of today, such as a GeoPackage must name, are blank.
+fn without_moments(mut bytes: Vec<u8>) -> Vec<u8> {
+    let today = &geohaul::model::time::now()[..11];
+    let length = "2026-01-01T00:00:00.000Z".len();
+    let named = |start: &usize| bytes[*start..].starts_with(today.as_bytes());
+    let starts: Vec<usize> = (0..bytes.len().saturating_sub(length)).filter(named).collect();
+    starts.into_iter().for_each(|start| bytes[start..start + length].fill(b' '));
+    bytes
+}
+
 /// The files of a directory by name, with their bytes.
 fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = std::fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap())
-        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+        .map(|entry| (entry.file_name().into_string().unwrap(), without_moments(std::fs::read(entry.path()).unwrap())))
         .collect();
     files.sort();
     files

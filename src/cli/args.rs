@@ -400,6 +400,9 @@ pub struct OutputArgs {
     /// Replace existing outputs.
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
+    /// Add layers to what an existing output holds (GeoPackage).
+    #[arg(long, help_heading = "Output", conflicts_with = "overwrite")]
+    pub append: bool,
     /// Spatial reference of the outputs: `native` (the layer's own), EPSG:n, ESRI:n, a wkid, or @file.prj. The
     /// default is the format's rule: WGS 84 for GeoJSON and KMZ, the layer's own for the others.
     #[arg(long, value_name = "CRS", help_heading = "Spatial reference")]

@@ -129,6 +129,7 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         plan,
         clip: None,
         overwrite: args.overwrite,
+        append: args.append,
         allow_partial: args.allow_partial,
         strict: args.strict,
         threads: args.threads,
@@ -155,9 +156,22 @@ pub(super) fn crs(option: &str, text: &str) -> Result<Crs> {
 pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> {
     options(args)?;
     // A stage that is dropped leaves nothing behind.
-    let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite: args.overwrite }).map(drop);
+    let overwrite = args.overwrite || args.append;
+    let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite }).map(drop);
     match destination {
-        Destination::Files(outputs) => outputs.iter().try_for_each(|output| open(&output.path))?,
+        Destination::Files(outputs) => {
+            if let Some(output) = outputs.iter().find(|output| args.append && !output.format.info().many_layers) {
+                let title = output.format.info().title;
+                return Err(Error::new(ErrorKind::Usage, format!("{title} holds one layer, so none can be added"))
+                    .in_file(&output.path)
+                    .hint("leave out --append, or write a format that holds many, such as GeoPackage"));
+            }
+            outputs.iter().try_for_each(|output| open(&output.path))?;
+        }
+        Destination::Directory { .. } if args.append => {
+            return Err(Error::new(ErrorKind::Usage, "--append adds to a file, and the output is a directory")
+                .hint("name the file: -o all.gpkg"));
+        }
         Destination::Directory { path, .. } => check_directory(path)?,
     }
     side_files(args).try_for_each(|(_, path)| open(path))

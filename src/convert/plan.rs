@@ -348,7 +348,7 @@ impl Columns<'_> {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
         let base = if self.format.plain_field_names { wanted.chars().map(plain).collect() } else { wanted.to_owned() };
         let most = self.format.longest_field_name.unwrap_or(usize::MAX);
-        let key = |name: &str| if self.format.plain_field_names { name.to_ascii_lowercase() } else { name.to_owned() };
+        let key = |name: &str| if self.format.ignores_case { name.to_lowercase() } else { name.to_owned() };
         let mut name = cut(&base, most).to_owned();
         let mut number = 0;
         while name.is_empty() || !self.taken.insert(key(&name)) {
@@ -392,9 +392,11 @@ mod tests {
         z: false,
         m: false,
         mixed_kinds: false,
+        many_layers: false,
         crs: CrsRule::Wgs84Default,
         longest_field_name: Some(10),
         plain_field_names: true,
+        ignores_case: true,
         most_fields: Some(3),
         longest_text: Some(254),
         limits: "it is narrow",

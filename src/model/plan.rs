@@ -39,12 +39,16 @@ pub struct FormatInfo {
     pub m: bool,
     /// Rows of several geometry kinds may stand in one file.
     pub mixed_kinds: bool,
+    /// Several layers and tables may stand in one file.
+    pub many_layers: bool,
     /// What it says about spatial references.
     pub crs: CrsRule,
     /// The longest field name in bytes.
     pub longest_field_name: Option<usize>,
     /// Field names are case-insensitive ASCII letters, digits and `_`.
     pub plain_field_names: bool,
+    /// Field names that differ in case only are the same to it.
+    pub ignores_case: bool,
     /// The greatest number of fields.
     pub most_fields: Option<usize>,
     /// The longest text in bytes.
@@ -70,9 +74,11 @@ impl FormatInfo {
         z: true,
         m: false,
         mixed_kinds: true,
+        many_layers: false,
         crs: CrsRule::Wgs84Default,
         longest_field_name: None,
         plain_field_names: false,
+        ignores_case: false,
         most_fields: None,
         longest_text: None,
         limits: "it holds no m values and no field types",

@@ -15,17 +15,29 @@ use crate::report::Losses;
 mod cell;
 pub mod csv;
 pub mod geojson;
+#[cfg(feature = "geopackage")]
+pub mod geopackage;
+mod hilbert;
 pub mod kmz;
 mod names;
 pub(crate) mod number;
 pub mod shapefile;
 mod stage;
+pub mod typed;
+mod wkb;
 
 pub use names::{safe_file_stem, unique_file_stem};
 pub use stage::{Stage, Target, place_of};
 
 /// All formats, in the order of the help.
-pub static FORMATS: &[&dyn AnyFormat] = &[&geojson::GeoJson, &shapefile::Shapefile, &kmz::Kmz, &csv::Csv];
+pub static FORMATS: &[&dyn AnyFormat] = &[
+    &geojson::GeoJson,
+    &shapefile::Shapefile,
+    &kmz::Kmz,
+    #[cfg(feature = "geopackage")]
+    &geopackage::GeoPackage,
+    &csv::Csv,
+];
 
 /// The format of a name (`shapefile`) or of a file's ending (`roads.shp`).
 pub fn format_by_name(name: &str) -> Option<&'static dyn AnyFormat> {

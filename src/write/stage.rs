@@ -107,6 +107,19 @@ impl Stage {
         Ok(Self { target, stem, dir, _lock: lock })
     }
 
+    /// Makes the stage for a data set that is added to what stands there: its writer finds a copy.
+    ///
+    /// # Errors
+    /// As [`Stage::open`], and where the copy can't be made.
+    pub fn open_to_append(path: PathBuf) -> Result<Self> {
+        let stage = Self::open(Target { path, overwrite: true })?;
+        let there = &stage.target.path;
+        if there.exists() {
+            copy(there, &stage.main_file()).map_err(|why| Error::file("can't read the output to add to it", there, &why))?;
+        }
+        Ok(stage)
+    }
+
     /// The target's main file name, for the writer to create in the stage.
     pub fn file_name(&self) -> &OsStr {
         self.target.path.file_name().unwrap_or(&self.stem)
@@ -228,6 +241,19 @@ impl Moves {
         }
         whole
     }
+}
+
+/// Copies a file, or a folder with all that is in it.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !from.is_dir() {
+        return fs::copy(from, to).map(drop);
+    }
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        copy(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 /// Removes the stages of this name that killed runs left, but for those that hold replaced files. Where directories

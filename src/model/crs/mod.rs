@@ -148,7 +148,31 @@ pub struct Crs {
     pub esri_wkt: Option<String>,
 }
 
+/// A way to write a system down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// WKT 1 as OGC 01-009 has it.
+    Wkt1,
+    /// WKT 2 of 2015 (OGC 12-063r5).
+    Wkt2,
+    /// PROJJSON.
+    ProjJson,
+}
+
 impl Crs {
+    /// The system in a dialect, on one line; `None` where it can't be written in it, or this build knows no way.
+    ///
+    /// ```
+    /// use geohaul::Crs;
+    /// use geohaul::model::crs::Dialect;
+    ///
+    /// assert!(Crs::wgs84().written_as(Dialect::Wkt2).unwrap().contains("WGS 84"));
+    /// ```
+    pub fn written_as(&self, dialect: Dialect) -> Option<String> {
+        osr::written_as(self, dialect)
+    }
+
     /// WGS 84, longitude and latitude in degrees.
     pub fn wgs84() -> Self {
         formula::wgs84()

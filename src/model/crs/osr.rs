@@ -7,7 +7,7 @@ use gdal::config::{clear_thread_local_config_option, set_thread_local_config_opt
 use gdal::errors::GdalError;
 use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
 
-use super::{Crs, Method, SpatialReference, Transform, first_system, tables, unknown};
+use super::{Crs, Dialect, Method, SpatialReference, Transform, first_system, tables, unknown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gdal_ffi::{self, Area, Candidate, Pipeline};
 
@@ -174,6 +174,16 @@ fn describe(srs: &SpatialRef, authority: Option<(String, u32)>) -> Result<Crs, C
 /// Codes whose axes point south and west, or along meridians of a pole, which their WKT in Esri's dialect would not
 /// say: coordinates would be taken for others.
 const AXES_UNSAID: [u32; 3] = [5482, 8044, 8045];
+
+pub(super) fn written_as(crs: &Crs, dialect: Dialect) -> Option<String> {
+    let srs = horizontal(|| SpatialRef::from_definition(&crs.definition)).ok()?;
+    let (text, _) = gdal_ffi::quietly(|| match dialect {
+        Dialect::Wkt1 => gdal_ffi::export_wkt(&srs, "WKT1_GDAL"),
+        Dialect::Wkt2 => gdal_ffi::export_wkt(&srs, "WKT2_2015"),
+        Dialect::ProjJson => gdal_ffi::export_projjson(&srs),
+    });
+    text
+}
 
 /// Units that PROJ leaves under EPSG's names, as Esri writes them.
 const ESRI_UNITS: [(&str, &str); 19] = [
