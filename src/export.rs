@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::MOST_CONNECTIONS;
 use crate::fetch::http::{Cancel, Fault};
 use crate::fetch::{Download, Input, Item, Pages, Source};
+use crate::model::crs::Vertical;
 use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan, codebook};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
@@ -428,6 +429,7 @@ fn fill(
         seconds: began.elapsed().as_secs_f64(),
         name: header.name,
         geometry: header.geometry,
+        vertical_reference: header.spatial_reference.as_ref().and_then(Vertical::of).map(|vertical| vertical.to_string()),
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
         evidence: hauled.evidence,
         losses: hauled.losses,

@@ -288,6 +288,9 @@ pub struct LayerReport {
     pub geometry: Option<GeometryKind>,
     /// Its spatial reference, in words; `None` is unknown.
     pub spatial_reference: Option<String>,
+    /// What its heights are measured from, in words, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vertical_reference: Option<String>,
     /// The ground for "complete".
     pub evidence: Evidence,
     /// What the parser met, whatever the output.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::crs::Vertical;
 use crate::model::plan::{Antimeridian, ColumnKind, CrsRule, FormatInfo};
 use crate::model::{Column, Crs, Field, FieldType, GeometryKind, Header, ReadPlan, Transform, WritePlan};
 use crate::report::{LossKind, Losses};
@@ -194,6 +195,7 @@ fn output(
         columns: columns(header, format, options, labels, &mut losses),
         geometry: header.geometry,
         z: header.has_z && format.z,
+        vertical: header.spatial_reference.as_ref().filter(|_| header.has_z && format.z).and_then(Vertical::of),
         m: header.has_m && format.m,
         rfc7946: by_rule && crs.as_ref().is_none_or(Crs::is_wgs84),
         crs,

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::crs::Vertical;
 use super::{Crs, Field, GeometryKind, Transform, time};
 
 /// What to ask of a source: the union of what all outputs want.
@@ -111,6 +112,8 @@ pub struct WritePlan {
     pub m: bool,
     /// The spatial reference of the written coordinates; `None` is unknown.
     pub crs: Option<Crs>,
+    /// What written z are measured from, where that is known.
+    pub vertical: Option<Vertical>,
     /// How the source's coordinates become the written ones; `None` copies them.
     pub transform: Option<Transform>,
     /// Decimals of x and y; `None` writes each number so that it reads back to the same double.

@@ -12,8 +12,12 @@ use crate::error::{Error, ErrorKind, Result};
 mod formula;
 #[cfg(feature = "gdal")]
 mod osr;
+mod tables;
+mod vertical;
 #[cfg(not(feature = "gdal"))]
 use formula as osr;
+
+pub use vertical::Vertical;
 
 /// A spatial reference as ArcGIS writes it. Nothing is filled in: what the server did not say is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -327,6 +331,26 @@ impl Transform {
         let ballpark = if self.ballpark { ", ballpark: no datum shift" } else { "" };
         format!("reprojected from {} to {} by {}, {accuracy}{ballpark}", self.from, self.to, self.operation)
     }
+}
+
+/// The first of several systems that stand side by side (Esri puts `,VERTCS[...]` behind the horizontal one), on
+/// one line.
+fn first_system(text: &str) -> String {
+    let (mut depth, mut quoted, mut line) = (0_usize, false, String::with_capacity(text.len()));
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '[' | '(' if !quoted => depth += 1,
+            ']' | ')' if !quoted => depth = depth.saturating_sub(1),
+            c if !quoted && c.is_whitespace() => continue,
+            _ => {}
+        }
+        line.push(c);
+        if depth == 0 && !quoted && matches!(c, ']' | ')') {
+            break;
+        }
+    }
+    line
 }
 
 fn unknown(what: &str) -> Error {
