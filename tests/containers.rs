@@ -69,6 +69,36 @@ fn a_service_of_five_layers_and_two_tables_is_one_geopackage() {
     }
 }
 
+#[cfg(feature = "gdal")]
+#[test]
+fn a_service_of_five_layers_and_two_tables_is_one_file_geodatabase() {
+    let demo = Demo::start();
+    let dir = tempfile::tempdir().unwrap();
+    let export = ["export", &demo.atlas(""), "-o", "all.gdb"];
+    ok(dir.path(), &export);
+    for (table, rows) in ATLAS {
+        let text = judge(dir.path(), "ogrinfo", &["-so", "all.gdb", table]);
+        assert!(text.contains(&format!("Feature Count: {rows}\n")), "{table}: {text}");
+        assert!(text.contains("FID Column = OBJECTID"), "{text}");
+    }
+    let domain = judge(dir.path(), "ogrinfo", &["-fielddomain", "Kind", "all.gdb"]);
+    assert!(domain.contains("W: Wetter") && domain.contains("P: Pegel"), "{domain}");
+    let first = judge(dir.path(), "ogrinfo", &["-q", "all.gdb", "Communes", "-fid", "14"]);
+    assert!(first.contains("OGRFeature(Communes):14") && first.contains("MULTIPOLYGON ((("), "{first}");
+
+    // It is a folder, and is replaced or refused as a file is.
+    let words = geohaul(dir.path(), &export);
+    assert!(String::from_utf8_lossy(&words.stderr).contains("exists already"));
+    ok(dir.path(), &["export", &demo.atlas("/6"), "-o", "all.gdb", "--overwrite"]);
+    assert_eq!(judge(dir.path(), "ogrinfo", &["-q", "all.gdb"]).lines().count(), 1);
+    ok(dir.path(), &["export", &demo.atlas("/2"), "-o", "all.gdb", "--append", "--receipt"]);
+    assert_eq!(judge(dir.path(), "ogrinfo", &["-q", "all.gdb"]).lines().count(), 2);
+    ok(dir.path(), &["verify", "all.gdb.Rivers.receipt.json"]);
+    std::fs::create_dir(dir.path().join("photos.gdb")).unwrap();
+    let words = geohaul(dir.path(), &["export", &demo.atlas("/6"), "-o", "photos.gdb", "--overwrite"]);
+    assert_eq!(words.status.code(), Some(2), "{words:?}");
+}
+
 #[test]
 fn a_layer_that_fails_leaves_no_file_unless_a_part_is_allowed() {
     let demo = Demo::start();

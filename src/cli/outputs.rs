@@ -14,7 +14,7 @@ use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
 use crate::model::Crs;
 use crate::report::{Progress, Report};
-use crate::write::{Stage, Target, place_of};
+use crate::write::{Stage, Target, is_folder_data_set, place_of};
 
 /// Exports an input to a destination and tells of it; `warnings` go into the report.
 pub(super) fn deliver(
@@ -204,5 +204,6 @@ pub(super) fn destination(args: &OutputArgs) -> Result<Destination> {
 
 fn is_directory(path: &Path) -> bool {
     let text = path.as_os_str().to_string_lossy();
-    text.ends_with('/') || text.ends_with(std::path::MAIN_SEPARATOR) || path.is_dir()
+    let directory = text.ends_with('/') || text.ends_with(std::path::MAIN_SEPARATOR) || path.is_dir();
+    directory && !is_folder_data_set(path)
 }

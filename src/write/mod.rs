@@ -21,13 +21,16 @@ mod hilbert;
 pub mod kmz;
 mod names;
 pub(crate) mod number;
+#[cfg(feature = "gdal")]
+pub mod ogr;
 pub mod shapefile;
 mod stage;
 pub mod typed;
 mod wkb;
 
 pub use names::{safe_file_stem, unique_file_stem};
-pub use stage::{Stage, Target, place_of};
+pub(crate) use names::{table_name, unused_name};
+pub use stage::{Stage, Target, is_folder_data_set, place_of};
 
 /// All formats, in the order of the help.
 pub static FORMATS: &[&dyn AnyFormat] = &[
@@ -36,6 +39,8 @@ pub static FORMATS: &[&dyn AnyFormat] = &[
     &kmz::Kmz,
     #[cfg(feature = "geopackage")]
     &geopackage::GeoPackage,
+    #[cfg(feature = "gdal")]
+    &ogr::FILE_GEODATABASE,
     &csv::Csv,
 ];
 

@@ -70,12 +70,18 @@ impl Stage {
             return Err(Error::new(ErrorKind::Usage, format!("{} names no file", path.display()))
                 .hint("give -o a file name with an ending, such as roads.geojson"));
         };
-        if path.is_dir() {
+        let replaces_folder = path.is_dir() && is_folder_data_set(path);
+        if replaces_folder && !path.join("gdb").is_file() {
+            return Err(Error::new(ErrorKind::Usage, "the output is an existing directory that is no File Geodatabase")
+                .in_file(path)
+                .hint("choose another name"));
+        }
+        if path.is_dir() && !replaces_folder {
             return Err(Error::new(ErrorKind::Usage, "the output is an existing directory")
                 .in_file(path)
                 .hint("give -o a file name inside it"));
         }
-        if path.metadata().is_ok_and(|there| !there.is_file()) {
+        if path.metadata().is_ok_and(|there| !there.is_file() && !replaces_folder) {
             return Err(Error::new(ErrorKind::Usage, "the output is a device or pipe")
                 .in_file(path)
                 .hint("outputs are renamed into place when they are whole; give -o a file name"));
@@ -188,10 +194,10 @@ impl Stage {
             // It may have appeared while we were busy.
             refuse_existing(&old)?;
         }
-        if staged == [main] && old.iter().all(|path| *path == self.target.path) {
+        if staged == [main] && old.iter().all(|path| *path == self.target.path) && !self.target.path.is_dir() {
             // One file for one file: at no moment is there none.
             fs::rename(self.main_file(), &self.target.path).map_err(|why| self.write_error(&why))?;
-            return Ok(vec![self.target.path]);
+            return Ok(files_of(vec![self.target.path]));
         }
 
         let aside = tempfile::Builder::new().prefix(ASIDE).tempdir_in(self.dir.path()).map_err(|why| self.write_error(&why))?;
@@ -218,7 +224,7 @@ impl Stage {
             return Err(error.hint(format!("the files that were replaced are in {}", kept.display())));
         }
         staged.reverse();
-        Ok(staged.into_iter().map(|name| parent.join(name)).collect())
+        Ok(files_of(staged.into_iter().map(|name| parent.join(name)).collect()))
     }
 }
 
@@ -270,6 +276,24 @@ fn remove_abandoned(parent: &Path, prefix: &OsStr) {
             let _ = fs::remove_dir_all(&path);
         }
     }
+}
+
+/// Whether a path names a data set that is a folder: a File Geodatabase.
+pub fn is_folder_data_set(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gdb"))
+}
+
+/// The paths, with the files of a folder in its place.
+fn files_of(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let files = |path: PathBuf| match fs::read_dir(&path) {
+        Ok(entries) => {
+            let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+            files.sort();
+            files
+        }
+        Err(_) => vec![path],
+    };
+    paths.into_iter().flat_map(files).collect()
 }
 
 /// What a link points to; a link to nothing is itself.

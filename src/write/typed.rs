@@ -93,6 +93,14 @@ impl TypedRows {
     }
 }
 
+impl TypedRows {
+    /// The text of a range of this page.
+    pub(crate) fn text(&self, range: &Range<usize>) -> &str {
+        // It was written from a `str`.
+        std::str::from_utf8(&self.bytes[range.clone()]).unwrap_or_default()
+    }
+}
+
 /// The plan's column that holds the object ids.
 pub(crate) fn object_id_column(plan: &WritePlan) -> Option<usize> {
     let from = plan.object_id?;
@@ -210,10 +218,9 @@ fn days(value: &Value<'_>) -> Option<i32> {
     Some(since.get_days())
 }
 
-/// Days since 1970 as `2023-05-03`.
-pub(crate) fn date_text(days: i32) -> Option<String> {
-    let date = Date::constant(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
-    Some(date.to_string())
+/// The day that is so many days after the first of 1970.
+pub(crate) fn date(days: i32) -> Option<Date> {
+    Date::constant(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -241,9 +248,9 @@ mod tests {
     }
 
     #[test]
-    fn days_are_written_as_dates() {
-        assert_eq!(date_text(19_480).as_deref(), Some("2023-05-03"));
-        assert_eq!(date_text(-1).as_deref(), Some("1969-12-31"));
-        assert_eq!(date_text(i32::MAX), None);
+    fn days_are_counted_from_1970() {
+        assert_eq!(date(19_480), Some(Date::constant(2023, 5, 3)));
+        assert_eq!(date(-1), Some(Date::constant(1969, 12, 31)));
+        assert_eq!(date(i32::MAX), None);
     }
 }

@@ -15,7 +15,6 @@ use crate::model::plan::{CrsRule, FormatInfo};
 use crate::model::{GeometryKind, WritePlan, time};
 use crate::report::{LossKind, Losses};
 
-mod names;
 mod rtree;
 mod schema;
 mod srs;
@@ -226,7 +225,7 @@ impl Insert<'_> {
             Datum::Integer(integer) => self.statement.raw_bind_parameter(parameter, integer),
             Datum::Real(real) => self.statement.raw_bind_parameter(parameter, real),
             Datum::Millis(millis) => self.statement.raw_bind_parameter(parameter, moment(*millis, self.plan.dates_are_utc)),
-            Datum::Days(days) => self.statement.raw_bind_parameter(parameter, typed::date_text(*days)),
+            Datum::Days(days) => self.statement.raw_bind_parameter(parameter, typed::date(*days).map(|date| date.to_string())),
             Datum::Text(range) => self.statement.raw_bind_parameter(parameter, bound(ValueRef::Text(&page.bytes[range.clone()]))),
             Datum::Binary(range) => {
                 self.statement.raw_bind_parameter(parameter, bound(ValueRef::Blob(&page.bytes[range.clone()])))
@@ -240,4 +239,9 @@ fn moment(millis: i64, utc: bool) -> Option<String> {
     let text = time::iso(millis, false)?;
     let millis = if text.contains('.') { "" } else { ".000" };
     Some(format!("{text}{millis}{}", if utc { "Z" } else { "" }))
+}
+
+/// A name as SQL.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
