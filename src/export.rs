@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::MOST_CONNECTIONS;
 use crate::fetch::http::{Cancel, Fault};
 use crate::fetch::{Download, Input, Item, Pages, Source};
-use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan};
+use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan, codebook};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{
@@ -386,6 +386,7 @@ fn fill(
     progress.layer(&header.name, header.count);
 
     let mut warnings = source.warnings();
+    let remedy = source.remedy();
     warnings.extend(plan.warnings.iter().cloned());
     let threads = if options.threads > 0 { options.threads } else { std::thread::available_parallelism().map_or(2, usize::from) };
     let threads = threads.min(MOST_THREADS);
@@ -393,13 +394,15 @@ fn fill(
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect(), cancel: &options.cancel };
+    let domains = plan.domains.as_deref();
+    let (clip_area, cancel) = (clip.as_ref(), &options.cancel);
+    let way = Way { header: &header, read: &plan.read, clip: clip_area, domains, lanes: lanes.collect(), cancel };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let fallback = hauled.evidence.carriage.fallback.as_ref();
     warnings.extend(fallback.map(|why| format!("PBF was given up, and further rows came as JSON: {why}")));
 
-    let shortfall = shortfall(&header, &hauled.evidence);
+    let shortfall = shortfall(&header, &hauled.evidence, remedy.as_deref());
     if let Some(error) = &shortfall
         && !options.allow_partial
     {
@@ -420,6 +423,7 @@ fn fill(
         return Err(Fault::cancelled().error);
     }
     let report = LayerReport {
+        codebook: codebook::entries(&header),
         origin,
         seconds: began.elapsed().as_secs_f64(),
         name: header.name,
@@ -479,7 +483,7 @@ fn open_stages(outputs: &[Output], options: &ExportOptions) -> Result<Vec<Stage>
 }
 
 /// The error that says which rows are missing; `None` where none is.
-fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
+fn shortfall(header: &Header, evidence: &Evidence, remedy: Option<&str>) -> Option<Error> {
     let missing = evidence.missing();
     if missing == 0 {
         return None;
@@ -492,7 +496,7 @@ fn shortfall(header: &Header, evidence: &Evidence) -> Option<Error> {
                 "the server cut the result off after {} rows (exceededTransferLimit), and there is no way to ask for the rest",
                 evidence.rows
             ))
-            .hint("export the layer itself, or run the task on less; --allow-partial writes what there is"),
+            .hint(remedy.unwrap_or("export the layer itself, or run the task on less; --allow-partial writes what there is")),
         (false, expected) => {
             let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
             let named = if ids.is_empty() { String::new() } else { format!(", object id {ids}") };
@@ -553,6 +557,7 @@ struct Way<'a> {
     header: &'a Header,
     read: &'a ReadPlan,
     clip: Option<&'a convert::Clip>,
+    domains: Option<&'a convert::Domains>,
     lanes: Vec<Lane<'a>>,
     cancel: &'a Cancel,
 }
@@ -655,11 +660,14 @@ fn work(
 ) {
     let (seq, permit) = (page.seq, Arc::new(permit));
     let parsed = guarded("a worker", || {
-        let (batch, losses) = convert::parse_page(&page, way.header, way.read)?;
-        let (batch, clipped) = match way.clip {
+        let (batch, mut losses) = convert::parse_page(&page, way.header, way.read)?;
+        let (mut batch, clipped) = match way.clip {
             Some(clip) => clip.apply(batch),
             None => (batch, Clipped::default()),
         };
+        if let Some(domains) = way.domains {
+            domains.apply(&mut batch, way.header, &mut losses);
+        }
         tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
         Ok(batch)
     });

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use jiff::tz::TimeZone;
 
+use crate::convert::DomainText;
 use crate::fetch;
 use crate::fetch::layer::WireChoice;
 use crate::model::plan;
@@ -422,6 +424,18 @@ pub struct OutputArgs {
     /// default is ten times the spatial reference's own tolerance, or a centimetre.
     #[arg(long, value_name = "UNITS", value_parser = positive, help_heading = "Spatial reference")]
     pub curve_tolerance: Option<f64>,
+    /// Values of fields that have a list of codes: the code, its label, or both (NAME and NAME_label).
+    #[arg(long, value_enum, default_value = "code", help_heading = "Attributes")]
+    pub domains: Domains,
+    /// Write the domains of all fields to this CSV file: codes with their labels, ranges, for each subtype.
+    #[arg(long, value_name = "FILE", help_heading = "Attributes")]
+    pub codebook: Option<PathBuf>,
+    /// Name the columns by the aliases of their fields.
+    #[arg(long, help_heading = "Attributes")]
+    pub aliases: bool,
+    /// Write dates by the clocks of this time zone, such as Europe/Berlin, with their offset. The default is UTC.
+    #[arg(long, value_name = "ZONE", value_parser = time_zone, help_heading = "Attributes")]
+    pub time_zone: Option<TimeZone>,
     /// Write what there is even if rows are missing (exit status 3).
     #[arg(long, help_heading = "Completeness")]
     pub allow_partial: bool,
@@ -441,6 +455,31 @@ pub struct OutputArgs {
     /// Workers that convert; 0 is one per core.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "Speed")]
     pub threads: usize,
+}
+
+fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| "no such time zone; its name is like Europe/Berlin".to_owned())
+}
+
+/// [`DomainText`], with help texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Domains {
+    /// The code.
+    Code,
+    /// The label instead; a value without label stays as it is.
+    Label,
+    /// The code, and the label in a column behind it.
+    Both,
+}
+
+impl From<Domains> for DomainText {
+    fn from(domains: Domains) -> Self {
+        match domains {
+            Domains::Code => Self::Code,
+            Domains::Label => Self::Label,
+            Domains::Both => Self::Both,
+        }
+    }
 }
 
 /// [`plan::Antimeridian`], with help texts.

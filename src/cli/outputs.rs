@@ -1,6 +1,6 @@
 //! From output arguments to a destination and options, and from a report to its places.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::OutputArgs;
@@ -12,7 +12,7 @@ use crate::convert::{CrsChoice, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
-use crate::model::Crs;
+use crate::model::{Crs, codebook};
 use crate::report::{Progress, Report};
 use crate::write::{Stage, Target, is_folder_data_set, place_of};
 
@@ -24,22 +24,36 @@ pub(super) fn deliver(
     args: &OutputArgs,
     warnings: Vec<String>,
 ) -> Result<Status> {
-    match (destination, &args.report) {
-        (Destination::Files(outputs), Some(report)) if outputs.iter().any(|o| place_of(&o.path) == place_of(report)) => {
-            return Err(the_same(report));
+    if let (Some(report), Some(codebook)) = (&args.report, &args.codebook)
+        && place_of(report) == place_of(codebook)
+    {
+        return Err(the_same("--codebook", codebook));
+    }
+    for (option, path) in side_files(args) {
+        match destination {
+            Destination::Files(outputs) if outputs.iter().any(|o| place_of(&o.path) == place_of(path)) => {
+                return Err(the_same(option, path));
+            }
+            // They may go into it.
+            Destination::Directory { path, .. } => {
+                std::fs::create_dir_all(path).map_err(|why| Error::file("can't make the output directory", path, &why))?;
+            }
+            Destination::Files(_) => {}
         }
-        // The report may go into it.
-        (Destination::Directory { path, .. }, Some(_)) => {
-            std::fs::create_dir_all(path).map_err(|why| Error::file("can't make the output directory", path, &why))?;
-        }
-        _ => {}
     }
     // Opened before anything is fetched, as every output is.
-    let report_stage =
-        args.report.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()?;
+    let stage = |path: &Option<PathBuf>| {
+        path.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()
+    };
+    let (report_stage, codebook_stage) = (stage(&args.report)?, stage(&args.codebook)?);
     let mut report = export(input, destination, &options, &progress(args))?;
     report.warnings.extend(warnings);
-    let reported = report_stage.map_or(Ok(()), |stage| write_report(&report, stage, args.report.as_deref()));
+    let reported = codebook_stage
+        .map_or(Ok(()), |stage| write_side_file(&report, stage, "--codebook", args.codebook.as_deref(), codebook_text(&report)))
+        .and_then(|()| match report_stage {
+            Some(stage) => write_side_file(&report, stage, "--report", args.report.as_deref(), report_text(&report)?),
+            None => Ok(()),
+        });
     if !args.quiet {
         printer::print_report(&report);
     }
@@ -55,8 +69,17 @@ pub(super) fn deliver(
     })
 }
 
-fn the_same(report: &Path) -> Error {
-    Error::new(ErrorKind::Usage, "the report and an output are the same file").in_file(report).hint("give --report another name")
+/// The files beside the outputs, with the options that name them.
+fn side_files(args: &OutputArgs) -> impl Iterator<Item = (&'static str, &Path)> {
+    let named = [("--report", &args.report), ("--codebook", &args.codebook)];
+    named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
+}
+
+fn the_same(option: &str, path: &Path) -> Error {
+    let what = option.trim_start_matches('-');
+    Error::new(ErrorKind::Usage, format!("the {what} and an output are the same file"))
+        .in_file(path)
+        .hint(format!("give {option} another name"))
 }
 
 /// Where news of the work goes.
@@ -64,16 +87,23 @@ pub(super) fn progress(args: &OutputArgs) -> Arc<dyn Progress> {
     if args.quiet { Arc::new(crate::report::Silent) } else { Arc::new(Lines) }
 }
 
-fn write_report(report: &Report, stage: Stage, path: Option<&Path>) -> Result<()> {
+fn report_text(report: &Report) -> Result<String> {
+    let text = serde_json::to_string_pretty(report);
+    text.map(|text| text + "\n").map_err(|why| Error::new(ErrorKind::Internal, "can't write the report").because(why))
+}
+
+fn codebook_text(report: &Report) -> String {
+    codebook::to_csv(report.layers.iter().flat_map(|layer| &layer.codebook))
+}
+
+fn write_side_file(report: &Report, stage: Stage, option: &str, path: Option<&Path>, text: String) -> Result<()> {
     let mut written = report.layers.iter().flat_map(|layer| &layer.outputs).flat_map(|output| &output.files).chain(&report.files);
     if let Some(path) = path
         && written.any(|file| place_of(file) == place_of(path))
     {
-        return Err(the_same(path));
+        return Err(the_same(option, path));
     }
-    let text = serde_json::to_string_pretty(report)
-        .map_err(|why| Error::new(ErrorKind::Internal, "can't write the report").because(why))?;
-    std::fs::write(stage.main_file(), text + "\n").map_err(|why| stage.write_error(&why))?;
+    std::fs::write(stage.main_file(), text).map_err(|why| stage.write_error(&why))?;
     stage.commit().map(drop)
 }
 
@@ -91,6 +121,9 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         allow_ballpark: args.allow_ballpark,
         antimeridian: args.antimeridian.into(),
         curve_tolerance: args.curve_tolerance,
+        domains: args.domains.into(),
+        aliases: args.aliases,
+        time_zone: args.time_zone.clone(),
     };
     Ok(ExportOptions {
         plan,
@@ -141,7 +174,7 @@ pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> 
         }
         Destination::Directory { path, .. } => check_directory(path)?,
     }
-    args.report.as_deref().map_or(Ok(()), open)
+    side_files(args).try_for_each(|(_, path)| open(path))
 }
 
 /// A directory that is there or can be made, and takes files.

@@ -41,6 +41,12 @@ impl Progress for Lines {
         say(&format!("job: {status}\n"));
     }
 
+    fn job_progress(&self, percent: Option<f64>, text: &str) {
+        let percent = percent.map(|percent| format!("{percent:.0} %"));
+        let parts: Vec<&str> = percent.as_deref().into_iter().chain([text]).filter(|part| !part.is_empty()).collect();
+        say(&format!("job: {}\n", parts.join(", ")));
+    }
+
     fn message(&self, kind: MessageKind, text: &str) {
         let kind = match kind {
             MessageKind::Informative => "server",

@@ -1,8 +1,9 @@
 //! Plans: what to ask of the source, and what each output writes. Made in one place, `convert::plan`.
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::{Crs, Field, GeometryKind, Transform};
+use super::{Crs, Field, GeometryKind, Transform, time};
 
 /// What to ask of a source: the union of what all outputs want.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +97,7 @@ pub enum CrsRule {
 }
 
 /// What one output writes of one layer. The writer trusts it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct WritePlan {
     /// The layer's name for people.
     pub layer: String,
@@ -120,10 +121,22 @@ pub struct WritePlan {
     pub display: Option<usize>,
     /// Dates are UTC and get a `Z`; otherwise wall-clock times.
     pub dates_are_utc: bool,
+    /// The time zone that UTC dates are written in, with their offset; `None` is UTC.
+    pub time_zone: Option<TimeZone>,
     /// RFC 7946 holds: WGS 84, right-hand rule, no `crs` member.
     pub rfc7946: bool,
     /// What becomes of geometries across the 180th meridian.
     pub antimeridian: Antimeridian,
+}
+
+impl WritePlan {
+    /// A date of a field (milliseconds since 1970) as ISO 8601 text; `None` beyond the years -9999 to 9999.
+    pub fn iso(&self, field: &Field, epoch_ms: i64) -> Option<String> {
+        match (&self.time_zone, self.dates_are_utc || field.always_utc) {
+            (Some(zone), true) => time::iso_in(epoch_ms, zone),
+            (_, utc) => time::iso(epoch_ms, utc),
+        }
+    }
 }
 
 /// What becomes of geometries that reach across the 180th meridian, in outputs of longitude and latitude.

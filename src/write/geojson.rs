@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::model::geometry::Part;
 use crate::model::plan::{Column, ColumnKind, FormatInfo};
 use crate::model::value::real_text;
-use crate::model::{Batch, Cell, Shape, ShapeKind, Value, WritePlan, time};
+use crate::model::{Batch, Cell, Shape, ShapeKind, Value, WritePlan};
 use crate::report::{LossKind, Losses};
 
 /// GeoJSON.
@@ -158,7 +158,7 @@ impl Encoder<'_> {
     /// A date that has no ISO text (a fraction, or beyond year 9999) stays the number that it is.
     fn date(&mut self, column: &Column, row: usize) {
         let value = self.batch.value(row, column.from);
-        match value.as_i64().and_then(|ms| time::iso(ms, self.plan.dates_are_utc)) {
+        match value.as_i64().and_then(|ms| self.plan.iso(&column.field, ms)) {
             Some(text) => self.extend(&["\"", &text, "\""]),
             None => {
                 self.extend(&[value.to_text().as_deref().unwrap_or("null")]);

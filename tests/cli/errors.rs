@@ -906,7 +906,9 @@ fn a_failed_job_ends_with_the_servers_messages() {
             "
         job: submitted
         job: executing
+        job: 33 %
         server: Executing (Buffer): Buffer
+        job: 66 %
         server error: ERROR 000735: Distance: The distance is out of range
         job: failed
         server error: Failed to execute (Buffer).

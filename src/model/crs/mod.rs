@@ -163,7 +163,7 @@ impl Crs {
     /// use geohaul::Crs;
     /// use geohaul::model::crs::Dialect;
     ///
-    /// assert!(Crs::wgs84().written_as(Dialect::Wkt2).unwrap().starts_with("GEOGCRS"));
+    /// assert!(Crs::wgs84().written_as(Dialect::Wkt2).unwrap().contains("WGS 84"));
     /// ```
     pub fn written_as(&self, dialect: Dialect) -> Option<String> {
         osr::written_as(self, dialect)
