@@ -14,6 +14,8 @@ use crate::report::Losses;
 
 mod cell;
 pub mod csv;
+pub mod esrijson;
+pub mod flatgeobuf;
 pub mod geojson;
 #[cfg(feature = "geopackage")]
 pub mod geopackage;
@@ -25,11 +27,13 @@ pub(crate) mod number;
 pub mod ogr;
 pub mod shapefile;
 mod stage;
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+mod tables;
 pub mod typed;
 mod wkb;
+mod wkt;
 
 pub use names::{safe_file_stem, unique_file_stem};
-pub(crate) use names::{table_name, unused_name};
 pub use stage::{Stage, Target, is_folder_data_set, place_of};
 
 /// All formats, in the order of the help.
@@ -41,7 +45,10 @@ pub static FORMATS: &[&dyn AnyFormat] = &[
     &geopackage::GeoPackage,
     #[cfg(feature = "gdal")]
     &ogr::FILE_GEODATABASE,
-    &csv::Csv,
+    &flatgeobuf::FlatGeobuf,
+    &geojson::GeoJsonSeq { record_separators: false },
+    &csv::Csv { geometry: csv::CsvGeometry::Xy, delimiter: b',', bom: false },
+    &esrijson::EsriJson,
 ];
 
 /// The format of a name (`shapefile`) or of a file's ending (`roads.shp`).

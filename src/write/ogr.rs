@@ -5,9 +5,10 @@ use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::tables::table_name;
 use super::typed::{self, CellType, Datum, TypedRows, TypedShape};
 use super::wkb::Kinds;
-use super::{AnyFormat, Encoded, Event, Format, Rows, Stage, Written, table_name};
+use super::{AnyFormat, Encoded, Event, Format, Rows, Stage, Written};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gdal_ffi::quietly;
 use crate::gdal_ffi::vector::{DataSet, Driver, Feature, FieldKind, Layer, NewField, geometry_type, version};
@@ -41,6 +42,7 @@ pub static FILE_GEODATABASE: OgrFormat = OgrFormat {
         m: true,
         mixed_kinds: false,
         many_layers: true,
+        streams: false,
         crs: CrsRule::Native,
         longest_field_name: Some(64),
         plain_field_names: true,
@@ -80,6 +82,7 @@ impl OgrFormat {
             m: true,
             mixed_kinds: true,
             many_layers: false,
+            streams: false,
             crs: CrsRule::Native,
             longest_field_name: None,
             plain_field_names: false,
@@ -166,8 +169,8 @@ impl OgrFormat {
                             Some(id) => format!("object id {id}"),
                             None => format!("row {}", written.rows + at as u64),
                         };
-                        let kept_id = add_row(&mut feature, &row, &fields, id, plan.dates_are_utc)
-                            .map_err(|why| failed(why).of_feature(words()))?;
+                        let kept_id =
+                            add_row(&mut feature, &row, &fields, id, plan).map_err(|why| failed(why).of_feature(words()))?;
                         if let (false, Some(column)) = (kept_id, id) {
                             let field = &plan.columns[column].field.name;
                             written.losses.add(LossKind::ValueDropped, Some(field), || Some(words()));
@@ -283,11 +286,11 @@ fn add_row(
     row: &Row<'_>,
     fields: &[Option<i32>],
     id: Option<usize>,
-    utc: bool,
+    plan: &WritePlan,
 ) -> std::result::Result<bool, String> {
-    for (cell, field) in row.cells.iter().zip(fields) {
+    for ((cell, field), column) in row.cells.iter().zip(fields).zip(&plan.columns) {
         if let Some(field) = field {
-            set(feature, *field, row.page, cell, utc);
+            set(feature, *field, row.page, cell, typed::is_utc(plan, column));
         }
     }
     feature.set_geometry(row.shape.map(|shape| &row.page.bytes[shape.wkb.clone()]))?;

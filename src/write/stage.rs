@@ -55,6 +55,7 @@ pub struct Stage {
     dir: TempDir,
     /// Held while the stage is in use, so that what a killed run left can be told from what is under way.
     _lock: Option<File>,
+    is_stdout: bool,
 }
 
 impl Stage {
@@ -110,7 +111,22 @@ impl Stage {
             .tempdir_in(parent)
             .map_err(|why| Error::file("can't write to the output's directory", parent, &why))?;
         let lock = File::open(dir.path()).ok().filter(|handle| handle.try_lock().is_ok());
-        Ok(Self { target, stem, dir, _lock: lock })
+        Ok(Self { target, stem, dir, _lock: lock, is_stdout: false })
+    }
+
+    /// A stage whose main file is standard output: what is written to it is out, and stays.
+    ///
+    /// # Errors
+    /// Where there is no place for temporary files.
+    pub fn stdout() -> Result<Self> {
+        let path = PathBuf::from("-");
+        let dir = TempDir::new().map_err(|why| Error::file("can't make a temporary directory", &path, &why))?;
+        Ok(Self { target: Target { path, overwrite: false }, stem: OsString::from("-"), dir, _lock: None, is_stdout: true })
+    }
+
+    /// Passes on what was written so far, where somebody reads along.
+    pub(super) fn flush_stream(&self, file: &mut impl std::io::Write) -> Result<()> {
+        if self.is_stdout { file.flush().map_err(|why| self.write_error(&why)) } else { Ok(()) }
     }
 
     /// Makes the stage for a data set that is added to what stands there: its writer finds a copy.
@@ -159,7 +175,8 @@ impl Stage {
     /// # Errors
     /// When the file can't be created.
     pub fn create(&self, path: &Path) -> Result<BufWriter<File>> {
-        let file = File::create(path).map_err(|why| self.write_error(&why))?;
+        let file = if self.is_stdout && path == self.main_file() { duplicate_stdout() } else { File::create(path) };
+        let file = file.map_err(|why| self.write_error(&why))?;
         Ok(BufWriter::with_capacity(1 << 20, file))
     }
 
@@ -174,6 +191,9 @@ impl Stage {
     /// # Errors
     /// When a rename fails; what was renamed by then is taken back, and what was replaced is put back.
     pub fn commit(self) -> Result<Vec<PathBuf>> {
+        if self.is_stdout {
+            return Ok(Vec::new());
+        }
         let mut staged = Vec::new();
         for entry in fs::read_dir(self.dir.path()).map_err(|why| self.write_error(&why))? {
             staged.push(entry.map_err(|why| self.write_error(&why))?.file_name());
@@ -247,6 +267,20 @@ impl Moves {
         }
         whole
     }
+}
+
+/// Standard output as a file, without the buffer that the standard library has before it.
+#[cfg(unix)]
+fn duplicate_stdout() -> std::io::Result<File> {
+    use std::os::fd::AsFd;
+    std::io::stdout().as_fd().try_clone_to_owned().map(File::from)
+}
+
+/// The same.
+#[cfg(windows)]
+fn duplicate_stdout() -> std::io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    std::io::stdout().as_handle().try_clone_to_owned().map(File::from)
 }
 
 /// Copies a file, or a folder with all that is in it.

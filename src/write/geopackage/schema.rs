@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 use super::{quoted, rtree, srs};
 use crate::model::schema::Domain;
 use crate::model::{Column, Crs, FieldType, GeometryKind, WritePlan};
+use crate::write::tables::{table_name, unused_name};
 use crate::write::typed::{CellType, object_id_column};
-use crate::write::{table_name, unused_name};
 
 /// `GPKG`.
 pub(super) const APPLICATION_ID: i64 = 0x4750_4B47;
