@@ -88,8 +88,15 @@ impl Output {
     pub fn new(path: impl Into<PathBuf>, format: Option<&str>) -> Result<Self> {
         let mut path: PathBuf = path.into();
         if path.as_os_str() == "-" {
-            return Err(Error::new(ErrorKind::Usage, "outputs are files; geohaul does not write to standard output")
-                .hint("give -o a file name, such as roads.geojson"));
+            let error = |what: String| Err(Error::new(ErrorKind::Usage, what));
+            let format = format.map(format_named).transpose()?;
+            return match format {
+                Some(format) if format.info().streams => Ok(Self { path, format }),
+                Some(format) => error(format!("{} can't be written to standard output", format.info().title))
+                    .map_err(|error| error.hint("give -o a file name")),
+                None => error("standard output has no ending to tell the format by".to_owned())
+                    .map_err(|error| error.hint("say --format NAME, such as --format geojsonseq, or give -o a file name")),
+            };
         }
         let ending = path.extension().and_then(|ending| ending.to_str());
         let format = match (format, ending) {
@@ -479,6 +486,9 @@ fn open_stages(outputs: &[Output], options: &ExportOptions) -> Result<Vec<Stage>
     }
     let open = |output: &Output| {
         let path = output.path.clone();
+        if output.path.as_os_str() == "-" {
+            return Stage::stdout();
+        }
         if options.append { Stage::open_to_append(path) } else { Stage::open(Target { path, overwrite: options.overwrite }) }
     };
     outputs.iter().map(open).collect()

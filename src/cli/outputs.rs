@@ -14,7 +14,9 @@ use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
 use crate::model::{Crs, codebook};
 use crate::report::{Progress, Report};
-use crate::write::{Stage, Target, place_of};
+use crate::write::csv::Csv;
+use crate::write::geojson::GeoJsonSeq;
+use crate::write::{AnyFormat, Stage, Target, is_folder_data_set, place_of};
 
 /// Exports an input to a destination and tells of it; `warnings` go into the report.
 pub(super) fn deliver(
@@ -166,7 +168,8 @@ pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> 
                     .in_file(&output.path)
                     .hint("leave out --append, or write a format that holds many, such as GeoPackage"));
             }
-            outputs.iter().try_for_each(|output| open(&output.path))?;
+            let files = outputs.iter().filter(|output| output.path.as_os_str() != "-");
+            files.map(|output| &output.path).try_for_each(|path| open(path))?;
         }
         Destination::Directory { .. } if args.append => {
             return Err(Error::new(ErrorKind::Usage, "--append adds to a file, and the output is a directory")
@@ -207,7 +210,10 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
             .in_file(path)
             .hint("give a directory: -o results/"));
     }
-    let named = args.format.iter().map(|name| format_named(name)).collect::<Result<Vec<_>>>()?;
+    let named = match &args.driver {
+        Some(name) => vec![driver(name, args)?],
+        None => args.format.iter().map(|name| Ok(with_options(format_named(name)?, args))).collect::<Result<Vec<_>>>()?,
+    };
     let formats = if named.is_empty() { vec![format_named("geojson")?] } else { named };
     Ok(Destination::Directory { path: path.clone(), formats })
 }
@@ -232,10 +238,42 @@ pub(super) fn destination(args: &OutputArgs) -> Result<Destination> {
                 .hint("give each output an ending that tells its format, or give one directory"));
         }
     };
-    Ok(Destination::Files(args.output.iter().map(|path| Output::new(path, format)).collect::<Result<_>>()?))
+    let output = |path: &PathBuf| match &args.driver {
+        Some(name) => Ok(Output { path: path.clone(), format: driver(name, args)? }),
+        None => {
+            let output = Output::new(path, format)?;
+            Ok(Output { format: with_options(output.format, args), ..output })
+        }
+    };
+    Ok(Destination::Files(args.output.iter().map(output).collect::<Result<_>>()?))
+}
+
+/// A driver of GDAL as a format.
+#[cfg(feature = "gdal")]
+fn driver(name: &str, args: &OutputArgs) -> Result<&'static dyn AnyFormat> {
+    crate::write::ogr::OgrFormat::of_driver(name, args.lco.clone(), args.dsco.clone())
+}
+
+#[cfg(not(feature = "gdal"))]
+fn driver(name: &str, _: &OutputArgs) -> Result<&'static dyn AnyFormat> {
+    Err(Error::new(ErrorKind::Usage, format!("there is no driver \"{name}\""))
+        .because("this build has no GDAL")
+        .hint("use a build with GDAL (feature `gdal`)"))
+}
+
+/// A format as the options of formats want it. It lives as long as the program, as the formats of the registry do.
+fn with_options(format: &'static dyn AnyFormat, args: &OutputArgs) -> &'static dyn AnyFormat {
+    match format.info().name {
+        "csv" => Box::leak(Box::new(Csv { geometry: args.geometry.into(), delimiter: args.delimiter, bom: args.bom })),
+        "geojsonseq" => Box::leak(Box::new(GeoJsonSeq { record_separators: args.rs })),
+        #[cfg(feature = "gdal")]
+        "filegdb" if !(args.lco.is_empty() && args.dsco.is_empty()) => driver("OpenFileGDB", args).unwrap_or(format),
+        _ => format,
+    }
 }
 
 fn is_directory(path: &Path) -> bool {
     let text = path.as_os_str().to_string_lossy();
-    text.ends_with('/') || text.ends_with(std::path::MAIN_SEPARATOR) || path.is_dir()
+    let directory = text.ends_with('/') || text.ends_with(std::path::MAIN_SEPARATOR) || path.is_dir();
+    directory && !is_folder_data_set(path)
 }
