@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use demo::Demo as Server;
-use geohaul::fetch::gp::{Given, Inputs, Options, Task};
+use geohaul::fetch::gp::{Given, Options, Parameters, Polling, Task};
 use geohaul::fetch::http::{Fault, HttpTransport, Request, Response, Transport};
 use geohaul::fetch::session::Session;
 use geohaul::fetch::{Input, Item};
@@ -225,22 +225,22 @@ fn the_library_runs_both_tasks() {
     let server = Server::start();
     let session = Session::online().unwrap();
     let silent: Arc<dyn Progress> = Arc::new(Silent);
-    let mut options = Options::default();
-    options.polling.first = Duration::from_millis(5);
-    let names = |task: &str, inputs: &Inputs| -> Vec<String> {
+    let polling = Polling { first: Duration::from_millis(5), ..Polling::default() };
+    let names = |task: &str, inputs: &Parameters| -> Vec<String> {
         let task = Task::open(&session, &server.url(&format!("GPServer/{task}")).parse().unwrap()).unwrap();
-        let mut job = task.run(inputs, &options, &silent).unwrap();
+        let mut job = task.run(inputs, &Options::default(), &silent).unwrap();
+        job.wait(&polling).unwrap();
         let name = |item| match item {
             Item::Layer(source) => format!("{} of {} rows", source.header().name, source.header().count.unwrap()),
             Item::Value(scalar) => format!("{} = {}", scalar.name, scalar.value),
             _ => panic!("no file"),
         };
-        job.items().map(|item| name(item.unwrap())).collect()
+        job.results(None).unwrap().items().map(|item| name(item.unwrap())).collect()
     };
     let places = Given::Json(points(4326, &[[7.0, 47.0], [8.0, 47.0]]));
-    let seen = names("Viewshed", &Inputs::default().with("Input_Observation_Point", places.clone()));
+    let seen = names("Viewshed", &Parameters::default().with("Input_Observation_Point", places.clone()));
     assert_eq!((seen.len(), seen[0].as_str()), (2, "Viewshed_Result of 2 rows"));
-    let inputs = Inputs::parse([r#"Distance={"distance":1,"units":"esriMiles"}"#]).unwrap().with("Input_Features", places);
+    let inputs = Parameters::parse([r#"Distance={"distance":1,"units":"esriMiles"}"#]).unwrap().with("Input_Features", places);
     assert_eq!(names("Buffer", &inputs), ["Buffers of 2 rows", "Buffer_Count = 2", "Statistics of 2 rows"]);
 }
 
@@ -269,8 +269,8 @@ fn a_result_that_is_a_layer_of_its_own_is_paged_under_the_parameters_name() {
     let transport = Referring { layer: server.url("FeatureServer/0"), http: HttpTransport::new().unwrap() };
     let task = Task::open(&Session::new(Arc::new(transport)), &"http://h.example/GPServer/T".parse().unwrap()).unwrap();
     let silent: Arc<dyn Progress> = Arc::new(Silent);
-    let mut job = task.run(&Inputs::default(), &Options::default(), &silent).unwrap();
-    let Some(Ok(Item::Layer(layer))) = job.items().next() else { panic!("a layer") };
+    let job = task.run(&Parameters::default(), &Options::default(), &silent).unwrap();
+    let Some(Ok(Item::Layer(layer))) = job.results(None).unwrap().items().next() else { panic!("a layer") };
     assert_eq!((layer.header().name.as_str(), layer.header().count), ("Out", Some(432)));
     let plan = ReadPlan { geometry: true, z: false, m: false, curve_tolerance: 0.01 };
     let mut pages = layer.open(&plan, &Permits::new(8, 1 << 24), silent).unwrap();

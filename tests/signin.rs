@@ -15,7 +15,7 @@ use std::time::Duration;
 use geohaul::error::{Error, ErrorKind};
 use geohaul::fetch::Source;
 use geohaul::fetch::auth::{Access, Credential, Login, SignIn};
-use geohaul::fetch::gp::{Inputs, Options, Task};
+use geohaul::fetch::gp::{Options, Parameters, Polling, Task};
 use geohaul::fetch::http::{Fault, HttpTransport, Method, Request, Response, SharedTransport, Transport};
 use geohaul::fetch::layer::{LayerOptions, LayerSource};
 use geohaul::fetch::retry::{Clock, RetryPolicy};
@@ -601,11 +601,10 @@ fn a_job_is_followed_long_after_its_token_ended_and_a_submission_that_was_refuse
     });
     let url = server.url(task);
     let session = session(&Access::default().login(Login::new(&url, ann())));
-    let mut options = Options::default();
-    options.polling.first = Duration::from_millis(1);
-    options.polling.longest = Duration::from_millis(1);
+    let polling = Polling { first: Duration::from_millis(1), longest: Duration::from_millis(1), ..Polling::default() };
     let task = Task::open(&session, &url).unwrap();
-    task.run(&Inputs::default(), &options, &(Arc::new(Silent) as _)).unwrap();
+    let mut job = task.run(&Parameters::default(), &Options::default(), &(Arc::new(Silent) as _)).unwrap();
+    job.wait(&polling).unwrap();
     assert_eq!((guarded.made(), submitted.load(Ordering::SeqCst)), (3, 1));
 }
 

@@ -41,6 +41,12 @@ impl Progress for Lines {
         say(&format!("job: {status}\n"));
     }
 
+    fn job_progress(&self, percent: Option<f64>, text: &str) {
+        let percent = percent.map(|percent| format!("{percent:.0} %"));
+        let parts: Vec<&str> = percent.as_deref().into_iter().chain([text]).filter(|part| !part.is_empty()).collect();
+        say(&format!("job: {}\n", parts.join(", ")));
+    }
+
     fn message(&self, kind: MessageKind, text: &str) {
         let kind = match kind {
             MessageKind::Informative => "server",
@@ -87,7 +93,10 @@ fn layer_text(text: &mut String, layer: &LayerReport) {
         Some(kind) => format!("{kind} features"),
     };
     let crs = match (&layer.spatial_reference, layer.geometry) {
-        (Some(crs), _) => format!(" in {crs}"),
+        (Some(crs), _) => match &layer.vertical_reference {
+            Some(vertical) => format!(" in {crs}, heights {vertical}"),
+            None => format!(" in {crs}"),
+        },
         (None, Some(_)) => " without spatial reference".to_owned(),
         (None, None) => String::new(),
     };

@@ -6,7 +6,7 @@ use super::status::Status;
 use super::{interrupt, outputs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, refuse_existing};
-use crate::fetch::gp::{Inputs, Options, Task};
+use crate::fetch::gp::{Options, Parameters, Polling, Task};
 use crate::fetch::target::Target;
 
 pub(super) fn run(args: &RunArgs) -> Result<Status> {
@@ -22,7 +22,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
             });
         }
     };
-    let inputs = Inputs::parse(&args.parameter)?;
+    let parameters = Parameters::parse(&args.parameter)?;
     let out_sr =
         args.out_sr.as_deref().map(|text| outputs::crs("--out-sr", text)).transpose()?.map(|crs| crs.spatial_reference());
     let options = Options { out_sr, ..Options::default() };
@@ -38,6 +38,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
         let rows = task.info().outputs().filter(|output| output.is_rows());
         refuse_existing(path, formats, rows.map(|output| (output.name.as_str(), output.data_type == "GPRecordSet")))?;
     }
-    let mut job = task.run(&inputs, &options, &progress)?;
-    outputs::deliver(&mut job, &destination, way, &args.outputs, opened.warnings)
+    let mut job = task.run(&parameters, &options, &progress)?;
+    job.wait(&Polling::default())?;
+    outputs::deliver(&mut job.results(None)?, &destination, way, &args.outputs, opened.warnings)
 }

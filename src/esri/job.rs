@@ -162,21 +162,47 @@ pub struct Job {
     /// `(parameter, where its value is)`, the latter relative to the job's URL, in the server's order. `None` where
     /// the answer has no list; an empty one says that there are no outputs.
     pub results: Option<Vec<(String, String)>>,
+    /// `(parameter, where its value is)` of the inputs, as the results.
+    pub inputs: Vec<(String, String)>,
+    /// How far the tool is, where it tells.
+    pub progress: Option<Progress>,
+}
+
+/// How far a tool is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Per cent that are done.
+    pub percent: Option<f64>,
+    /// What it does now; empty where it says nothing.
+    pub text: String,
+}
+
+impl Progress {
+    fn from_json(json: &Value) -> Option<Self> {
+        let percent = json.get("percent").or_else(|| json.get("percentage")).and_then(Value::as_f64);
+        let text = json.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+        (percent.is_some() || !text.is_empty()).then_some(Self { percent, text })
+    }
 }
 
 impl Job {
     /// From the answer.
     pub fn from_json(json: &Value) -> Self {
-        let results = json.get("results").and_then(Value::as_object);
-        let entry = |(name, result): (&String, &Value)| {
-            let url = result.get("paramUrl").and_then(Value::as_str);
-            (name.clone(), url.map_or_else(|| format!("results/{name}"), str::to_owned))
+        let list = |key: &str| {
+            let entry = |(name, value): (&String, &Value)| {
+                let url = value.get("paramUrl").and_then(Value::as_str);
+                (name.clone(), url.map_or_else(|| format!("{key}/{name}"), str::to_owned))
+            };
+            Some(json.get(key)?.as_object()?.iter().map(entry).collect::<Vec<_>>())
         };
         Self {
             id: json.get("jobId").and_then(Value::as_str).unwrap_or_default().to_owned(),
             status: Status::from_esri(json.get("jobStatus").and_then(Value::as_str).unwrap_or_default()),
             messages: Message::list(json),
-            results: results.map(|list| list.iter().map(entry).collect()),
+            results: list("results"),
+            inputs: list("inputs").unwrap_or_default(),
+            progress: json.get("progress").and_then(Progress::from_json),
         }
     }
 }
@@ -201,9 +227,18 @@ mod tests {
     #[test]
     fn a_job_without_messages_or_results_is_read() {
         let job = Job::from_json(&json!({"jobId": "j1", "jobStatus": "esriJobSucceeded", "results": {}}));
-        assert_eq!(job, Job { id: "j1".into(), status: Status::Succeeded, messages: vec![], results: Some(vec![]) });
+        assert_eq!((job.id.as_str(), job.status, job.results), ("j1", Status::Succeeded, Some(vec![])));
         let silent = Job::from_json(&json!({"jobId": "j1"}));
         assert_eq!((silent.status.phase(), silent.results), (Phase::Unknown, None));
+    }
+
+    #[test]
+    fn progress_is_read_in_both_spellings() {
+        let progress = |json: Value| Job::from_json(&json!({"progress": json})).progress;
+        let half = Some(Progress { percent: Some(50.0), text: "step".into() });
+        assert_eq!(progress(json!({"type": "step", "message": "step", "percent": 50})), half);
+        assert_eq!(progress(json!({"message": "step", "percentage": 50})), half);
+        assert_eq!(progress(json!({"type": "default"})), None);
     }
 
     #[test]

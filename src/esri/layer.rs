@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::fields::fields_of;
-use crate::model::{Field, FieldType, GeometryKind, SpatialReference};
+use super::fields::{fields_of, mark_edit_dates, subtypes_of};
+use crate::model::{Field, FieldType, GeometryKind, SpatialReference, Subtypes};
 
 /// Names that object ids go by where nothing says which field it is, the likeliest first.
 const OBJECT_ID_NAMES: [&str; 4] = ["OBJECTID", "FID", "OID", "ID"];
@@ -53,6 +53,8 @@ pub struct LayerInfo {
     pub last_edit: Option<i64>,
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
+    /// Subtypes or feature types.
+    pub subtypes: Option<Subtypes>,
     /// `f=pbf` is among the formats of its queries.
     pub offers_pbf: bool,
     /// Rows have a time (`time` is understood).
@@ -83,7 +85,9 @@ impl LayerInfo {
         let flag = |key: &str| json.get(key).and_then(as_bool).unwrap_or(false);
         let sr = |value: Option<&Value>| value.and_then(SpatialReference::from_json);
         let all_fields = json.get("fields").map(fields_of).unwrap_or_default();
-        let fields: Vec<Field> = all_fields.iter().filter(|field| field.field_type != FieldType::Geometry).cloned().collect();
+        let is_attribute = |field: &&Field| field.field_type != FieldType::Geometry;
+        let mut fields: Vec<Field> = all_fields.iter().filter(is_attribute).cloned().collect();
+        mark_edit_dates(&mut fields, json);
         let typed = || fields.iter().find(|field| field.field_type == FieldType::ObjectId).map(|field| field.name.clone());
         let geometry_type = text("geometryType");
         let geometry = geometry_type.as_deref().and_then(GeometryKind::from_esri);
@@ -112,6 +116,7 @@ impl LayerInfo {
             capabilities: text("capabilities").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
             last_edit: json.get("editingInfo").and_then(|info| info.get("lastEditDate")).and_then(Value::as_i64),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
+            subtypes: subtypes_of(json),
             offers_pbf: text("supportedQueryFormats")
                 .is_some_and(|list| list.split(',').any(|format| format.trim().eq_ignore_ascii_case("PBF"))),
             knows_time: json.get("timeInfo").is_some_and(|info| info.get("startTimeField").is_some_and(Value::is_string)),

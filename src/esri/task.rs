@@ -8,9 +8,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// `GPServer?f=json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Service {
+    /// The server's version, such as 11.1.
+    pub version: Option<f64>,
     /// The names of the tasks; they may hold spaces.
     pub tasks: Vec<String>,
     /// How the tasks run, unless a task says otherwise.
@@ -28,6 +30,7 @@ impl Service {
     pub fn from_json(json: &Value) -> Self {
         let tasks = json.get("tasks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         Self {
+            version: json.get("currentVersion").and_then(Value::as_f64),
             tasks: tasks.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             execution: Execution::of(json),
             result_map_service: text(json, "resultMapServerName"),
@@ -84,6 +87,11 @@ impl Task {
             execution: Execution::of(json),
             parameters: parameters.iter().filter_map(Parameter::from_json).collect(),
         })
+    }
+
+    /// A task of which nothing but its name is known.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), display_name: None, description: None, execution: None, parameters: Vec::new() }
     }
 
     /// The parameters to fill.
@@ -187,6 +195,11 @@ impl Parameter {
     /// Its values are rows: features or records.
     pub fn is_rows(&self) -> bool {
         matches!(self.data_type.as_str(), "GPFeatureRecordSetLayer" | "GPRecordSet")
+    }
+
+    /// Its values are rasters.
+    pub fn is_raster(&self) -> bool {
+        matches!(self.data_type.as_str(), "GPRasterDataLayer" | "GPRasterData" | "GPRasterLayer")
     }
 
     /// A run may leave it out, because it is optional or the server has a value for it. The default of a

@@ -92,13 +92,21 @@ pub struct Download {
     pub name: String,
     /// Where it is.
     pub url: url::Url,
+    /// The ending of the file's name, where the address does not tell it.
+    ending: Option<&'static str>,
     get: Box<dyn FnOnce() -> Result<Bytes> + Send>,
 }
 
 impl Download {
     /// `get` brings the file's bytes, or the error that kept them away.
     pub fn new(name: String, url: url::Url, get: impl FnOnce() -> Result<Bytes> + Send + 'static) -> Self {
-        Self { name, url, get: Box::new(get) }
+        Self { name, url, ending: None, get: Box::new(get) }
+    }
+
+    /// The same as a file of this kind, whatever its address ends in.
+    #[must_use]
+    pub fn with_ending(self, ending: &'static str) -> Self {
+        Self { ending: Some(ending), ..self }
     }
 
     /// The ending of the file's name at the server, where it has a plain one: `zip`.
@@ -111,6 +119,9 @@ impl Download {
     /// assert_eq!(at("https://h.example/jobs/j1/v1.0/out").ending(), None);
     /// ```
     pub fn ending(&self) -> Option<String> {
+        if let Some(ending) = self.ending {
+            return Some(ending.to_owned());
+        }
         let (_, ending) = self.url.path().rsplit('/').next()?.rsplit_once('.')?;
         let plain = (1..=10).contains(&ending.len()) && ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
         plain.then(|| ending.to_owned())
@@ -145,6 +156,11 @@ pub trait Source: Send {
     /// What the user should know about this source.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What to do where rows are missing, if this source knows better than anybody.
+    fn remedy(&self) -> Option<String> {
+        None
     }
 
     /// Where the rows come from, so that they can be counted again; `None` where nobody can be asked.

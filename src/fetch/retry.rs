@@ -119,6 +119,19 @@ impl Refused {
     }
 
     /// The same request may pass later. `reached` is `true` once this server has answered anything.
+    /// The server may answer the same question later: the network failed, or it has too much to do.
+    pub fn is_passing_by(&self) -> bool {
+        self.is_passing(true)
+    }
+
+    /// Nobody is there, as with an address that is good inside another network only.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(
+            &self.cause,
+            Cause::Fault(FaultKind::NoConnection | FaultKind::UnknownHost | FaultKind::TimedOut | FaultKind::Tls)
+        )
+    }
+
     fn is_passing(&self, reached: bool) -> bool {
         match &self.cause {
             Cause::Fault(FaultKind::TimedOut | FaultKind::CutOff) => true,

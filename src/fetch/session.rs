@@ -110,6 +110,12 @@ impl Session {
         Self { retry: self.retry.with_connections(most), ..self }
     }
 
+    /// The same way for what must still be said when all other work was cancelled.
+    #[must_use]
+    pub(super) fn regardless(&self) -> Self {
+        Self { cancel: Cancel::default(), ..self.clone() }
+    }
+
     /// Requests sent since [`Session::watched_by`], retries included.
     pub fn sent(&self) -> u64 {
         self.retry.sent()
@@ -189,8 +195,15 @@ impl Session {
     /// # Errors
     /// Where the server has something else in its place: nothing, an error page, an error in JSON.
     pub fn file(&self, url: &Url) -> Result<Bytes> {
-        let request = Request { params: Vec::new(), method: Method::Get, ..self.request(url, &[]) };
-        Ok(self.retry.run(&request, false, judge_file)?)
+        Ok(self.ask_file(&Request { params: Vec::new(), method: Method::Get, ..self.request(url, &[]) })?)
+    }
+
+    /// Sends a request for a file.
+    ///
+    /// # Errors
+    /// As those of [`Session::file`].
+    pub fn ask_file(&self, request: &Request) -> Result<Bytes, Refused> {
+        self.retry.run(request, false, judge_file)
     }
 
     /// Asks for a JSON document; `features` arrays in it are left out.

@@ -566,7 +566,7 @@ fn outputs_that_make_no_sense_are_told() {
         r#"
         error: no format is called "xyz"
         where: a.xyz
-        hint: formats: geojson, shapefile, kmz, csv; see geohaul formats
+        hint: formats: geojson, shapefile, kmz, geopackage, filegdb, geojsonseq, csv, esrijson; see geohaul formats
     "#,
     );
     output_says(
@@ -585,7 +585,7 @@ fn outputs_that_make_no_sense_are_told() {
         2,
         r#"
         error: no format is called "nonsense"
-        hint: formats: geojson, shapefile, kmz, csv; see geohaul formats
+        hint: formats: geojson, shapefile, kmz, geopackage, filegdb, geojsonseq, csv, esrijson; see geohaul formats
     "#,
     );
     output_says(
@@ -906,7 +906,9 @@ fn a_failed_job_ends_with_the_servers_messages() {
             "
         job: submitted
         job: executing
+        job: 33 %
         server: Executing (Buffer): Buffer
+        job: 66 %
         server error: ERROR 000735: Distance: The distance is out of range
         job: failed
         server error: Failed to execute (Buffer).

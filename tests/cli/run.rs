@@ -231,7 +231,11 @@ fn a_cut_off_result_beside_good_ones_ends_with_3_and_alone_with_1() {
     );
     let run = desk.run(&["run", &url, "-o", "out", "--report", "r.json"]);
     assert_eq!((run.status, desk.names("out")), (3, vec!["Good.geojson".to_owned()]), "{}", run.stderr);
-    assert!(run.stderr.contains("\nfailed: rows are missing: the server cut the result off after 0 rows"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("\nfailed: the result Cut is cut off: the server hands out 0 rows and says that there are more"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(desk.json("r.json")["failures"][0]["kind"], "incomplete");
 
     let (_server, desk, url) = tool(true, vec![("Cut", "GPFeatureRecordSetLayer", cut)], no_files);
@@ -241,11 +245,10 @@ fn a_cut_off_result_beside_good_ones_ends_with_3_and_alone_with_1() {
         run.stderr,
         unindented(
             r#"
-        reading "Cut", 0 rows
-        error: rows are missing
-        cause: the server cut the result off after 0 rows (exceededTransferLimit), and there is no way to ask for the rest
-        where: "Cut"
-        hint: export the layer itself, or run the task on less; --allow-partial writes what there is
+        error: the result Cut is cut off
+        cause: the server hands out 0 rows and says that there are more
+        where: "Cut", SERVER/arcgis/rest/services/G/GPServer/T
+        hint: run the task on parts of the input, or ask the publisher for a greater maximumRecords
     "#
         )
     );

@@ -1,21 +1,21 @@
-//! Geoprocessing: run a task, wait for its job, and hand out its results as an [`Input`](super::Input).
+//! Geoprocessing: run a task or attach to a job, wait for it, and hand out its results as an [`Input`](super::Input).
 //!
-//! [`Task::open`] reads what the task takes and gives; [`Task::run`] checks the values ([`Inputs`]), sends them
-//! (`execute` or `submitJob`, whichever the task wants, never twice), waits, and returns a [`Job`] whose items
-//! are the outputs in the task's order.
+//! [`Task::open`] reads what the task takes and gives; [`Task::run`] checks the values ([`Parameters`]) and sends them
+//! (`execute` or `submitJob`, whichever the task wants, never twice); [`Job::wait`] follows the job to its end, and
+//! [`Job::results`] are its outputs in the task's order.
 //!
 //! ```no_run
-//! use std::sync::Arc;
-//! use geohaul::fetch::gp::{Inputs, Options, Task};
-//! use geohaul::fetch::{Input, Item, session::Session};
-//! use geohaul::report::{Progress, Silent};
+//! use geohaul::fetch::gp::{Options, Parameters, Polling, Task};
+//! use geohaul::fetch::{Input, Item};
+//! use geohaul::report::silent;
+//! use geohaul::Session;
 //!
 //! let url = "https://h.example/arcgis/rest/services/Tools/GPServer/Buffer".parse().unwrap();
 //! let task = Task::open(&Session::online()?, &url)?;
-//! let inputs = Inputs::parse(["Input_Features=@wells.geojson", "Distance={\"distance\":2,\"units\":\"esriMiles\"}"])?;
-//! let progress: Arc<dyn Progress> = Arc::new(Silent);
-//! let mut job = task.run(&inputs, &Options::default(), &progress)?;
-//! for item in job.items() {
+//! let parameters = Parameters::parse(["Input_Features=@wells.geojson"])?.with("Distance", "2 miles").with("Segments", 36);
+//! let mut job = task.run(&parameters, &Options::default(), &silent())?;
+//! job.wait(&Polling::default())?;
+//! for item in job.results(None)?.items() {
 //!     match item? {
 //!         Item::Layer(layer) => println!("{}: {:?} rows", layer.header().name, layer.header().count),
 //!         Item::Value(scalar) => println!("{} = {}", scalar.name, scalar.value),
@@ -26,9 +26,10 @@
 //! # Ok::<(), geohaul::Error>(())
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::http::{FaultKind, Method, Request};
@@ -41,13 +42,18 @@ use crate::esri::task::{Execution, Service, Task as TaskInfo};
 use crate::model::SpatialReference;
 use crate::report::Progress;
 
+mod image;
+mod job;
 mod parameters;
+mod record;
+mod recovery;
 mod results;
 mod wait;
 
-pub use parameters::{Given, Inputs};
-pub use results::Job;
-use results::Origin;
+pub use job::Job;
+pub use parameters::{Given, Parameters};
+pub use record::Record;
+pub use results::Results;
 pub use wait::Polling;
 
 /// How to run a task.
@@ -55,15 +61,49 @@ pub use wait::Polling;
 pub struct Options {
     /// The spatial reference to ask the results in; `None` leaves it to the task.
     pub out_sr: Option<SpatialReference>,
+    /// Further settings of the environment, such as `processSR`.
+    pub environment: Vec<(String, String)>,
+    /// Members of the parameter `context`; what the fields above say is added to it.
+    pub context: Map<String, Value>,
+    /// Ask for curves as they are. Otherwise the server makes straight segments of them.
+    pub true_curves: bool,
+    /// The name of a feature service to write the results into, in place of sending them; or JSON with its properties.
+    pub out_service: Option<String>,
+    /// What to ask of each result.
+    pub wanted: Wanted,
     /// The longest a synchronous task may take: the server is silent until it is done.
     pub execute_limit: Duration,
-    /// How to wait for an asynchronous one.
-    pub polling: Polling,
+}
+
+/// What to ask of each result of a job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The z of vertices.
+    pub z: bool,
+    /// The m of vertices.
+    pub m: bool,
+    /// The KMZ that the server makes of each result with rows, as a file beside it.
+    pub server_kmz: bool,
+}
+
+impl Wanted {
+    fn params(self) -> Vec<(String, String)> {
+        let flags = [("returnZ", self.z), ("returnM", self.m)];
+        flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| (name.to_owned(), "true".to_owned())).collect()
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { out_sr: None, execute_limit: Duration::from_secs(3600), polling: Polling::default() }
+        Self {
+            out_sr: None,
+            environment: Vec::new(),
+            context: Map::new(),
+            true_curves: false,
+            out_service: None,
+            wanted: Wanted::default(),
+            execute_limit: Duration::from_secs(3600),
+        }
     }
 }
 
@@ -73,6 +113,7 @@ pub struct Task {
     url: Url,
     info: Arc<TaskInfo>,
     execution: Execution,
+    service: Arc<OnceLock<Service>>,
 }
 
 impl Task {
@@ -96,11 +137,12 @@ impl Task {
                 }
             });
         };
+        let service = Arc::new(OnceLock::new());
         let execution = match info.execution {
             Some(execution) => execution,
-            None => service_execution(session, &url)?,
+            None => service_execution(session, &url, &service)?,
         };
-        Ok(Self { session: session.clone(), url, info: Arc::new(info), execution })
+        Ok(Self { session: session.clone(), url, info: Arc::new(info), execution, service })
     }
 
     /// What the task takes and gives.
@@ -118,44 +160,91 @@ impl Task {
         self.execution
     }
 
-    /// Runs the task to its end. `progress` hears each status and each message once.
+    /// Starts the task. A synchronous one is done then, and its results are there; the other is a job to wait for.
+    /// `progress` hears each status and each message once, here and in what is done with the job.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] for values that the task can't take, before anything is sent; [`ErrorKind::Server`]
-    /// with the server's messages where the job fails; whatever keeps an answer away.
-    pub fn run(&self, inputs: &Inputs, options: &Options, progress: &Arc<dyn Progress>) -> Result<Job> {
-        let mut params = inputs.encode(&self.info)?;
-        if let Some(sr) = &options.out_sr {
-            // Old servers know `env:outSR`, new ones ask for `context`; each ignores the other.
-            let json = sr.to_json();
-            let code = sr.wkid.or(sr.latest_wkid).map_or_else(|| json.to_string(), |code| code.to_string());
-            params.push(("env:outSR".to_owned(), code));
-            params.push(("context".to_owned(), serde_json::json!({"outSR": json}).to_string()));
-        }
+    /// [`ErrorKind::Usage`] for values that the task can't take, before anything is sent; whatever keeps an answer away.
+    pub fn run(&self, parameters: &Parameters, options: &Options, progress: &Arc<dyn Progress>) -> Result<Job> {
         let session = self.session.watched_by(Arc::clone(progress));
-        let operation = match self.execution {
-            Execution::Synchronous => "execute",
-            Execution::Asynchronous => "submitJob",
-        };
-        let mut request = post(&session, &child(&self.url, &[operation]), params);
+        let mut params = parameters.encode(&self.info)?;
+        params.extend(self.settings(options)?);
+        let mut request = post(&session, &child(&self.url, &[self.operation()]), params);
         request.repeatable = false;
         if self.execution == Execution::Synchronous {
             request.idle_limit = options.execute_limit;
             request.total_limit = options.execute_limit;
         }
         let answer = session.ask(&request, false).map_err(|refused| self.unanswered(refused, &request))?;
-        let job = JobStatus::from_json(&answer.skeleton.value);
-        if !job.id.is_empty() {
-            let waited = wait::until_done(&session, self, job, &options.polling, progress.as_ref())?;
-            return Ok(Job::submitted(Origin { session, task: Arc::clone(&self.info), progress: Arc::clone(progress) }, waited));
+        let origin = job::Origin {
+            session,
+            task_url: self.url.clone(),
+            task: Arc::clone(&self.info),
+            service: Arc::clone(&self.service),
+            progress: Arc::clone(progress),
+            wanted: options.wanted,
+        };
+        let status = JobStatus::from_json(&answer.skeleton.value);
+        if status.id.is_empty() { self.executed(origin, answer) } else { Ok(Job::submitted(origin, status)) }
+    }
+
+    fn operation(&self) -> &'static str {
+        match self.execution {
+            Execution::Synchronous => "execute",
+            Execution::Asynchronous => "submitJob",
         }
-        self.executed(session, answer, progress)
+    }
+
+    /// The parameters that are no inputs of the tool.
+    fn settings(&self, options: &Options) -> Result<Vec<(String, String)>> {
+        let mut context = options.context.clone();
+        let mut params: Vec<(String, String)> = Vec::new();
+        if let Some(sr) = &options.out_sr {
+            let json = sr.to_json();
+            params.push((
+                "env:outSR".to_owned(),
+                sr.wkid.or(sr.latest_wkid).map_or_else(|| json.to_string(), |code| code.to_string()),
+            ));
+            context.insert("outSR".to_owned(), json);
+        }
+        for (name, value) in &options.environment {
+            params.push((format!("env:{name}"), value.clone()));
+            // Old servers know `env:`, new ones ask for `context`; each ignores the other.
+            if let Some(json) = spatial_reference(name, value) {
+                context.insert(name.clone(), json);
+            }
+        }
+        if !context.is_empty() {
+            params.push(("context".to_owned(), Value::Object(context).to_string()));
+        }
+        // The server's default removes vertices.
+        params.push(("simplifyFeatures".to_owned(), "false".to_owned()));
+        if options.true_curves {
+            params.push(("returnTrueCurves".to_owned(), "true".to_owned()));
+        }
+        match (&options.out_service, self.execution) {
+            (None, Execution::Synchronous) => params.extend(options.wanted.params()),
+            (None, Execution::Asynchronous) => {}
+            (Some(_), Execution::Synchronous) => {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    format!("the task {} can't write its results into a service", self.info.name),
+                )
+                .because("it is synchronous")
+                .hint("leave --out-service out"));
+            }
+            (Some(name), Execution::Asynchronous) => {
+                let service = job::service(&self.session, &self.url, &self.service);
+                params.push(("esri_out_feature_service_name".to_owned(), out_service(name, service)));
+            }
+        }
+        Ok(params)
     }
 
     /// The job behind an `execute` answer.
-    fn executed(&self, session: Session, answer: Answer, progress: &Arc<dyn Progress>) -> Result<Job> {
+    fn executed(&self, origin: job::Origin, answer: Answer) -> Result<Job> {
         let messages = Message::list(&answer.skeleton.value);
-        wait::tell(progress.as_ref(), &messages);
+        wait::tell(origin.progress.as_ref(), &messages);
         if answer.skeleton.value.get("results").is_none() {
             let why = match self.execution {
                 Execution::Synchronous => "the answer holds no results",
@@ -165,8 +254,7 @@ impl Task {
                 .because(why)
                 .at_url(&self.url));
         }
-        let origin = Origin { session, task: Arc::clone(&self.info), progress: Arc::clone(progress) };
-        Ok(Job::executed(origin, self.url.clone(), answer, messages))
+        Ok(Job::executed(origin, answer, messages))
     }
 
     /// A request that may have reached the server is not sent again: the tool would run twice.
@@ -188,12 +276,9 @@ impl Task {
 }
 
 /// How the tasks of the service above a task run.
-fn service_execution(session: &Session, task: &Url) -> Result<Execution> {
-    let mut url = task.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop();
-    }
-    let service = Service::from_json(&session.json(&url, &[])?);
+fn service_execution(session: &Session, task: &Url, known: &OnceLock<Service>) -> Result<Execution> {
+    let service = Service::from_json(&session.json(&parent(task), &[])?);
+    let service = known.get_or_init(|| service);
     service.execution.ok_or_else(|| {
         Error::new(ErrorKind::Server, "neither the task nor its service says how it runs")
             .because("executionType is missing or unknown")
@@ -216,6 +301,34 @@ fn child(url: &Url, segments: &[&str]) -> Url {
         path.pop_if_empty().extend(segments);
     }
     url
+}
+
+/// The address without its last segment.
+fn parent(url: &Url) -> Url {
+    let mut url = url.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().pop();
+    }
+    url
+}
+
+/// A setting of the environment as a member of `context`; `None` where it is no spatial reference.
+fn spatial_reference(name: &str, value: &str) -> Option<Value> {
+    if !matches!(name, "outSR" | "processSR") {
+        return None;
+    }
+    match value.trim().parse::<u32>() {
+        Ok(code) => Some(json!({"wkid": code})),
+        Err(_) => serde_json::from_str(value).ok().filter(Value::is_object),
+    }
+}
+
+/// The name of an output service in the form that the server takes: text before version 11, JSON since.
+fn out_service(name: &str, service: &Service) -> String {
+    if name.trim_start().starts_with('{') || service.version.is_none_or(|version| version < 11.0) {
+        return name.to_owned();
+    }
+    json!({"serviceProperties": {"name": name}}).to_string()
 }
 
 /// The address of the task itself.

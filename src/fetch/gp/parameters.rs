@@ -15,15 +15,15 @@ const GREATEST_LONG: i64 = 4_503_599_627_370_495;
 /// The values for a task's inputs, by name, before any task has seen them.
 ///
 /// ```
-/// use geohaul::fetch::gp::{Given, Inputs};
+/// use geohaul::fetch::gp::{Given, Parameters};
 ///
-/// let inputs = Inputs::parse(["Distance={\"distance\":2,\"units\":\"esriMiles\"}", "Points=@wells.geojson"])
+/// let parameters = Parameters::parse(["Distance={\"distance\":2,\"units\":\"esriMiles\"}", "Points=@wells.geojson"])
 ///     .unwrap()
 ///     .with("Segments", Given::Text("36".to_owned()));
-/// assert_eq!(inputs.names().collect::<Vec<_>>(), ["Distance", "Points", "Segments"]);
+/// assert_eq!(parameters.names().collect::<Vec<_>>(), ["Distance", "Points", "Segments"]);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Inputs(Vec<(String, Given)>);
+pub struct Parameters(Vec<(String, Given)>);
 
 /// One value as it was given.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,13 +37,13 @@ pub enum Given {
     Json(Value),
 }
 
-impl Inputs {
+impl Parameters {
     /// From texts of the form `NAME=VALUE`. `@FILE` as the value reads a file, `@@` begins text with an `@`.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] where there is no `=`, or a name comes twice.
     pub fn parse<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self> {
-        let mut inputs = Self::default();
+        let mut parameters = Self::default();
         for text in texts {
             let text = text.as_ref();
             let Some((name, value)) = text.split_once('=') else {
@@ -51,19 +51,19 @@ impl Inputs {
                     .hint("write NAME=VALUE, with NAME=@FILE for the contents of a file"));
             };
             let name = name.trim();
-            if inputs.names().any(|before| before == name) {
+            if parameters.names().any(|before| before == name) {
                 return Err(Error::new(ErrorKind::Usage, format!("the parameter {name} is given twice"))
                     .hint("several values in one parameter are a JSON array: NAME=[\"a\",\"b\"]"));
             }
-            inputs = inputs.with(name, Given::from_text(value));
+            parameters = parameters.with(name, Given::from_text(value));
         }
-        Ok(inputs)
+        Ok(parameters)
     }
 
     /// One more value.
     #[must_use]
-    pub fn with(mut self, name: &str, value: Given) -> Self {
-        self.0.push((name.to_owned(), value));
+    pub fn with(mut self, name: &str, value: impl Into<Given>) -> Self {
+        self.0.push((name.to_owned(), value.into()));
         self
     }
 
@@ -97,6 +97,48 @@ impl Inputs {
                 .hint(format!("for example: -p '{}={}'", first.name, example(&first.data_type))));
         }
         Ok(values.into_iter().flatten().collect())
+    }
+}
+
+impl From<&str> for Given {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Given {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Given {
+    fn from(number: i64) -> Self {
+        Self::Json(number.into())
+    }
+}
+
+impl From<f64> for Given {
+    fn from(number: f64) -> Self {
+        Self::Json(number.into())
+    }
+}
+
+impl From<bool> for Given {
+    fn from(flag: bool) -> Self {
+        Self::Json(flag.into())
+    }
+}
+
+impl From<PathBuf> for Given {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl From<Value> for Given {
+    fn from(json: Value) -> Self {
+        Self::Json(json)
     }
 }
 
@@ -273,7 +315,7 @@ mod tests {
     const POINT: &str = r#"Input_Points={"x":1,"y":2,"spatialReference":{"wkid":4326}}"#;
 
     fn encoded(more: &[&str]) -> Result<Vec<(String, String)>> {
-        Inputs::parse([&[POINT], more].concat())?.encode(&task())
+        Parameters::parse([&[POINT], more].concat())?.encode(&task())
     }
 
     fn refusal(text: &str) -> String {
@@ -305,7 +347,7 @@ mod tests {
 
     #[test]
     fn what_is_required_and_has_no_default_is_asked_for() {
-        let error = Inputs::parse(["Count=1"]).unwrap().encode(&task()).unwrap_err();
+        let error = Parameters::parse(["Count=1"]).unwrap().encode(&task()).unwrap_err();
         assert_eq!(error.what(), "the task Work needs a value for Input_Points");
         assert!(error.hint_text().unwrap().contains("@points.geojson"));
     }
@@ -326,14 +368,14 @@ mod tests {
 
     #[test]
     fn a_name_given_twice_is_refused_in_any_spelling() {
-        assert!(Inputs::parse(["A=1", "A=2"]).is_err());
+        assert!(Parameters::parse(["A=1", "A=2"]).is_err());
         assert!(refusal("input_points={}").contains("given twice"));
     }
 
     #[test]
     fn two_at_signs_are_text_and_one_is_a_file() {
-        let inputs = Inputs::parse(["a=@@home", "b=@x.json"]).unwrap();
-        assert_eq!(inputs.0[0].1, Given::Text("@home".to_owned()));
-        assert_eq!(inputs.0[1].1, Given::File("x.json".into()));
+        let parameters = Parameters::parse(["a=@@home", "b=@x.json"]).unwrap();
+        assert_eq!(parameters.0[0].1, Given::Text("@home".to_owned()));
+        assert_eq!(parameters.0[1].1, Given::File("x.json".into()));
     }
 }

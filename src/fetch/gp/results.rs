@@ -1,69 +1,76 @@
 //! The results of a job as an [`Input`]. What a value is shows in its shape; the declared type comes second.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 use url::Url;
 
-use super::wait::{Done, kind};
-use super::{Session, child, post};
+use super::image;
+use super::job::{Origin as JobOrigin, address_in, place};
+use super::post;
+use super::recovery::{self, CutOff};
+use super::wait::kind;
 use crate::error::{Error, ErrorKind, Result, redact};
-use crate::esri::job::Message;
+use crate::esri::job::{Job as JobStatus, Message};
 use crate::esri::skeleton::exceeded_transfer_limit;
-use crate::esri::task::Task as TaskInfo;
 use crate::fetch::layer::{LayerOptions, LayerSource};
 use crate::fetch::saved::Saved;
 use crate::fetch::session::Answer;
 use crate::fetch::{Download, Input, Item, Pages, Scalar, Source};
-use crate::model::{Header, ReadPlan};
+use crate::model::{Header, Origin, ReadPlan};
 use crate::pipe::Permits;
 use crate::report::{MessageKind, Progress};
 
-/// A task that has run: its outputs, in the order in which the task declares them.
+/// The outputs of a job, in the order in which the task declares them.
 ///
-/// Results are asked for one by one as [`Input::items`] goes on, and each is handed out once.
-pub struct Job {
-    origin: Origin,
+/// They are asked for one by one as [`Input::items`] goes on, and each is handed out once.
+pub struct Results {
+    pub(super) origin: Arc<JobOrigin>,
     url: Url,
-    id: Option<String>,
     messages: Vec<Message>,
     pending: VecDeque<Pending>,
     ready: VecDeque<Result<Item>>,
 }
 
-/// What a job comes from, and what its results are asked through.
-pub(super) struct Origin {
-    pub(super) session: Session,
-    pub(super) task: Arc<TaskInfo>,
-    pub(super) progress: Arc<dyn Progress>,
-}
-
 /// Results that are still to be opened.
 enum Pending {
     /// All results of `execute`, in one answer.
-    Executed(Answer),
+    Executed(Box<Answer>),
     /// One result of a job, at its own address.
     Result { name: String, url: Url },
 }
 
-impl Job {
+impl Results {
     /// What `execute` answered.
-    pub(super) fn executed(origin: Origin, url: Url, answer: Answer, messages: Vec<Message>) -> Self {
-        let pending = VecDeque::from([Pending::Executed(answer)]);
-        Self { origin, url, id: None, messages, pending, ready: VecDeque::new() }
+    pub(super) fn executed(origin: Arc<JobOrigin>, answer: Answer, messages: Vec<Message>) -> Self {
+        let pending = VecDeque::from([Pending::Executed(Box::new(answer))]);
+        Self { url: origin.task_url.clone(), origin, messages, pending, ready: VecDeque::new() }
     }
 
-    /// A job that succeeded.
-    pub(super) fn submitted(origin: Origin, done: Done) -> Self {
-        let Done { url, id, messages, results } = done;
+    /// Those of a job that succeeded.
+    pub(super) fn submitted(origin: Arc<JobOrigin>, url: Url, job: JobStatus) -> Self {
+        let JobStatus { messages, results, .. } = job;
         // A server that lists nothing is asked for everything; what it does not have becomes an error, not a gap.
         let mut results =
             results.unwrap_or_else(|| origin.task.outputs().map(|output| (output.name.clone(), String::new())).collect());
         results.sort_by_key(|(name, _)| place(&origin.task, name));
-        let pending = results.into_iter().map(|(name, address)| Pending::Result { url: result_url(&url, &name, &address), name });
-        let pending = pending.collect();
-        Self { origin, url, id: Some(id), messages, pending, ready: VecDeque::new() }
+        let open =
+            |(name, address): (String, String)| Pending::Result { url: address_in(&url, "results", &name, &address), name };
+        let pending = results.into_iter().map(open).collect();
+        Self { origin, url, messages, pending, ready: VecDeque::new() }
+    }
+
+    /// Leaves out all results but one.
+    pub(super) fn keep(&mut self, name: &str, listed: bool) -> Result<()> {
+        let names: Vec<String> = self.pending.iter().filter_map(Pending::name).map(str::to_owned).collect();
+        if listed && !names.iter().any(|known| known == name) {
+            let error = Error::new(ErrorKind::Usage, format!("the job has no result {name}")).at_url(&self.url);
+            return Err(if names.is_empty() { error } else { error.hint(format!("its results are: {}", names.join(", "))) });
+        }
+        self.pending.retain(|pending| pending.name().is_none_or(|known| known == name));
+        Ok(())
     }
 
     /// The address of the job; of a synchronous task, that of the task.
@@ -71,12 +78,6 @@ impl Job {
         &self.url
     }
 
-    /// The job's id; `None` for a synchronous task.
-    pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-
-    /// The next item: `None` when all results are out.
     fn next_item(&mut self) -> Option<Result<Item>> {
         loop {
             if let Some(item) = self.ready.pop_front() {
@@ -97,96 +98,231 @@ impl Job {
 
     fn open_executed(&self, answer: &Answer) -> Result<Vec<Result<Item>>> {
         let results = answer.skeleton.value.get("results").and_then(Value::as_array);
-        if results.is_none_or(Vec::is_empty) {
-            return Ok(Vec::new());
-        }
+        let Some(results) = results.filter(|results| !results.is_empty()) else { return Ok(Vec::new()) };
         let mut items = Saved::from_bytes(&self.origin.task.name, answer.body.clone())?.into_items();
         items.sort_by_key(|item| place(&self.origin.task, name_of(item)));
-        Ok(items.into_iter().flat_map(|item| self.resolve(item, &answer.url)).collect())
+        let value = |name: &str| {
+            let named = |result: &&Value| result.get("paramName").and_then(Value::as_str) == Some(name);
+            results.iter().find(named).and_then(|result| result.get("value")).unwrap_or(&Value::Null)
+        };
+        let resolved = items.into_iter().flat_map(|item| {
+            let value = value(name_of(&item));
+            self.resolve(item, value, &answer.url)
+        });
+        Ok(resolved.collect())
     }
 
     fn open_result(&self, name: &str, url: &Url) -> Result<Vec<Result<Item>>> {
-        let mut answer = self.origin.session.ask(&post(&self.origin.session, url, Vec::new()), false)?;
-        if answer.skeleton.value.pointer("/value/mapImage").is_some() {
-            // A result map service answers with a picture unless it is asked for the data.
-            let params = vec![("returnType".to_owned(), "data".to_owned())];
-            answer = self.origin.session.ask(&post(&self.origin.session, url, params), false)?;
-        }
-        let items = Saved::from_bytes(name, answer.body)?.into_items();
-        Ok(items.into_iter().flat_map(|item| self.resolve(item, &answer.url)).collect())
-    }
-
-    /// What a value stands for: rows come as they are, references are followed.
-    fn resolve(&self, item: Item, base: &Url) -> Vec<Result<Item>> {
-        let Item::Value(scalar) = item else { return vec![Ok(item)] };
-        if let Value::Array(entries) = &scalar.value
-            && !entries.is_empty()
-            && entries.iter().all(|entry| reference(entry).is_some())
-        {
-            let entry = |value: &Value| self.follow(Scalar { value: value.clone(), ..scalar.clone() }, base);
-            return entries.iter().map(entry).collect();
-        }
-        vec![self.follow(scalar, base)]
-    }
-
-    fn follow(&self, scalar: Scalar, base: &Url) -> Result<Item> {
-        let fail = |kind, why: &str| {
-            Error::new(kind, format!("the result {} can't be had", scalar.name))
-                .because(why)
-                .in_layer(&scalar.name)
-                .at_url(&self.url)
+        let JobOrigin { session, wanted, .. } = &*self.origin;
+        let ask = |more: &[(&str, &str)]| {
+            let mut params = wanted.params();
+            params.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+            session.ask(&post(session, url, params), false)
         };
-        if exceeded_transfer_limit(&scalar.value) {
-            return Err(fail(ErrorKind::Incomplete, "it has more rows than the service hands out")
-                .hint("ask the publisher for a higher maximumRecords, or run the task on parts of the input"));
+        let mut answer = ask(&[])?;
+        let mut items = Vec::new();
+        if let Some(picture) = picture_of(&answer) {
+            // A result map service answers with a picture unless it is asked for the data.
+            items.extend(picture.map(|address| self.file(name, &address, &answer.url)));
+            answer = match ask(&[("returnType", "data")]) {
+                Ok(data) => data,
+                Err(refused) => {
+                    items.push(Err(Error::from(refused).in_layer(name)));
+                    return Ok(items);
+                }
+            };
         }
-        if scalar.value.get("mapImage").is_some() {
-            return Err(fail(ErrorKind::Unsupported, "the server gives a picture of it only"));
+        let is_cut = cut_off(&answer);
+        let value = answer.skeleton.value.get("value").unwrap_or(&Value::Null).clone();
+        let found = Saved::from_bytes(name, answer.body)?.into_items();
+        let has_rows = found.iter().any(|item| matches!(item, Item::Layer(_)));
+        let value = if is_cut { with_flag(value) } else { value };
+        // Pictures come behind the data that they show.
+        let found = found.into_iter().flat_map(|item| self.resolve(item, &value, &answer.url)).collect::<Vec<_>>();
+        items.splice(0..0, found);
+        if has_rows && wanted.server_kmz {
+            let mut kmz = url.clone();
+            kmz.query_pairs_mut().clear().append_pair("f", "kmz");
+            items.push(self.file(&format!("{name}_server"), kmz.as_str(), url).map(|item| ending(item, "kmz")));
         }
-        let Some(address) = reference(&scalar.value) else { return Ok(Item::Value(scalar)) };
-        let url =
-            base.join(address).map_err(|why| fail(ErrorKind::Server, &format!("its address '{address}' is broken: {why}")))?;
+        Ok(items)
+    }
+
+    /// What a value stands for: whole rows come as they are, cut-off ones from where they are whole, references are
+    /// followed. `value` is what the server sent for it.
+    fn resolve(&self, item: Item, value: &Value, base: &Url) -> Vec<Result<Item>> {
+        match item {
+            Item::Layer(layer) if is_cut(value) => {
+                vec![recovery::recover(self, CutOff { layer, value, base }).map(Item::Layer)]
+            }
+            Item::Layer(layer) => vec![Ok(Item::Layer(self.doubted(layer)))],
+            Item::Value(scalar) => {
+                if let Value::Array(entries) = &scalar.value
+                    && !entries.is_empty()
+                    && entries.iter().all(|entry| reference(entry).is_some())
+                {
+                    let entry = |value: &Value| self.follow(Scalar { value: value.clone(), ..scalar.clone() }, base);
+                    return entries.iter().flat_map(entry).collect();
+                }
+                self.follow(scalar, base)
+            }
+            item => vec![Ok(item)],
+        }
+    }
+
+    fn follow(&self, scalar: Scalar, base: &Url) -> Vec<Result<Item>> {
+        let Some(address) = reference(&scalar.value) else {
+            let fail = |kind, why: &str| self.lost(&scalar.name, kind, why);
+            return vec![if exceeded_transfer_limit(&scalar.value) {
+                Err(fail(ErrorKind::Incomplete, "it has more rows than the service hands out").hint(recovery::advice(self)))
+            } else if scalar.value.get("mapImage").is_some() {
+                Err(fail(ErrorKind::Unsupported, "the server gives a picture of it only"))
+            } else {
+                Ok(Item::Value(scalar))
+            }];
+        };
+        let url = match base.join(address) {
+            Ok(url) => url,
+            Err(why) => {
+                return vec![Err(self.lost(
+                    &scalar.name,
+                    ErrorKind::Server,
+                    &format!("its address '{address}' is broken: {why}"),
+                ))];
+            }
+        };
         match end_of(&url) {
-            End::Layer => Ok(Item::Layer(self.open_layer(&scalar.name, &url)?)),
+            End::Layer => vec![self.open_layer(&scalar.name, &url).map(|layer| Item::Layer(Box::new(layer)))],
             End::ImageService => {
-                Err(fail(ErrorKind::Unsupported, "it is an image service").hint(format!("see {}", redact(&url))))
+                let url = self.reachable(&url);
+                image::tiles(&self.origin.session, &scalar.name, &url).map_or_else(
+                    |error| vec![Err(error.in_layer(&scalar.name).at_url(&url))],
+                    |tiles| tiles.into_iter().map(|tile| Ok(Item::File(tile))).collect(),
+                )
             }
-            End::File => {
-                let (session, address) = (self.origin.session.clone(), url.clone());
-                Ok(Item::File(Download::new(scalar.name, url, move || session.file(&address))))
-            }
+            End::File => vec![self.file(&scalar.name, address, base)],
         }
     }
 
-    fn open_layer(&self, name: &str, url: &Url) -> Result<Box<dyn Source>> {
-        let Origin { session, progress, .. } = &self.origin;
-        let layer = LayerSource::open(session, url, LayerOptions::default(), Arc::clone(progress))?;
-        let header = Header { name: name.to_owned(), ..layer.header().clone() };
-        Ok(Box::new(Named { header, layer }))
+    pub(super) fn lost(&self, name: &str, kind: ErrorKind, why: &str) -> Error {
+        Error::new(kind, format!("the result {name} can't be had")).because(why).in_layer(name).at_url(&self.url)
+    }
+
+    /// A file at an address relative to `base`. Where its host is known inside the server's own network only, it is
+    /// asked for at the host of the task.
+    fn file(&self, name: &str, address: &str, base: &Url) -> Result<Item> {
+        let broken = |why| self.lost(name, ErrorKind::Server, &format!("its address '{address}' is broken: {why}"));
+        let url = base.join(address).map_err(broken)?;
+        let (session, inside) = (self.origin.session.clone(), url.clone());
+        let outside = outside(&url, &self.origin.task_url);
+        Ok(Item::File(Download::new(name.to_owned(), url, move || {
+            let Some(outside) = outside else { return session.file(&inside) };
+            let mut request = session.request(&inside, &[]);
+            request.params.clear();
+            request.repeatable = false;
+            match session.ask_file(&request) {
+                Err(refused) if refused.is_unreachable() => session.file(&outside),
+                first => Ok(first?),
+            }
+        })))
+    }
+
+    /// `url`, or where it is seen from outside the server's own network.
+    fn reachable(&self, url: &Url) -> Url {
+        let Some(outside) = outside(url, &self.origin.task_url) else { return url.clone() };
+        let mut request = self.origin.session.request(url, &[]);
+        request.repeatable = false;
+        match self.origin.session.ask(&request, false) {
+            Err(refused) if refused.is_unreachable() => outside,
+            _ => url.clone(),
+        }
+    }
+
+    /// A layer that a result refers to, under the name of its parameter.
+    pub(super) fn open_layer(&self, name: &str, url: &Url) -> Result<Told> {
+        let JobOrigin { session, progress, .. } = &*self.origin;
+        let layer = LayerSource::open(session, &self.reachable(url), LayerOptions::default(), Arc::clone(progress))?;
+        Ok(Told::new(Box::new(layer)).named(name))
+    }
+
+    /// Rows that are exactly as many as the server hands out may be all, or not.
+    fn doubted(&self, layer: Box<dyn Source>) -> Box<dyn Source> {
+        let Some(count) = layer.header().count.filter(|count| *count > 0) else { return layer };
+        if self.origin.service().most_records != Some(count) {
+            return layer;
+        }
+        let name = layer.header().name.clone();
+        Box::new(Told::new(layer).warning(format!(
+            "\"{name}\" is possibly cut off: its {count} rows are just the service's maximum, though the server does not say that there are more"
+        )))
     }
 }
 
-/// A layer that a result refers to, under the name of its parameter.
-struct Named {
-    header: Header,
-    layer: LayerSource,
+impl Pending {
+    /// `None` for many results in one.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Executed(_) => None,
+            Self::Result { name, .. } => Some(name),
+        }
+    }
 }
 
-impl Source for Named {
+/// A source with more to tell than it knows itself.
+pub(super) struct Told {
+    header: Header,
+    source: Box<dyn Source>,
+    warnings: Vec<String>,
+    remedy: Option<String>,
+}
+
+impl Told {
+    pub(super) fn new(source: Box<dyn Source>) -> Self {
+        Self { header: source.header().clone(), source, warnings: Vec::new(), remedy: None }
+    }
+
+    fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.header.name);
+        self
+    }
+
+    pub(super) fn warning(mut self, warning: String) -> Self {
+        self.warnings.push(warning);
+        self
+    }
+
+    pub(super) fn remedy(self, remedy: String) -> Self {
+        Self { remedy: Some(remedy), ..self }
+    }
+}
+
+impl Source for Told {
     fn header(&self) -> &Header {
         &self.header
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.layer.warnings()
+        self.source.warnings().into_iter().chain(self.warnings.iter().cloned()).collect()
+    }
+
+    fn remedy(&self) -> Option<String> {
+        self.remedy.clone().or_else(|| self.source.remedy())
+    }
+
+    fn origin(&self) -> Option<Origin> {
+        self.source.origin()
+    }
+
+    fn keep_pages_in(&mut self, directory: &Path) -> Result<()> {
+        self.source.keep_pages_in(directory)
     }
 
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        Box::new(self.layer).open(read, permits, progress)
+        self.source.open(read, permits, progress)
     }
 }
 
-impl Input for Job {
+impl Input for Results {
     fn items(&mut self) -> Box<dyn Iterator<Item = Result<Item>> + Send + '_> {
         Box::new(std::iter::from_fn(|| self.next_item()))
     }
@@ -200,11 +336,6 @@ impl Input for Job {
     }
 }
 
-/// The place of an output in its task; what the task does not declare comes last.
-fn place(task: &TaskInfo, name: &str) -> usize {
-    task.parameters.iter().position(|parameter| parameter.name == name).unwrap_or(usize::MAX)
-}
-
 fn name_of(item: &Item) -> &str {
     match item {
         Item::Layer(source) => &source.header().name,
@@ -213,19 +344,53 @@ fn name_of(item: &Item) -> &str {
     }
 }
 
-/// The address of a result, which servers write relative to the job's.
-fn result_url(job: &Url, name: &str, address: &str) -> Url {
-    let mut folder = job.clone();
-    folder.set_path(&format!("{}/", job.path()));
-    match folder.join(address) {
-        Ok(url) if !address.is_empty() => url,
-        _ => child(job, &["results", name]),
+fn ending(item: Item, ending: &'static str) -> Item {
+    match item {
+        Item::File(download) => Item::File(download.with_ending(ending)),
+        item => item,
     }
 }
 
+/// The address of the picture in an answer; `None` where it is data.
+fn picture_of(answer: &Answer) -> Option<Option<String>> {
+    let picture = answer.skeleton.value.pointer("/value/mapImage")?;
+    Some(picture.get("href").and_then(Value::as_str).filter(|href| !href.is_empty()).map(str::to_owned))
+}
+
+/// The server cut off the rows of an answer, wherever it says so.
+fn cut_off(answer: &Answer) -> bool {
+    let root = &answer.skeleton.value;
+    exceeded_transfer_limit(root) || root.get("value").is_some_and(is_cut)
+}
+
+fn is_cut(value: &Value) -> bool {
+    exceeded_transfer_limit(value) || value.get("featureSet").is_some_and(exceeded_transfer_limit)
+}
+
+fn with_flag(mut value: Value) -> Value {
+    if let Some(object) = value.as_object_mut() {
+        object.insert("exceededTransferLimit".to_owned(), true.into());
+    }
+    value
+}
+
 /// The address in `{"url": "..."}`.
-fn reference(value: &Value) -> Option<&str> {
+pub(super) fn reference(value: &Value) -> Option<&str> {
     value.get("url")?.as_str().filter(|url| !url.is_empty())
+}
+
+/// Where `url` is seen from outside, if its host is not that of the task: servers write the name that their own
+/// machine has inside.
+fn outside(url: &Url, task: &Url) -> Option<Url> {
+    if url.origin() == task.origin() {
+        return None;
+    }
+    let root = |url: &Url| url.path().split_once("/rest/").map(|(root, rest)| (root.to_owned(), rest.to_owned()));
+    let (Some((_, rest)), Some((root, _))) = (root(url), root(task)) else { return None };
+    let mut seen = task.clone();
+    seen.set_path(&format!("{root}/rest/{rest}"));
+    seen.set_query(url.query());
+    Some(seen)
 }
 
 /// What the path of a reference leads to.
@@ -249,22 +414,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn result_addresses_are_relative_to_the_job_however_they_are_written() {
-        let job: Url = "https://h.example/arcgis/rest/services/A/GPServer/T/jobs/j1".parse().unwrap();
-        let url = |name: &str, address: &str| result_url(&job, name, address).to_string();
-        let expected = format!("{job}/results/Out%20put");
-        assert_eq!(url("Out put", "results/Out put"), expected);
-        assert_eq!(url("Out put", "results/Out%20put"), expected);
-        assert_eq!(url("Out put", ""), expected);
-        assert_eq!(url("Out put", &expected), expected);
-    }
-
-    #[test]
     fn addresses_of_layers_and_files_are_told_apart() {
         let end = |text: &str| end_of(&text.parse().unwrap());
         assert!(matches!(end("https://h/rest/services/X/FeatureServer/0/"), End::Layer));
         assert!(matches!(end("https://h/rest/services/X/MapServer/12?token=a"), End::Layer));
         assert!(matches!(end("https://h/rest/services/X/ImageServer"), End::ImageService));
         assert!(matches!(end("https://h/rest/directories/arcgisjobs/x/scratch/out.zip"), End::File));
+    }
+
+    #[test]
+    fn an_address_inside_the_servers_network_is_seen_at_the_host_of_the_task() {
+        let task = "https://gis.example/server/rest/services/A/GPServer/T".parse().unwrap();
+        let seen = |url: &str| outside(&url.parse().unwrap(), &task).map(String::from);
+        let inside = "http://machine7:6080/arcgis/rest/directories/arcgisjobs/a/j1/scratch/o.zip?x=1";
+        assert_eq!(seen(inside).unwrap(), "https://gis.example/server/rest/directories/arcgisjobs/a/j1/scratch/o.zip?x=1");
+        assert_eq!(seen("https://gis.example/server/rest/directories/o.zip"), None);
+        assert_eq!(seen("https://bucket.example/o.zip"), None);
     }
 }

@@ -1,12 +1,14 @@
 //! Waiting for a job: ask, tell what is new, wait a little longer, ask again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::{Session, Task, child, post};
+use super::job::{Origin, expired};
+use super::post;
 use crate::error::{Error, ErrorKind, Result};
-use crate::esri::job::{Job as JobStatus, Level, Message, Phase};
+use crate::esri::job::{Job as JobStatus, Level, Message, Phase, Progress as ToolProgress};
+use crate::esri::task::Task;
 use crate::fetch::http::Cancel;
 use crate::report::{MessageKind, Progress};
 
@@ -23,6 +25,8 @@ pub struct Polling {
     pub unknown_polls: u32,
     /// How often a job that succeeded is asked for its list of results, which some servers write late.
     pub late_polls: u32,
+    /// The longest to wait in all; the job goes on at the server.
+    pub timeout: Option<Duration>,
 }
 
 impl Default for Polling {
@@ -33,59 +37,63 @@ impl Default for Polling {
             patience: Duration::from_secs(120),
             unknown_polls: 20,
             late_polls: 5,
+            timeout: None,
         }
     }
 }
 
-/// A job that succeeded.
-pub(super) struct Done {
-    pub(super) url: Url,
-    pub(super) id: String,
-    /// All messages.
-    pub(super) messages: Vec<Message>,
-    /// `(parameter, address relative to the job)`; `None` where the server lists none.
-    pub(super) results: Option<Vec<(String, String)>>,
-}
+/// So many polls in a row may fail for reasons that pass, each after all its tries.
+const MOST_LOST_POLLS: u32 = 5;
 
-/// Follows a job from the answer of `submitJob` to its end.
-pub(super) fn until_done(
-    session: &Session,
-    task: &Task,
-    submitted: JobStatus,
-    polling: &Polling,
-    progress: &dyn Progress,
-) -> Result<Done> {
-    let url = child(task.url(), &["jobs", &submitted.id]);
-    let question = post(session, &url, Vec::new());
+/// Follows a job to its end; `job` is what the server said last.
+pub(super) fn until_done(origin: &Origin, url: &Url, job: &mut JobStatus, polling: &Polling) -> Result<()> {
+    let Origin { session, task, progress, .. } = origin;
+    let question = post(session, url, Vec::new());
     let mut waits = Waits { polling, next: polling.first, waited: Duration::ZERO };
-    let (mut unknown, mut late) = (0, 0);
+    let (mut unknown, mut late, mut lost) = (0, 0, 0);
     let mut heard = Heard::default();
-    let mut job = submitted;
+    let start = Instant::now();
     loop {
-        heard.tell(&job, progress);
+        heard.tell(job, progress.as_ref());
         match job.status.phase() {
-            Phase::Succeeded if job.results.is_some() || task.info().outputs().next().is_none() || late == polling.late_polls => {
-                let id = job.id;
-                return Ok(Done { url, id, messages: job.messages, results: job.results });
+            Phase::Succeeded if job.results.is_some() || task.outputs().next().is_none() || late == polling.late_polls => {
+                return Ok(());
             }
             Phase::Succeeded => late += 1,
-            Phase::Failed => return Err(failure(task, &job, &url)),
+            Phase::Failed => return Err(failure(task, job, url)),
             Phase::Unknown if unknown == polling.unknown_polls => {
-                return Err(Error::new(ErrorKind::Server, format!("nobody knows how the job of {} is", task.info().name))
+                return Err(Error::new(ErrorKind::Server, format!("nobody knows how the job of {} is", task.name))
                     .because(format!("the server says '{}', again and again", job.status.esri_name()))
-                    .at_url(&url));
+                    .at_url(url));
             }
             Phase::Unknown => unknown += 1,
             Phase::Running => unknown = 0,
         }
-        pause(waits.next(), &question.cancel)?;
-        let id = job.id;
-        let answer = session.ask(&question, false).map_err(|refused| {
-            Error::from(refused).hint("the job may be running still; its address answers as long as the server keeps it")
-        })?;
-        job = JobStatus { id, ..JobStatus::from_json(&answer.skeleton.value) };
+        let wait = waits.next();
+        if polling.timeout.is_some_and(|limit| start.elapsed() + wait > limit) {
+            return Err(Error::new(ErrorKind::Network, format!("the job of the task {} takes too long", task.name))
+                .because(format!("it is {} after {} s", job.status.describe(), start.elapsed().as_secs()))
+                .at_url(url)
+                .hint(ATTACH));
+        }
+        pause(wait, &question.cancel)?;
+        match session.ask(&question, false) {
+            Ok(answer) => {
+                lost = 0;
+                let id = std::mem::take(&mut job.id);
+                *job = JobStatus { id, ..JobStatus::from_json(&answer.skeleton.value) };
+            }
+            Err(refused) if refused.is_passing_by() && lost < MOST_LOST_POLLS => {
+                lost += 1;
+                progress.retry(&format!("{}; the job is asked again", refused.error));
+            }
+            Err(refused) => return Err(expired(refused, url).hint(ATTACH)),
+        }
     }
 }
+
+/// What to do about a job that nobody waits for any more.
+const ATTACH: &str = "the job may be running still; geohaul job wait follows it, and geohaul export brings its results";
 
 struct Waits<'a> {
     polling: &'a Polling,
@@ -109,7 +117,7 @@ fn pause(wait: Duration, cancel: &Cancel) -> Result<()> {
     let mut left = wait;
     while !left.is_zero() {
         if cancel.is_cancelled() {
-            return Err(Error::new(ErrorKind::Cancelled, "the work was stopped").hint("the job may go on at the server"));
+            return Err(Error::new(ErrorKind::Cancelled, "the work was stopped").hint(ATTACH));
         }
         let slice = left.min(Duration::from_millis(100));
         std::thread::sleep(slice);
@@ -122,6 +130,7 @@ fn pause(wait: Duration, cancel: &Cancel) -> Result<()> {
 #[derive(Default)]
 struct Heard {
     status: Option<String>,
+    progress: Option<ToolProgress>,
     messages: usize,
 }
 
@@ -131,6 +140,12 @@ impl Heard {
         if self.status.as_deref() != Some(status) {
             progress.job_status(status);
             self.status = Some(status.to_owned());
+        }
+        if let Some(now) = &job.progress
+            && self.progress.as_ref() != Some(now)
+        {
+            progress.job_progress(now.percent, &now.text);
+            self.progress = Some(now.clone());
         }
         tell(progress, job.messages.get(self.messages..).unwrap_or_default());
         self.messages = self.messages.max(job.messages.len());
@@ -154,7 +169,7 @@ pub(super) fn kind(level: Level) -> MessageKind {
 }
 
 /// The error of a job that ended without results: its error messages, or the last ones of any kind.
-fn failure(task: &Task, job: &JobStatus, url: &Url) -> Error {
+pub(super) fn failure(task: &Task, job: &JobStatus, url: &Url) -> Error {
     let texts = |wanted: &dyn Fn(&Message) -> bool| -> Vec<&str> {
         job.messages.iter().filter(|message| wanted(message)).map(|message| message.text.as_str()).collect()
     };
@@ -165,7 +180,7 @@ fn failure(task: &Task, job: &JobStatus, url: &Url) -> Error {
         ([], last) => last[last.len().saturating_sub(3)..].join("; "),
         (errors, _) => errors.join("; "),
     };
-    Error::new(ErrorKind::Server, format!("the job of the task {} {}", task.info().name, ended(job)))
+    Error::new(ErrorKind::Server, format!("the job of the task {} {}", task.name, ended(job)))
         .because(why)
         .at_url(url)
         .hint("mend what the messages name; `geohaul info` on the task shows what it takes")
