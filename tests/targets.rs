@@ -144,7 +144,7 @@ fn says(run: &Run, status: i32, words: &[&str]) {
 fn a_layer_is_named_regardless_of_case_with_spaces_and_a_pasted_query() {
     let desk = Desk::new();
     let run = desk.export(&desk.url("/City/FeatureServer/main%20roads/query?where=A%3D1&f=html"), &["-o", "a.geojson"]);
-    says(&run, 0, &[]);
+    says(&run, 0, &["the address chooses rows", "where A=1"]);
     assert_eq!(desk.rows("a.geojson"), 3);
     assert!(desk.server.pages().iter().all(|call| call.path.contains("/1/") && call.param("where") == "A=1"));
 }
