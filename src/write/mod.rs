@@ -20,9 +20,11 @@ mod names;
 pub(crate) mod number;
 pub mod shapefile;
 mod stage;
+mod unzip;
 
 pub use names::{safe_file_stem, unique_file_stem};
 pub use stage::{Stage, Target, place_of};
+pub use unzip::unzip;
 
 /// All formats, in the order of the help.
 pub static FORMATS: &[&dyn AnyFormat] = &[&geojson::GeoJson, &shapefile::Shapefile, &kmz::Kmz, &csv::Csv];
