@@ -822,7 +822,7 @@ fn values_are_checked_before_the_task_runs() {
         2,
         "
         error: the task Buffer has no parameter Distnce
-        hint: did you mean Distance? It also takes Segments, Input_Features
+        hint: did you mean Distance? It also takes Input_Features, Segments
     ",
     );
     desk.refuses(
@@ -919,7 +919,8 @@ fn a_failed_job_ends_with_the_servers_messages() {
     "
         )
     );
-    assert_eq!((run.status, desk.names(".").len()), (1, 0));
+    // `geohaul job messages out` shows them again.
+    assert_eq!((run.status, desk.names("out")), (1, vec!["job.json".to_owned()]));
 }
 
 #[test]

@@ -38,11 +38,12 @@ use super::retry::{Cause, Refused};
 use super::session::{Answer, Session};
 use crate::error::{Error, ErrorKind, Result, redact};
 use crate::esri::failure::Shape;
-use crate::esri::job::{Job as JobStatus, Message};
-use crate::esri::task::{Execution, Service, Task as TaskInfo};
+use crate::esri::job::Job as JobStatus;
+use crate::esri::task::{Service, Task as TaskInfo};
 use crate::model::SpatialReference;
 use crate::report::Progress;
 
+mod hosted;
 mod image;
 mod job;
 mod parameters;
@@ -54,12 +55,17 @@ mod uploads;
 mod values;
 mod wait;
 
+pub use hosted::Portal;
 pub use job::Job;
 pub use parameters::{Given, Parameters};
 pub use record::Record;
 pub use results::Results;
 use values::Encoded;
+pub use values::example;
 pub use wait::Polling;
+
+pub use crate::esri::job::{Level, Message, Phase, Status};
+pub use crate::esri::task::{Direction, Execution, Need, Parameter};
 
 /// How to run a task.
 #[derive(Debug, Clone)]

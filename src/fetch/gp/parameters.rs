@@ -177,9 +177,13 @@ fn find(task: &Task, name: &str) -> Result<usize> {
         None => {
             let names: Vec<&str> = task.inputs().map(|parameter| parameter.name.as_str()).collect();
             let meant = nearest(name, names.iter().copied());
-            let meant = meant.map_or(String::new(), |meant| format!("did you mean {meant}? "));
-            Err(Error::new(ErrorKind::Usage, format!("the task {} has no parameter {name}", task.name))
-                .hint(format!("{meant}it takes: {}", names.join(", "))))
+            let others: Vec<&str> = names.iter().copied().filter(|known| Some(*known) != meant).collect();
+            let error = Error::new(ErrorKind::Usage, format!("the task {} has no parameter {name}", task.name));
+            Err(match (meant, others.is_empty()) {
+                (Some(meant), true) => error.hint(format!("did you mean {meant}?")),
+                (Some(meant), false) => error.hint(format!("did you mean {meant}? It also takes {}", others.join(", "))),
+                (None, _) => error.hint(format!("it takes: {}", names.join(", "))),
+            })
         }
     }
 }

@@ -403,7 +403,7 @@ fn csv_table(parameter: &Parameter, text: &str) -> Result<Vec<Value>> {
 }
 
 /// What a value of a parameter looks like on a command line.
-pub(super) fn example(parameter: &Parameter) -> String {
+pub fn example(parameter: &Parameter) -> String {
     if let Some(choice) = parameter.choices.first() {
         return choice.clone();
     }
