@@ -826,12 +826,13 @@ fn values_are_checked_before_the_task_runs() {
     ",
     );
     desk.refuses(
-        &[&base[..], &["-p", "Distance=2 km"]].concat(),
+        &[&base[..], &["-p", "Distance=2 leagues"]].concat(),
         2,
         r#"
-        error: '2 km' is no distance with units (GPLinearUnit)
+        error: '2 leagues' is no distance with a unit (GPLinearUnit)
+        cause: the units are esriMeters, esriKilometers, esriMiles, esriFeet, esriYards, esriNauticalMiles, esriInches, esriMillimeters, esriCentimeters, esriDecimeters, esriDecimalDegrees, esriPoints, esriIntInches, esriIntFeet, esriIntYards, esriIntMiles, esriIntNauticalMiles, esriUnknownUnits
         where: "Distance"
-        hint: for example: -p 'Distance={"distance":8.5,"units":"esriMiles"}'
+        hint: for example: -p 'Distance=8.5 miles'
     "#,
     );
     desk.refuses(

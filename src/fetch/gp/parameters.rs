@@ -90,6 +90,12 @@ impl Parameters {
         for (name, value) in &self.0 {
             given[find(task, name)?].push(value.clone());
         }
+        let named = task.parameters.iter().zip(&given).filter(|(_, values)| !values.is_empty());
+        let encode = |(parameter, values): (&Parameter, &Vec<Given>)| {
+            let value = values::encode(parameter, values, hosted).map_err(|error| error.in_layer(&parameter.name))?;
+            Ok((parameter.name.clone(), value))
+        };
+        let encoded = named.map(encode).collect::<Result<Vec<_>>>()?;
         let missing: Vec<&Parameter> = task
             .parameters
             .iter()
@@ -102,12 +108,7 @@ impl Parameters {
             return Err(Error::new(ErrorKind::Usage, format!("the task {} needs a value for {}", task.name, names.join(", ")))
                 .hint(format!("for example: -p '{}={}'", first.name, values::example(first))));
         }
-        let given = task.parameters.iter().zip(&given).filter(|(_, values)| !values.is_empty());
-        let encode = |(parameter, values): (&Parameter, &Vec<Given>)| {
-            let value = values::encode(parameter, values, hosted).map_err(|error| error.in_layer(&parameter.name))?;
-            Ok((parameter.name.clone(), value))
-        };
-        given.map(encode).collect()
+        Ok(encoded)
     }
 }
 
