@@ -24,7 +24,7 @@ use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan, cod
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{
-    AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, place_of, unique_file_stem,
+    AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, place_of, unique_file_stem, unzip,
 };
 
 /// Pages under way at least, so that as many connections as there may be have something to do.
@@ -57,6 +57,8 @@ pub struct ExportOptions {
     pub threads: usize,
     /// Keep raw pages beside the first output until it is done, and begin with those that an interrupted run left.
     pub resume: bool,
+    /// Unpack the ZIP archives among the files into folders beside them.
+    pub unzip: bool,
     /// Write a receipt beside the first output: `roads.geojson.receipt.json`.
     pub receipt: bool,
     /// Stops the work: pages, conversion and writing end soon, and no output appears.
@@ -256,11 +258,20 @@ fn export_item(
             let stage = Stage::open(Target { path: directory.join(name), overwrite: options.overwrite })?;
             let parameter = download.name.clone();
             let body = download.fetch().map_err(|error| error.in_layer(&parameter))?;
-            std::fs::write(stage.main_file(), body).map_err(|why| stage.write_error(&why))?;
-            report.files.extend(stage.commit()?);
+            std::fs::write(stage.main_file(), &body).map_err(|why| stage.write_error(&why))?;
+            let written = stage.commit()?;
+            let folder = written.first().filter(|file| options.unzip && is_zip(file)).map(|file| file.with_extension(""));
+            report.files.extend(written);
+            if let Some(folder) = folder {
+                report.files.extend(unzip(&body, &folder, options.overwrite).map_err(|error| error.in_layer(&parameter))?);
+            }
         }
     }
     Ok(())
+}
+
+fn is_zip(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"))
 }
 
 /// Refuses rows, given by name and whether they are a table, whose files stand in a directory already: told before

@@ -135,6 +135,7 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         allow_partial: args.allow_partial,
         strict: args.strict,
         threads: args.threads,
+        unzip: false,
         receipt: args.receipt,
         resume: false,
         cancel: interrupt::cancel(),
