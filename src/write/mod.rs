@@ -30,6 +30,7 @@ mod stage;
 #[cfg(any(feature = "geopackage", feature = "gdal"))]
 mod tables;
 pub mod typed;
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
 mod wkb;
 mod wkt;
 
