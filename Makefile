@@ -53,6 +53,7 @@ lint:
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features --features cli -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features --features gdal -- -D warnings
+	cargo clippy --locked --all-targets --no-default-features --features geopackage -- -D warnings
 
 doc:
 	@scripts/setup build
