@@ -24,7 +24,6 @@ pub(crate) mod number;
 pub mod shapefile;
 mod stage;
 pub mod typed;
-mod wkb;
 
 pub use names::{safe_file_stem, unique_file_stem};
 pub use stage::{Stage, Target, place_of};

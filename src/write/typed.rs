@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use super::wkb::{self, Dimensions, Kinds};
 use super::{Rows, feature_words};
 use crate::model::plan::ColumnKind;
+use crate::model::wkb::{self, Dimensions, Kinds};
 use crate::model::{Column, FieldType, Value, WritePlan};
 use crate::report::{LossKind, Losses};
 
