@@ -1,4 +1,4 @@
-//! Tells the linker where PROJ is; `src/gdal_ffi.rs` calls it beside GDAL.
+//! Tells the linker where PROJ is; `src/gdal_ffi.rs` calls it beside GDAL. And keeps our SQLite to ourselves.
 //!
 //! Linux keeps it on the default path. Homebrew and conda do not, and `gdal-sys` names GDAL's own directory only, so
 //! `pkg-config` is asked. A build that brings its own PROJ (`proj-sys`, below `gdal-src`) names its directory itself.
@@ -8,6 +8,11 @@ use std::process::Command;
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=PKG_CONFIG_PATH");
+    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|there| there == value);
+    if std::env::var_os("CARGO_FEATURE_GEOPACKAGE").is_some() && is("CARGO_CFG_TARGET_OS", "linux") {
+        // The linker would export what GDAL and PROJ also call, and they would mix our SQLite with the system's.
+        println!("cargo:rustc-link-arg=-Wl,--exclude-libs,ALL");
+    }
     if std::env::var_os("CARGO_FEATURE_GDAL").is_none() {
         return;
     }

@@ -5,6 +5,7 @@
 //! that nothing is missing are the stages renamed into place.
 
 mod receipt;
+mod together;
 
 use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::MOST_CONNECTIONS;
 use crate::fetch::http::{Cancel, Fault};
 use crate::fetch::{Download, Input, Item, Pages, Source};
-use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan};
+use crate::model::crs::Vertical;
+use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan, codebook};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{
@@ -45,6 +47,8 @@ pub struct ExportOptions {
     pub clip: Option<Area>,
     /// Existing outputs may be replaced.
     pub overwrite: bool,
+    /// Layers are added to what an existing output holds; every format must hold many.
+    pub append: bool,
     /// Write what there is even if rows are missing; the report then holds a failure.
     pub allow_partial: bool,
     /// The first loss is an error.
@@ -86,8 +90,15 @@ impl Output {
     pub fn new(path: impl Into<PathBuf>, format: Option<&str>) -> Result<Self> {
         let mut path: PathBuf = path.into();
         if path.as_os_str() == "-" {
-            return Err(Error::new(ErrorKind::Usage, "outputs are files; geohaul does not write to standard output")
-                .hint("give -o a file name, such as roads.geojson"));
+            let error = |what: String| Err(Error::new(ErrorKind::Usage, what));
+            let format = format.map(format_named).transpose()?;
+            return match format {
+                Some(format) if format.info().streams => Ok(Self { path, format }),
+                Some(format) => error(format!("{} can't be written to standard output", format.info().title))
+                    .map_err(|error| error.hint("give -o a file name")),
+                None => error("standard output has no ending to tell the format by".to_owned())
+                    .map_err(|error| error.hint("say --format NAME, such as --format geojsonseq, or give -o a file name")),
+            };
         }
         let ending = path.extension().and_then(|ending| ending.to_str());
         let format = match (format, ending) {
@@ -123,7 +134,7 @@ pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
 /// Where the items of an input go.
 #[derive(Clone)]
 pub enum Destination {
-    /// The one layer of the input goes into these files.
+    /// The one layer of the input goes into these files; all of its layers and tables, where every format holds many.
     Files(Vec<Output>),
     /// Every item becomes a file in this directory, named after the item: layers in all of these formats, tables
     /// as CSV, files as they are, scalar values together in `results.json`.
@@ -152,6 +163,9 @@ pub fn export(
         first_error.get_or_insert(error);
     };
     match destination {
+        Destination::Files(outputs) if together::can_hold_many(outputs) => {
+            together::export(input, outputs, options, progress, &mut report)?;
+        }
         Destination::Files(outputs) => {
             let layer = only_layer(input, &mut report)?;
             match export_layer(layer, outputs, options, progress) {
@@ -336,11 +350,47 @@ pub struct ExportedLayer {
 /// Whatever went wrong: then no output stands. (Where one stands already and another can't be renamed into place, that is
 /// one of [`ExportedLayer::failures`].)
 pub fn export_layer(
-    mut source: Box<dyn Source>,
+    source: Box<dyn Source>,
     outputs: &[Output],
     options: &ExportOptions,
     progress: &Arc<dyn Progress>,
 ) -> Result<ExportedLayer> {
+    let stages = open_stages(outputs, options)?;
+    let first = outputs.first().map(|output| output.path.as_path());
+    let receipt =
+        first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, options.overwrite))).transpose()?;
+    let kept = first.filter(|_| options.resume).map(kept_pages);
+    let mut filled = fill(source, outputs, &stages, kept.as_deref(), options, progress)?;
+    let (standing, failures) = commit(stages, filled.report.outputs)?;
+    filled.report.outputs = standing;
+    if let Some(stage) = receipt {
+        receipt::write(&Receipt::of(&filled.report, &filled.warnings, &filled.started)?, stage)?;
+    }
+    if let Some(directory) = kept {
+        // The outputs stand, so nothing depends on it any more.
+        let _ = std::fs::remove_dir_all(directory);
+    }
+    Ok(ExportedLayer { report: filled.report, warnings: filled.warnings, shortfall: filled.shortfall, failures })
+}
+
+/// A layer that is whole in the stages of its outputs.
+struct FilledLayer {
+    /// As it will be when the outputs are in place.
+    report: LayerReport,
+    warnings: Vec<String>,
+    shortfall: Option<Error>,
+    started: String,
+}
+
+/// Brings one layer into the stages of all outputs with one fetch. Pages are kept in the directory, where there is one.
+fn fill(
+    mut source: Box<dyn Source>,
+    outputs: &[Output],
+    stages: &[Stage],
+    kept: Option<&Path>,
+    options: &ExportOptions,
+    progress: &Arc<dyn Progress>,
+) -> Result<FilledLayer> {
     let (began, started) = (Instant::now(), crate::model::time::now());
     let header = source.header().clone();
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
@@ -348,12 +398,7 @@ pub fn export_layer(
     let clip = options.clip.as_ref().filter(|_| header.geometry.is_some());
     let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
     let clip = clip.map_err(|error| error.in_layer(&header.name))?;
-    let stages = open_stages(outputs, options.overwrite)?;
-    let first = outputs.first().map(|output| output.path.as_path());
-    let receipt =
-        first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, options.overwrite))).transpose()?;
-    let kept = first.filter(|_| options.resume).map(kept_pages);
-    if let Some(directory) = &kept {
+    if let Some(directory) = kept {
         source.keep_pages_in(directory)?;
     }
     let origin = source.origin();
@@ -367,8 +412,10 @@ pub fn export_layer(
     let permits = Permits::new((2 * threads).max(PAGES_UNDER_WAY), BYTES_UNDER_WAY);
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
-        outputs.iter().zip(&plan.outputs).zip(&stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
-    let way = Way { header: &header, read: &plan.read, clip: clip.as_ref(), lanes: lanes.collect(), cancel: &options.cancel };
+        outputs.iter().zip(&plan.outputs).zip(stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
+    let domains = plan.domains.as_deref();
+    let (clip_area, cancel) = (clip.as_ref(), &options.cancel);
+    let way = Way { header: &header, read: &plan.read, clip: clip_area, domains, lanes: lanes.collect(), cancel };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let fallback = hauled.evidence.carriage.fallback.as_ref();
@@ -394,26 +441,20 @@ pub fn export_layer(
     if options.cancel.is_cancelled() {
         return Err(Fault::cancelled().error);
     }
-    let (standing, failures) = commit(stages, written)?;
     let report = LayerReport {
+        codebook: codebook::entries(&header),
         origin,
         seconds: began.elapsed().as_secs_f64(),
         name: header.name,
         geometry: header.geometry,
+        vertical_reference: header.spatial_reference.as_ref().and_then(Vertical::of).map(|vertical| vertical.to_string()),
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
         evidence: hauled.evidence,
         losses: hauled.losses,
         clipped: clip.map(|_| hauled.clipped),
-        outputs: standing,
+        outputs: written,
     };
-    if let Some(stage) = receipt {
-        receipt::write(&Receipt::of(&report, &warnings, &started)?, stage)?;
-    }
-    if let Some(directory) = kept {
-        // The outputs stand, so nothing depends on it any more.
-        let _ = std::fs::remove_dir_all(directory);
-    }
-    Ok(ExportedLayer { report, warnings, shortfall, failures })
+    Ok(FilledLayer { report, warnings, shortfall, started })
 }
 
 /// Puts all outputs in place. The first that can't be is an error; a later one is a failure beside what stands already.
@@ -422,7 +463,7 @@ fn commit(stages: Vec<Stage>, written: Vec<OutputReport>) -> Result<(Vec<OutputR
     for (stage, mut report) in stages.into_iter().zip(written) {
         match stage.commit() {
             Ok(files) => {
-                report.bytes = files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+                report.bytes = bytes_of(&files);
                 report.files = files;
                 standing.push(report);
             }
@@ -433,6 +474,10 @@ fn commit(stages: Vec<Stage>, written: Vec<OutputReport>) -> Result<(Vec<OutputR
     Ok((standing, failures))
 }
 
+fn bytes_of(files: &[PathBuf]) -> u64 {
+    files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+}
+
 /// Where the raw pages of an export to this file are kept.
 fn kept_pages(output: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
@@ -441,7 +486,7 @@ fn kept_pages(output: &Path) -> PathBuf {
     output.with_file_name(name)
 }
 
-fn open_stages(outputs: &[Output], overwrite: bool) -> Result<Vec<Stage>> {
+fn open_stages(outputs: &[Output], options: &ExportOptions) -> Result<Vec<Stage>> {
     let mut seen = HashSet::new();
     for output in outputs {
         if !seen.insert(place_of(&output.path)) {
@@ -450,7 +495,14 @@ fn open_stages(outputs: &[Output], overwrite: bool) -> Result<Vec<Stage>> {
                 .hint("names that differ in case only are the same file on many systems"));
         }
     }
-    outputs.iter().map(|output| Stage::open(Target { path: output.path.clone(), overwrite })).collect()
+    let open = |output: &Output| {
+        let path = output.path.clone();
+        if output.path.as_os_str() == "-" {
+            return Stage::stdout();
+        }
+        if options.append { Stage::open_to_append(path) } else { Stage::open(Target { path, overwrite: options.overwrite }) }
+    };
+    outputs.iter().map(open).collect()
 }
 
 /// The error that says which rows are missing; `None` where none is.
@@ -528,6 +580,7 @@ struct Way<'a> {
     header: &'a Header,
     read: &'a ReadPlan,
     clip: Option<&'a convert::Clip>,
+    domains: Option<&'a convert::Domains>,
     lanes: Vec<Lane<'a>>,
     cancel: &'a Cancel,
 }
@@ -630,11 +683,14 @@ fn work(
 ) {
     let (seq, permit) = (page.seq, Arc::new(permit));
     let parsed = guarded("a worker", || {
-        let (batch, losses) = convert::parse_page(&page, way.header, way.read)?;
-        let (batch, clipped) = match way.clip {
+        let (batch, mut losses) = convert::parse_page(&page, way.header, way.read)?;
+        let (mut batch, clipped) = match way.clip {
             Some(clip) => clip.apply(batch),
             None => (batch, Clipped::default()),
         };
+        if let Some(domains) = way.domains {
+            domains.apply(&mut batch, way.header, &mut losses);
+        }
         tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
         Ok(batch)
     });

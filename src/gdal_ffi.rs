@@ -6,6 +6,8 @@
 
 #![allow(unsafe_code)] // This file exists to keep it in one place.
 
+pub(crate) mod vector;
+
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
@@ -43,6 +45,19 @@ pub(crate) fn export_wkt(srs: &SpatialRef, dialect: &str) -> Option<String> {
         let status = gdal_sys::OSRExportToWktEx(srs.to_c_hsrs(), &raw mut wkt, options.as_ptr());
         let text = text_of(wkt);
         gdal_sys::VSIFree(wkt.cast());
+        text.filter(|text| status == OGRErr::OGRERR_NONE && !text.is_empty())
+    }
+}
+
+/// PROJJSON on one line.
+pub(crate) fn export_projjson(srs: &SpatialRef) -> Option<String> {
+    let options = [c"MULTILINE=NO".as_ptr(), ptr::null()];
+    let mut json = ptr::null_mut();
+    // SAFETY: the handle is alive while `srs` is, the options end with null, and the result is ours to free.
+    unsafe {
+        let status = gdal_sys::OSRExportToPROJJSON(srs.to_c_hsrs(), &raw mut json, options.as_ptr());
+        let text = text_of(json);
+        gdal_sys::VSIFree(json.cast());
         text.filter(|text| status == OGRErr::OGRERR_NONE && !text.is_empty())
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind};
-use crate::model::{Evidence, GeometryKind, Origin, time};
+use crate::model::{Evidence, GeometryKind, Origin, codebook, time};
 
 /// Calls back while work goes on. Every method has a default that does nothing.
 pub trait Progress: Send + Sync {
@@ -90,6 +90,10 @@ pub enum LossKind {
     LongEdge,
     /// The coordinates are no longitude and latitude; they were kept as they are.
     NotOnEarth,
+    /// A value lies outside of its domain's range; it was kept.
+    OutOfRange,
+    /// A value is none of its domain's codes, so it has no label.
+    UnknownCode,
 }
 
 impl LossKind {
@@ -114,13 +118,16 @@ impl LossKind {
             Self::Folded => "longitudes beyond 180 degrees folded into range",
             Self::LongEdge => "edge longer than 180 degrees of longitude kept as it is",
             Self::NotOnEarth => "coordinates are no longitude and latitude, kept as they are",
+            Self::OutOfRange => "value outside of its domain's range kept as it is",
+            Self::UnknownCode => "value is none of its domain's codes and has no label",
         }
     }
 
     /// `false` for what changes the form but loses nothing that was in the data.
     pub fn is_loss(self) -> bool {
-        use LossKind::{CutAtAntimeridian, Folded, LongEdge, NotOnEarth, Renamed, TypeWidened};
-        !matches!(self, Renamed | TypeWidened | CutAtAntimeridian | Folded | LongEdge | NotOnEarth)
+        use LossKind::{CutAtAntimeridian, Folded, LongEdge, NotOnEarth, OutOfRange, Renamed, TypeWidened, UnknownCode};
+        let form_only = matches!(self, Renamed | TypeWidened | CutAtAntimeridian | Folded | LongEdge | NotOnEarth);
+        !form_only && !matches!(self, OutOfRange | UnknownCode)
     }
 }
 
@@ -281,6 +288,9 @@ pub struct LayerReport {
     pub geometry: Option<GeometryKind>,
     /// Its spatial reference, in words; `None` is unknown.
     pub spatial_reference: Option<String>,
+    /// What its heights are measured from, in words, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vertical_reference: Option<String>,
     /// The ground for "complete".
     pub evidence: Evidence,
     /// What the parser met, whatever the output.
@@ -290,6 +300,9 @@ pub struct LayerReport {
     pub clipped: Option<Clipped>,
     /// One per output.
     pub outputs: Vec<OutputReport>,
+    /// What its domains say.
+    #[serde(skip)]
+    pub codebook: Vec<codebook::Entry>,
 }
 
 /// Rows by what cutting at an area did to them.

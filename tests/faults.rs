@@ -212,11 +212,62 @@ fn sparse_ids_arrive_whole() {
     }
 }
 
+#[test]
+fn a_large_layer_is_read_by_spans_of_its_object_ids() {
+    for (paging, flags, cap) in [(true, true, 20), (false, true, 20), (true, false, 20), (true, true, 7), (false, false, 20)] {
+        // Sparse, with a crowd far away, and out of order on the disk.
+        let ids = (1..=400).map(|id| id * 1000).chain(5_000_000..5_000_200);
+        let mut stored: Vec<i64> = ids.clone().collect();
+        stored.sort_by_key(|id| id % 17);
+        let layer = Layer { statistics: true, paging, flags, cap, max_record_count: 20, ..Layer::of(stored) };
+        let haul = haul(20, move |call| {
+            assert!(call.param("returnIdsOnly").is_empty(), "no list of all ids");
+            layer.reply(call)
+        });
+        let report = haul.is_whole(ids);
+        assert_eq!(report.layers[0].evidence.strategy, "spans of object ids");
+    }
+}
+
+#[test]
+fn a_span_with_rows_that_it_does_not_send_is_listed_and_they_are_named() {
+    let withheld = (101..=120).collect();
+    let layer = Layer { statistics: true, withheld, ..Layer::of(1..=1000) };
+    haul(10, move |call| layer.reply(call)).failed(ErrorKind::Incomplete, &["980 rows", "of the 1000", "101, 102"]);
+}
+
+#[test]
+fn statistics_that_are_claimed_and_refused_lead_to_offsets() {
+    let layer = Layer { json: json!({"supportsStatistics": true}), ..Layer::of(1..=300) };
+    let haul = haul(10, move |call| layer.reply(call));
+    assert_eq!(haul.is_whole(1..=300).layers[0].evidence.strategy, "offsets");
+}
+
+#[test]
+fn a_layer_without_ids_and_offsets_is_read_by_parts_of_its_map() {
+    let json = json!({"extent": {"xmin": 0, "ymin": 0, "xmax": 90, "ymax": 200, "spatialReference": {"wkid": 3857}}});
+    // The last ten are outside of the extent that the layer names.
+    let layer = Layer { cap: 10, ..Layer::of(1..=100) };
+    let haul = without_object_ids_on(Layer { paging: false, json, ..layer }, |row| {
+        drop(row["attributes"].as_object_mut().unwrap().remove("OBJECTID"));
+    });
+    let mut got: Vec<_> = haul.rows().into_iter().map(|row| row.xy.unwrap().0).collect();
+    got.sort_by(f64::total_cmp);
+    assert_eq!(got, (1..=100).map(f64::from).collect::<Vec<_>>());
+    assert_eq!(haul.report().layers[0].evidence.strategy, "one query, then parts of the map");
+}
+
 /// A layer whose rows have no integer ids, only what `rename` makes of them.
 fn without_object_ids(rename: impl Fn(&mut Value) + Send + Sync + 'static) -> Haul {
+    without_object_ids_on(Layer { cap: 3, ..Layer::of(1..=10) }, rename)
+}
+
+fn without_object_ids_on(mut layer: Layer, rename: impl Fn(&mut Value) + Send + Sync + 'static) -> Haul {
     let json = json!({"objectIdField": null, "uniqueIdInfo": {"type": "simple", "fields": ["OBJECTID"]},
         "fields": [{"name": "OBJECTID", "type": "esriFieldTypeString", "length": 20}, {"name": "NAME", "type": "esriFieldTypeString"}]});
-    let layer = Layer { json, cap: 3, ..Layer::of(1..=10) };
+    for (key, value) in json.as_object().unwrap() {
+        layer.json[key] = value.clone();
+    }
     haul(4, move |call| {
         if call.param("returnIdsOnly") == "true" {
             return Reply::json(&json!({"objectIdFieldName": null, "objectIds": null}));

@@ -109,9 +109,12 @@ static INFO: FormatInfo = FormatInfo {
     z: false,
     m: false,
     mixed_kinds: false,
+    many_layers: false,
+    streams: false,
     crs: geohaul::model::plan::CrsRule::Native,
     longest_field_name: None,
     plain_field_names: false,
+    ignores_case: false,
     most_fields: None,
     longest_text: None,
     limits: "",
@@ -240,12 +243,22 @@ fn layer_of(json: &str) -> Box<dyn Source> {
     }
 }
 
+/// Bytes in which moments of today, such as a GeoPackage must name, are blank.
+fn without_moments(mut bytes: Vec<u8>) -> Vec<u8> {
+    let today = &geohaul::model::time::now()[..11];
+    let length = "2026-01-01T00:00:00.000Z".len();
+    let named = |start: &usize| bytes[*start..].starts_with(today.as_bytes());
+    let starts: Vec<usize> = (0..bytes.len().saturating_sub(length)).filter(named).collect();
+    starts.into_iter().for_each(|start| bytes[start..start + length].fill(b' '));
+    bytes
+}
+
 /// The files of a directory by name, with their bytes.
 fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = std::fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap())
-        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+        .map(|entry| (entry.file_name().into_string().unwrap(), without_moments(std::fs::read(entry.path()).unwrap())))
         .collect();
     files.sort();
     files
@@ -255,8 +268,9 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
 fn one_two_and_eight_threads_give_the_same_bytes_in_every_format_and_an_output_more_changes_no_other() {
     for kind in ["esriGeometryPoint", "esriGeometryPolygon"] {
         let json = large_feature_set(kind);
-        let formats: Vec<_> =
-            FORMATS.iter().filter(|format| format.info().kinds.iter().any(|k| k.esri_name() == Some(kind))).copied().collect();
+        // GDAL puts ids that it makes up into a File Geodatabase.
+        let wanted = |info: &FormatInfo| info.name != "filegdb" && info.kinds.iter().any(|k| k.esri_name() == Some(kind));
+        let formats: Vec<_> = FORMATS.iter().filter(|format| wanted(format.info())).copied().collect();
         let outputs = |dir: &Path| -> Vec<Output> {
             formats
                 .iter()
@@ -483,7 +497,8 @@ fn an_empty_layer_is_a_whole_file_in_every_format() {
         let options = ExportOptions { threads: usize::MAX, ..ExportOptions::default() };
         let done = export_layer(Box::new(Made::new(0)), &[output], &options, &(Arc::new(Silent) as Arc<dyn Progress>)).unwrap();
         assert_eq!(done.report.outputs[0].rows, 0);
-        assert!(done.report.outputs[0].bytes > 0);
+        // A sequence of nothing is nothing.
+        assert!(done.report.outputs[0].bytes > 0 || format.info().name == "geojsonseq");
     }
 }
 

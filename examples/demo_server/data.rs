@@ -27,6 +27,8 @@ pub(crate) struct Layer {
     pub(crate) fields: Vec<Value>,
     /// In the order of the object ids.
     pub(crate) rows: Vec<Row>,
+    /// How it is drawn; null says nothing.
+    pub(crate) drawing: Value,
 }
 
 /// One row; the geometry may be missing.
@@ -52,6 +54,9 @@ impl Layer {
             "maxRecordCount": MOST_RECORDS, "capabilities": "Query", "supportedQueryFormats": "JSON", "fields": self.fields,
             "advancedQueryCapabilities": {"supportsPagination": true, "supportsOrderBy": true, "supportsStatistics": false},
         });
+        if !self.drawing.is_null() {
+            layer["drawingInfo"] = self.drawing.clone();
+        }
         if let Some(kind) = self.geometry_type {
             let [x, y] = ORIGIN;
             layer["geometryType"] = json!(kind);
@@ -78,8 +83,8 @@ pub(crate) fn service(layers: &[Layer]) -> Value {
 }
 
 /// All layers and tables.
-pub(crate) fn layers() -> Vec<Layer> {
-    vec![communes(), stations(), readings()]
+pub(crate) fn layers() -> [Layer; 3] {
+    [communes(), stations(), readings()]
 }
 
 /// Polygons that share their edges; some with a lake, some with an exclave, some with the lake listed first.
@@ -122,6 +127,7 @@ fn communes() -> Layer {
         name: "Communes",
         geometry_type: Some("esriGeometryPolygon"),
         rows: rows.collect(),
+        drawing: Value::Null,
         fields: vec![
             field("OBJECTID", "OID", Value::Null),
             field("NAME", "String", Value::Null),
@@ -159,6 +165,7 @@ fn stations() -> Layer {
         name: "Stations",
         geometry_type: Some("esriGeometryPoint"),
         rows: rows.collect(),
+        drawing: Value::Null,
         fields: vec![
             field("OBJECTID", "OID", Value::Null),
             field("NAME", "String", Value::Null),
@@ -187,6 +194,7 @@ fn readings() -> Layer {
         name: "Readings",
         geometry_type: None,
         rows: rows.collect(),
+        drawing: Value::Null,
         fields: vec![
             field("OBJECTID", "OID", Value::Null),
             field("NAME", "String", Value::Null),

@@ -1,5 +1,5 @@
-//! A small ArcGIS-like server on loopback, to try geohaul against: a feature service with paging and a
-//! geoprocessing service with a synchronous task (`Viewshed`) and an asynchronous one (`Buffer`).
+//! A small ArcGIS-like server on loopback, to try geohaul against: feature services with paging (`Demo`, and `Atlas`
+//! of five layers and two tables) and a geoprocessing service with a synchronous task (`Viewshed`) and an asynchronous one (`Buffer`).
 //!
 //! ```text
 //! cargo run --example demo_server -- 6080      # 0, or nothing, takes any free port
@@ -8,6 +8,7 @@
 //! Its data come from a seeded generator, so every run serves the same. Both tasks compute from the posted
 //! geometry, parameters and spatial reference. It knows 4326 and web mercator, and no sign-in.
 
+mod atlas;
 mod buffer;
 mod data;
 mod failure;
@@ -31,6 +32,7 @@ use http::{Request, Response};
 /// Everything that is served.
 struct Site {
     layers: Vec<data::Layer>,
+    atlas: Vec<data::Layer>,
     jobs: jobs::Jobs,
 }
 
@@ -52,7 +54,7 @@ fn serve() -> Result<(), String> {
     };
     let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|why| format!("can't listen on port {port}: {why}"))?;
     let address = listener.local_addr().map_err(|why| why.to_string())?;
-    let site = Arc::new(Site { layers: data::layers(), jobs: jobs::Jobs::default() });
+    let site = Arc::new(Site { layers: data::layers().into(), atlas: atlas::atlas(), jobs: jobs::Jobs::default() });
     let mut stdout = std::io::stdout();
     writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()).map_err(|why| why.to_string())?;
     http::serve(&listener, move |request| respond(&site, request));
@@ -75,21 +77,23 @@ fn route(site: &Site, request: &Request) -> Result<Value, Failure> {
     match rest {
         ["info"] => Ok(json!({"currentVersion": 11.1, "fullVersion": "11.1.0", "authInfo": {"isTokenBasedSecurity": false}})),
         ["services"] => Ok(json!({"currentVersion": 11.1, "folders": [], "services": [
-            {"name": "Demo", "type": "FeatureServer"}, {"name": "Demo", "type": "GPServer"},
+            {"name": "Atlas", "type": "FeatureServer"}, {"name": "Demo", "type": "FeatureServer"}, {"name": "Demo", "type": "GPServer"},
         ]})),
-        ["services", "Demo", "FeatureServer", path @ ..] => match path {
-            [] => Ok(data::service(&site.layers)),
-            [id, operation @ ..] => {
-                let layer = site.layers.iter().find(|layer| layer.id.to_string() == *id).ok_or_else(Failure::invalid_url)?;
-                match operation {
-                    [] => Ok(layer.describe()),
-                    ["query"] => query::answer(layer, request),
-                    _ => Err(Failure::invalid_url()),
-                }
-            }
-        },
+        ["services", "Demo", "FeatureServer", path @ ..] => features(&site.layers, path, request),
+        ["services", "Atlas", "FeatureServer", path @ ..] => features(&site.atlas, path, request),
         ["services", "Demo", "GPServer", path @ ..] => gp::route(&site.jobs, path, request),
         ["services", name, kind, ..] => Err(Failure::not_found(&format!("Service {name}/{kind} not found"))),
+        _ => Err(Failure::invalid_url()),
+    }
+}
+
+/// A feature service, its layers, and their queries.
+fn features(layers: &[data::Layer], path: &[&str], request: &Request) -> Result<Value, Failure> {
+    let [id, operation @ ..] = path else { return Ok(data::service(layers)) };
+    let layer = layers.iter().find(|layer| layer.id.to_string() == *id).ok_or_else(Failure::invalid_url)?;
+    match operation {
+        [] => Ok(layer.describe()),
+        ["query"] => query::answer(layer, request),
         _ => Err(Failure::invalid_url()),
     }
 }

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use jiff::tz::TimeZone;
 
+use crate::convert::DomainText;
 use crate::fetch;
 use crate::fetch::layer::WireChoice;
 use crate::model::plan;
+use crate::write::csv::CsvGeometry;
 
 /// Take geodata out of ArcGIS REST servers and put it into local files, completely and correctly.
 ///
@@ -521,7 +524,8 @@ pub struct FormatsArgs {
 #[derive(Debug, clap::Args)]
 pub struct OutputArgs {
     /// The file to write, in the format of its ending; repeat it for several formats from one fetch. A directory
-    /// (existing, or with a slash at the end) gets one file per layer, table or result.
+    /// (existing, or with a slash at the end) gets one file per layer, table or result. `-` is standard output, for text
+    /// formats.
     #[arg(short, long = "output", value_name = "PATH", required = true, help_heading = "Output")]
     pub output: Vec<PathBuf>,
     /// The format, where the ending does not tell; repeat it for a directory. See `geohaul formats`.
@@ -530,6 +534,30 @@ pub struct OutputArgs {
     /// Replace existing outputs.
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
+    /// A vector driver of GDAL by its name, such as MapInfo File, for what is no format of our own.
+    #[arg(long, value_name = "NAME", help_heading = "Output", conflicts_with = "format")]
+    pub driver: Option<String>,
+    /// An option for the layers of a GDAL driver (File Geodatabase, or --driver).
+    #[arg(long, value_name = "K=V", value_parser = key_value, help_heading = "Output")]
+    pub lco: Vec<(String, String)>,
+    /// An option for the data set of a GDAL driver.
+    #[arg(long, value_name = "K=V", value_parser = key_value, help_heading = "Output")]
+    pub dsco: Vec<(String, String)>,
+    /// Geometry in CSV: points as x and y, WKT, or none.
+    #[arg(long, value_enum, default_value = "xy", help_heading = "Output")]
+    pub geometry: Geometry,
+    /// What stands between the columns of CSV: an ASCII character, or `tab`.
+    #[arg(long, value_name = "CHAR", default_value = ",", value_parser = delimiter, help_heading = "Output")]
+    pub delimiter: u8,
+    /// Begin CSV with a byte order mark, for Excel.
+    #[arg(long, help_heading = "Output")]
+    pub bom: bool,
+    /// Put a record separator before each feature of a GeoJSON text sequence, as RFC 8142 wants it.
+    #[arg(long, help_heading = "Output")]
+    pub rs: bool,
+    /// Add layers to what an existing output holds (GeoPackage).
+    #[arg(long, help_heading = "Output", conflicts_with = "overwrite")]
+    pub append: bool,
     /// Spatial reference of the outputs: `native` (the layer's own), EPSG:n, ESRI:n, a wkid, or @file.prj. The
     /// default is the format's rule: WGS 84 for GeoJSON and KMZ, the layer's own for the others.
     #[arg(long, value_name = "CRS", help_heading = "Spatial reference")]
@@ -551,6 +579,18 @@ pub struct OutputArgs {
     /// default is ten times the spatial reference's own tolerance, or a centimetre.
     #[arg(long, value_name = "UNITS", value_parser = positive, help_heading = "Spatial reference")]
     pub curve_tolerance: Option<f64>,
+    /// Values of fields that have a list of codes: the code, its label, or both (NAME and NAME_label).
+    #[arg(long, value_enum, default_value = "code", help_heading = "Attributes")]
+    pub domains: Domains,
+    /// Write the domains of all fields to this CSV file: codes with their labels, ranges, for each subtype.
+    #[arg(long, value_name = "FILE", help_heading = "Attributes")]
+    pub codebook: Option<PathBuf>,
+    /// Name the columns by the aliases of their fields.
+    #[arg(long, help_heading = "Attributes")]
+    pub aliases: bool,
+    /// Write dates by the clocks of this time zone, such as Europe/Berlin, with their offset. The default is UTC.
+    #[arg(long, value_name = "ZONE", value_parser = time_zone, help_heading = "Attributes")]
+    pub time_zone: Option<TimeZone>,
     /// Write what there is even if rows are missing (exit status 3).
     #[arg(long, help_heading = "Completeness")]
     pub allow_partial: bool,
@@ -570,6 +610,65 @@ pub struct OutputArgs {
     /// Workers that convert; 0 is one per core.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "Speed")]
     pub threads: usize,
+}
+
+fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| "no such time zone; its name is like Europe/Berlin".to_owned())
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("it must be like KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        _ if text.eq_ignore_ascii_case("tab") => Ok(b'\t'),
+        [byte] if !matches!(byte, b'"' | b'\n' | b'\r' | 0) && byte.is_ascii() && !byte.is_ascii_alphanumeric() => Ok(*byte),
+        _ => Err("one ASCII character that is no letter, digit, quote or line end, or the word tab".to_owned()),
+    }
+}
+
+/// [`CsvGeometry`], with help texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Geometry {
+    /// Points as columns x and y.
+    Xy,
+    /// All kinds as WKT.
+    Wkt,
+    /// Attributes only.
+    None,
+}
+
+impl From<Geometry> for CsvGeometry {
+    fn from(geometry: Geometry) -> Self {
+        match geometry {
+            Geometry::Xy => Self::Xy,
+            Geometry::Wkt => Self::Wkt,
+            Geometry::None => Self::None,
+        }
+    }
+}
+
+/// [`DomainText`], with help texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Domains {
+    /// The code.
+    Code,
+    /// The label instead; a value without label stays as it is.
+    Label,
+    /// The code, and the label in a column behind it.
+    Both,
+}
+
+impl From<Domains> for DomainText {
+    fn from(domains: Domains) -> Self {
+        match domains {
+            Domains::Code => Self::Code,
+            Domains::Label => Self::Label,
+            Domains::Both => Self::Both,
+        }
+    }
 }
 
 /// [`plan::Antimeridian`], with help texts.

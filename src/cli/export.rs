@@ -47,10 +47,12 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
     let session = session.with_connections(options.connections).stopped_by(&interrupt::cancel());
     let mut layers = Layers::open(&session, &target, options, &args.layers, progress)?;
     let destination = outputs::destination(&args.outputs)?;
-    if let (Destination::Files(_), names @ [_, _, ..]) = (&destination, layers.names().as_slice()) {
+    if let (Destination::Files(outputs), names @ [_, _, ..]) = (&destination, layers.names().as_slice())
+        && !outputs.iter().all(|output| output.format.info().many_layers)
+    {
         return Err(Error::new(ErrorKind::Usage, format!("there are {} layers, and the output is one file", names.len()))
             .because(names.join(", "))
-            .hint("give a directory, which gets a file for each: -o results/ --format geojson; or choose with --layers"));
+            .hint("give a directory, which gets a file for each: -o results/ --format geojson; a GeoPackage, which holds them all: -o all.gpkg; or choose with --layers"));
     }
     let options = ExportOptions { clip, resume: args.resume, unzip: args.results.unzip, ..outputs::options(&args.outputs)? };
     outputs::deliver(&mut layers, &destination, options, &args.outputs, warnings).map_err(|error| match error.kind() {

@@ -1,6 +1,6 @@
 //! From output arguments to a destination and options, and from a report to its places.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::OutputArgs;
@@ -12,9 +12,11 @@ use crate::convert::{CrsChoice, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
-use crate::model::Crs;
+use crate::model::{Crs, codebook};
 use crate::report::{Progress, Report};
-use crate::write::{Stage, Target, place_of};
+use crate::write::csv::Csv;
+use crate::write::geojson::GeoJsonSeq;
+use crate::write::{AnyFormat, Stage, Target, is_folder_data_set, place_of};
 
 /// Exports an input to a destination and tells of it; `warnings` go into the report.
 pub(super) fn deliver(
@@ -24,22 +26,36 @@ pub(super) fn deliver(
     args: &OutputArgs,
     warnings: Vec<String>,
 ) -> Result<Status> {
-    match (destination, &args.report) {
-        (Destination::Files(outputs), Some(report)) if outputs.iter().any(|o| place_of(&o.path) == place_of(report)) => {
-            return Err(the_same(report));
+    if let (Some(report), Some(codebook)) = (&args.report, &args.codebook)
+        && place_of(report) == place_of(codebook)
+    {
+        return Err(the_same("--codebook", codebook));
+    }
+    for (option, path) in side_files(args) {
+        match destination {
+            Destination::Files(outputs) if outputs.iter().any(|o| place_of(&o.path) == place_of(path)) => {
+                return Err(the_same(option, path));
+            }
+            // They may go into it.
+            Destination::Directory { path, .. } => {
+                std::fs::create_dir_all(path).map_err(|why| Error::file("can't make the output directory", path, &why))?;
+            }
+            Destination::Files(_) => {}
         }
-        // The report may go into it.
-        (Destination::Directory { path, .. }, Some(_)) => {
-            std::fs::create_dir_all(path).map_err(|why| Error::file("can't make the output directory", path, &why))?;
-        }
-        _ => {}
     }
     // Opened before anything is fetched, as every output is.
-    let report_stage =
-        args.report.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()?;
+    let stage = |path: &Option<PathBuf>| {
+        path.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()
+    };
+    let (report_stage, codebook_stage) = (stage(&args.report)?, stage(&args.codebook)?);
     let mut report = export(input, destination, &options, &progress(args))?;
     report.warnings.extend(warnings);
-    let reported = report_stage.map_or(Ok(()), |stage| write_report(&report, stage, args.report.as_deref()));
+    let reported = codebook_stage
+        .map_or(Ok(()), |stage| write_side_file(&report, stage, "--codebook", args.codebook.as_deref(), codebook_text(&report)))
+        .and_then(|()| match report_stage {
+            Some(stage) => write_side_file(&report, stage, "--report", args.report.as_deref(), report_text(&report)?),
+            None => Ok(()),
+        });
     if !args.quiet {
         printer::print_report(&report);
     }
@@ -55,8 +71,17 @@ pub(super) fn deliver(
     })
 }
 
-fn the_same(report: &Path) -> Error {
-    Error::new(ErrorKind::Usage, "the report and an output are the same file").in_file(report).hint("give --report another name")
+/// The files beside the outputs, with the options that name them.
+fn side_files(args: &OutputArgs) -> impl Iterator<Item = (&'static str, &Path)> {
+    let named = [("--report", &args.report), ("--codebook", &args.codebook)];
+    named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
+}
+
+fn the_same(option: &str, path: &Path) -> Error {
+    let what = option.trim_start_matches('-');
+    Error::new(ErrorKind::Usage, format!("the {what} and an output are the same file"))
+        .in_file(path)
+        .hint(format!("give {option} another name"))
 }
 
 /// Where news of the work goes.
@@ -64,16 +89,23 @@ pub(super) fn progress(args: &OutputArgs) -> Arc<dyn Progress> {
     if args.quiet { Arc::new(crate::report::Silent) } else { Arc::new(Lines) }
 }
 
-fn write_report(report: &Report, stage: Stage, path: Option<&Path>) -> Result<()> {
+fn report_text(report: &Report) -> Result<String> {
+    let text = serde_json::to_string_pretty(report);
+    text.map(|text| text + "\n").map_err(|why| Error::new(ErrorKind::Internal, "can't write the report").because(why))
+}
+
+fn codebook_text(report: &Report) -> String {
+    codebook::to_csv(report.layers.iter().flat_map(|layer| &layer.codebook))
+}
+
+fn write_side_file(report: &Report, stage: Stage, option: &str, path: Option<&Path>, text: String) -> Result<()> {
     let mut written = report.layers.iter().flat_map(|layer| &layer.outputs).flat_map(|output| &output.files).chain(&report.files);
     if let Some(path) = path
         && written.any(|file| place_of(file) == place_of(path))
     {
-        return Err(the_same(path));
+        return Err(the_same(option, path));
     }
-    let text = serde_json::to_string_pretty(report)
-        .map_err(|why| Error::new(ErrorKind::Internal, "can't write the report").because(why))?;
-    std::fs::write(stage.main_file(), text + "\n").map_err(|why| stage.write_error(&why))?;
+    std::fs::write(stage.main_file(), text).map_err(|why| stage.write_error(&why))?;
     stage.commit().map(drop)
 }
 
@@ -91,11 +123,15 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         allow_ballpark: args.allow_ballpark,
         antimeridian: args.antimeridian.into(),
         curve_tolerance: args.curve_tolerance,
+        domains: args.domains.into(),
+        aliases: args.aliases,
+        time_zone: args.time_zone.clone(),
     };
     Ok(ExportOptions {
         plan,
         clip: None,
         overwrite: args.overwrite,
+        append: args.append,
         allow_partial: args.allow_partial,
         strict: args.strict,
         threads: args.threads,
@@ -123,12 +159,26 @@ pub(super) fn crs(option: &str, text: &str) -> Result<Crs> {
 pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> {
     options(args)?;
     // A stage that is dropped leaves nothing behind.
-    let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite: args.overwrite }).map(drop);
+    let overwrite = args.overwrite || args.append;
+    let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite }).map(drop);
     match destination {
-        Destination::Files(outputs) => outputs.iter().try_for_each(|output| open(&output.path))?,
+        Destination::Files(outputs) => {
+            if let Some(output) = outputs.iter().find(|output| args.append && !output.format.info().many_layers) {
+                let title = output.format.info().title;
+                return Err(Error::new(ErrorKind::Usage, format!("{title} holds one layer, so none can be added"))
+                    .in_file(&output.path)
+                    .hint("leave out --append, or write a format that holds many, such as GeoPackage"));
+            }
+            let files = outputs.iter().filter(|output| output.path.as_os_str() != "-");
+            files.map(|output| &output.path).try_for_each(|path| open(path))?;
+        }
+        Destination::Directory { .. } if args.append => {
+            return Err(Error::new(ErrorKind::Usage, "--append adds to a file, and the output is a directory")
+                .hint("name the file: -o all.gpkg"));
+        }
         Destination::Directory { path, .. } => check_directory(path)?,
     }
-    args.report.as_deref().map_or(Ok(()), open)
+    side_files(args).try_for_each(|(_, path)| open(path))
 }
 
 /// A directory that is there or can be made, and takes files.
@@ -161,7 +211,10 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
             .in_file(path)
             .hint("give a directory: -o results/"));
     }
-    let named = args.format.iter().map(|name| format_named(name)).collect::<Result<Vec<_>>>()?;
+    let named = match &args.driver {
+        Some(name) => vec![driver(name, args)?],
+        None => args.format.iter().map(|name| Ok(with_options(format_named(name)?, args))).collect::<Result<Vec<_>>>()?,
+    };
     let formats = if named.is_empty() { vec![format_named("geojson")?] } else { named };
     Ok(Destination::Directory { path: path.clone(), formats })
 }
@@ -186,10 +239,42 @@ pub(super) fn destination(args: &OutputArgs) -> Result<Destination> {
                 .hint("give each output an ending that tells its format, or give one directory"));
         }
     };
-    Ok(Destination::Files(args.output.iter().map(|path| Output::new(path, format)).collect::<Result<_>>()?))
+    let output = |path: &PathBuf| match &args.driver {
+        Some(name) => Ok(Output { path: path.clone(), format: driver(name, args)? }),
+        None => {
+            let output = Output::new(path, format)?;
+            Ok(Output { format: with_options(output.format, args), ..output })
+        }
+    };
+    Ok(Destination::Files(args.output.iter().map(output).collect::<Result<_>>()?))
+}
+
+/// A driver of GDAL as a format.
+#[cfg(feature = "gdal")]
+fn driver(name: &str, args: &OutputArgs) -> Result<&'static dyn AnyFormat> {
+    crate::write::ogr::OgrFormat::of_driver(name, args.lco.clone(), args.dsco.clone())
+}
+
+#[cfg(not(feature = "gdal"))]
+fn driver(name: &str, _: &OutputArgs) -> Result<&'static dyn AnyFormat> {
+    Err(Error::new(ErrorKind::Usage, format!("there is no driver \"{name}\""))
+        .because("this build has no GDAL")
+        .hint("use a build with GDAL (feature `gdal`)"))
+}
+
+/// A format as the options of formats want it. It lives as long as the program, as the formats of the registry do.
+fn with_options(format: &'static dyn AnyFormat, args: &OutputArgs) -> &'static dyn AnyFormat {
+    match format.info().name {
+        "csv" => Box::leak(Box::new(Csv { geometry: args.geometry.into(), delimiter: args.delimiter, bom: args.bom })),
+        "geojsonseq" => Box::leak(Box::new(GeoJsonSeq { record_separators: args.rs })),
+        #[cfg(feature = "gdal")]
+        "filegdb" if !(args.lco.is_empty() && args.dsco.is_empty()) => driver("OpenFileGDB", args).unwrap_or(format),
+        _ => format,
+    }
 }
 
 fn is_directory(path: &Path) -> bool {
     let text = path.as_os_str().to_string_lossy();
-    text.ends_with('/') || text.ends_with(std::path::MAIN_SEPARATOR) || path.is_dir()
+    let directory = text.ends_with('/') || text.ends_with(std::path::MAIN_SEPARATOR) || path.is_dir();
+    directory && !is_folder_data_set(path)
 }

@@ -93,7 +93,10 @@ fn layer_text(text: &mut String, layer: &LayerReport) {
         Some(kind) => format!("{kind} features"),
     };
     let crs = match (&layer.spatial_reference, layer.geometry) {
-        (Some(crs), _) => format!(" in {crs}"),
+        (Some(crs), _) => match &layer.vertical_reference {
+            Some(vertical) => format!(" in {crs}, heights {vertical}"),
+            None => format!(" in {crs}"),
+        },
         (None, Some(_)) => " without spatial reference".to_owned(),
         (None, None) => String::new(),
     };

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::esri::Scanner;
 use crate::esri::document::{FeatureSet, Found, contents};
 use crate::model::plan::{ColumnKind, FormatInfo};
-use crate::model::{Batch, Page, PageFacts, Part, Shape, ShapeKind, Value, WritePlan, time};
+use crate::model::{Batch, Column, Page, PageFacts, Part, Shape, ShapeKind, Value, WritePlan};
 
 /// Converts one feature set to GeoJSON in WGS 84: right-hand rule, null geometry kept, dates in ISO 8601.
 ///
@@ -66,8 +66,7 @@ fn feature(plan: &WritePlan, batch: &Batch, row: usize, shape: Shape<'_>) -> Fea
         Value::Text(text) => Some(Id::String(text.into_owned())),
         value => value.as_i64().map(|id| Id::Number(id.into())),
     });
-    let property =
-        |column: &crate::model::Column| (column.name.clone(), json_value(batch.value(row, column.from), column.kind, plan));
+    let property = |column: &Column| (column.name.clone(), json_value(batch.value(row, column.from), column, plan));
     Feature {
         bbox: None,
         geometry: geometry_value(shape).map(Geometry::new),
@@ -77,9 +76,9 @@ fn feature(plan: &WritePlan, batch: &Batch, row: usize, shape: Shape<'_>) -> Fea
     }
 }
 
-fn json_value(value: Value<'_>, kind: ColumnKind, plan: &WritePlan) -> JsonValue {
-    let date = (kind == ColumnKind::DateTime && !matches!(value, Value::Text(_)))
-        .then(|| value.as_i64().and_then(|ms| time::iso(ms, plan.dates_are_utc)))
+fn json_value(value: Value<'_>, column: &Column, plan: &WritePlan) -> JsonValue {
+    let date = (column.kind == ColumnKind::DateTime && !matches!(value, Value::Text(_)))
+        .then(|| value.as_i64().and_then(|ms| plan.iso(&column.field, ms)))
         .flatten();
     match (date, value) {
         (Some(date), _) => JsonValue::from(date),

@@ -3,6 +3,7 @@
 mod antimeridian;
 mod clip;
 mod curves;
+mod domains;
 mod geojson;
 mod pbf_rows;
 pub mod plan;
@@ -13,7 +14,8 @@ mod shapes;
 mod split;
 
 pub use clip::Clip;
+pub use domains::Domains;
 pub use geojson::to_geojson;
-pub use plan::{CrsChoice, OutputPlan, Plan, PlanOptions, plan};
+pub use plan::{CrsChoice, DomainText, OutputPlan, Plan, PlanOptions, plan};
 pub use reproject::for_output;
 pub use rows::parse_page;

@@ -3,10 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::crs::Vertical;
 use crate::model::plan::{Antimeridian, ColumnKind, CrsRule, FormatInfo};
 use crate::model::{Column, Crs, Field, FieldType, GeometryKind, Header, ReadPlan, Transform, WritePlan};
 use crate::report::{LossKind, Losses};
+
+use super::domains::{Domains, labelled};
 
 /// Decimals of reprojected degrees: a tenth of a millimetre.
 const DECIMALS_DEGREES: u8 = 9;
@@ -26,6 +31,18 @@ pub enum CrsChoice {
     To(Crs),
 }
 
+/// How the values of fields with codes are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DomainText {
+    /// The codes.
+    #[default]
+    Code,
+    /// The labels instead; a value without label stays itself, as text.
+    Label,
+    /// The codes, and the labels in a column `NAME_label` behind each.
+    Both,
+}
+
 /// What the caller wants of the outputs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PlanOptions {
@@ -42,6 +59,12 @@ pub struct PlanOptions {
     /// The farthest that a straight segment may be from the curve that it replaces, in the source's units; the
     /// default is ten times the spatial reference's own tolerance, or a centimetre.
     pub curve_tolerance: Option<f64>,
+    /// How the values of fields with codes are written.
+    pub domains: DomainText,
+    /// Columns are named by the alias of their field.
+    pub aliases: bool,
+    /// The time zone that dates are written in, where theirs is known; the default is UTC.
+    pub time_zone: Option<TimeZone>,
 }
 
 /// What to ask of the source, and what each output writes.
@@ -51,6 +74,8 @@ pub struct Plan {
     pub read: ReadPlan,
     /// One per output, in the order of the formats.
     pub outputs: Vec<OutputPlan>,
+    /// What the rows' domains ask for, where they do: applied to each batch before it is encoded.
+    pub domains: Option<Arc<Domains>>,
     /// The layer's spatial reference, where it is known.
     pub source_crs: Option<Crs>,
     /// What the user should know, whatever the output.
@@ -78,9 +103,10 @@ pub struct OutputPlan {
 pub fn plan(header: &Header, formats: &[&'static FormatInfo], options: &PlanOptions) -> Result<Plan> {
     let mut warnings = Vec::new();
     let source_crs = source_crs(header, options, &mut warnings)?;
+    let labels = if options.domains == DomainText::Code { Vec::new() } else { labelled(header) };
     let outputs = formats
         .iter()
-        .map(|format| output(header, format, options, source_crs.as_ref()))
+        .map(|format| output(header, format, options, source_crs.as_ref(), &labels))
         .collect::<Result<Vec<_>>>()
         .map_err(|error| error.in_layer(&header.name))?;
     let read = ReadPlan {
@@ -89,7 +115,13 @@ pub fn plan(header: &Header, formats: &[&'static FormatInfo], options: &PlanOpti
         m: outputs.iter().any(|output| output.write.m),
         curve_tolerance: options.curve_tolerance.unwrap_or_else(|| curve_tolerance(header, source_crs.as_ref())),
     };
-    Ok(Plan { read, outputs, source_crs, warnings })
+    if options.time_zone.is_some() && header.dates_in_unknown_time_zone {
+        warnings.push(
+            "the layer's dates are in an unknown time zone, so they stay as they are; --time-zone does not apply".to_owned(),
+        );
+    }
+    let domains = Domains::new(header, &labels, options.domains == DomainText::Label).map(Arc::new);
+    Ok(Plan { read, outputs, domains, source_crs, warnings })
 }
 
 /// Ten times the tolerance that the server itself gives x and y; about a centimetre where it gives none.
@@ -125,7 +157,13 @@ fn source_crs(header: &Header, options: &PlanOptions, warnings: &mut Vec<String>
     }
 }
 
-fn output(header: &Header, format: &'static FormatInfo, options: &PlanOptions, source: Option<&Crs>) -> Result<OutputPlan> {
+fn output(
+    header: &Header,
+    format: &'static FormatInfo,
+    options: &PlanOptions,
+    source: Option<&Crs>,
+    labels: &[usize],
+) -> Result<OutputPlan> {
     let (mut losses, mut warnings) = (Losses::default(), Vec::new());
     check_geometry(header, format)?;
     let crs = target_crs(header, format, options, source, &mut warnings)?;
@@ -154,17 +192,22 @@ fn output(header: &Header, format: &'static FormatInfo, options: &PlanOptions, s
     let by_rule = format.crs != CrsRule::Native && (options.crs == CrsChoice::Default || format.crs == CrsRule::Wgs84Only);
     let write = WritePlan {
         layer: header.name.clone(),
-        columns: columns(header, format, &mut losses),
+        columns: columns(header, format, options, labels, &mut losses),
         geometry: header.geometry,
         z: header.has_z && format.z,
+        vertical: header.spatial_reference.as_ref().filter(|_| header.has_z && format.z).and_then(Vertical::of),
         m: header.has_m && format.m,
         rfc7946: by_rule && crs.as_ref().is_none_or(Crs::is_wgs84),
         crs,
         transform,
         decimals: options.decimals.or(reprojected),
         object_id: header.object_id.filter(|column| !header.unwritten.contains(column)),
-        display: header.display.filter(|column| !header.unwritten.contains(column)),
+        display: header.display.filter(|column| !header.unwritten.contains(column)).map(|column| match options.domains {
+            DomainText::Code => column,
+            DomainText::Label | DomainText::Both => label_column(header, labels, column).unwrap_or(column),
+        }),
         dates_are_utc: !header.dates_in_unknown_time_zone,
+        time_zone: options.time_zone.clone(),
         antimeridian: if by_rule { options.antimeridian } else { Antimeridian::Off },
     };
     Ok(OutputPlan { write: Arc::new(write), losses, warnings })
@@ -234,47 +277,87 @@ fn target_crs(
     }
 }
 
+/// Where the labels of a field stand: behind the columns of the header.
+fn label_column(header: &Header, labels: &[usize], field: usize) -> Option<usize> {
+    Some(header.fields.len() + labels.iter().position(|labelled| *labelled == field)?)
+}
+
 /// Names for all fields that the format can hold: within its rules and unique.
-fn columns(header: &Header, format: &FormatInfo, losses: &mut Losses) -> Vec<Column> {
-    let mut taken = HashSet::new();
-    let mut columns = Vec::new();
+fn columns(header: &Header, format: &FormatInfo, options: &PlanOptions, labels: &[usize], losses: &mut Losses) -> Vec<Column> {
+    let mut columns = Columns { format, taken: HashSet::new(), list: Vec::new() };
     for (from, field) in header.fields.iter().enumerate().filter(|(from, _)| !header.unwritten.contains(from)) {
         let drop_reason = match field.field_type {
             FieldType::Raster => Some("a raster is no attribute value"),
             FieldType::Blob if format.longest_text.is_some() => Some("binary data"),
-            _ if format.most_fields.is_some_and(|most| columns.len() >= most) => Some("more fields than the format can hold"),
+            _ if columns.is_full() => Some("more fields than the format can hold"),
             _ => None,
         };
         if let Some(reason) = drop_reason {
             losses.add_many(LossKind::FieldDropped, Some(&field.name), 1, Some(reason.to_owned()), || None);
             continue;
         }
-        let name = unique_name(field, format, &mut taken);
+        let alias = field.alias.as_deref().map(str::trim).filter(|alias| options.aliases && !alias.is_empty());
+        let wanted = alias.unwrap_or(if format.plain_field_names { field.short_name() } else { &field.name });
+        let name = columns.unique_name(wanted);
         if name != field.name {
             losses.add_many(LossKind::Renamed, Some(&field.name), 1, Some(name.clone()), || None);
         }
-        columns.push(Column { from, name, kind: column_kind(field), field: field.clone() });
+        let label = label_column(header, labels, from);
+        let text = ColumnKind::Text { length: None };
+        match (label, options.domains) {
+            (Some(label), DomainText::Label) => {
+                let field = Field { field_type: FieldType::String, length: None, domain: None, ..field.clone() };
+                columns.list.push(Column { from: label, name, kind: text, field });
+            }
+            (Some(label), _) => {
+                let labels_name = format!("{wanted}_label");
+                columns.list.push(Column { from, name, kind: column_kind(field), field: field.clone() });
+                let mut labels_field = Field::new(format!("{}_label", field.name), FieldType::String);
+                labels_field.alias = field.alias.as_ref().map(|alias| format!("{alias} (label)"));
+                if columns.is_full() {
+                    let reason = Some("more fields than the format can hold".to_owned());
+                    losses.add_many(LossKind::FieldDropped, Some(&labels_field.name), 1, reason, || None);
+                    continue;
+                }
+                let name = columns.unique_name(&labels_name);
+                if name != labels_field.name {
+                    losses.add_many(LossKind::Renamed, Some(&labels_field.name), 1, Some(name.clone()), || None);
+                }
+                columns.list.push(Column { from: label, name, kind: text, field: labels_field });
+            }
+            (None, _) => columns.list.push(Column { from, name, kind: column_kind(field), field: field.clone() }),
+        }
     }
-    columns
+    columns.list
 }
 
-fn unique_name(field: &Field, format: &FormatInfo, taken: &mut HashSet<String>) -> String {
-    let base: String = if format.plain_field_names {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
-        field.short_name().chars().map(plain).collect()
-    } else {
-        field.name.clone()
-    };
-    let most = format.longest_field_name.unwrap_or(usize::MAX);
-    let key = |name: &str| if format.plain_field_names { name.to_ascii_lowercase() } else { name.to_owned() };
-    let mut name = cut(&base, most).to_owned();
-    let mut number = 0;
-    while name.is_empty() || !taken.insert(key(&name)) {
-        number += 1;
-        let suffix = format!("_{number}");
-        name = format!("{}{suffix}", cut(&base, most.saturating_sub(suffix.len())));
+/// The columns of an output while they are named.
+struct Columns<'a> {
+    format: &'a FormatInfo,
+    taken: HashSet<String>,
+    list: Vec<Column>,
+}
+
+impl Columns<'_> {
+    fn is_full(&self) -> bool {
+        self.format.most_fields.is_some_and(|most| self.list.len() >= most)
     }
-    name
+
+    /// A name within the format's rules that no other column has.
+    fn unique_name(&mut self, wanted: &str) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
+        let base = if self.format.plain_field_names { wanted.chars().map(plain).collect() } else { wanted.to_owned() };
+        let most = self.format.longest_field_name.unwrap_or(usize::MAX);
+        let key = |name: &str| if self.format.ignores_case { name.to_lowercase() } else { name.to_owned() };
+        let mut name = cut(&base, most).to_owned();
+        let mut number = 0;
+        while name.is_empty() || !self.taken.insert(key(&name)) {
+            number += 1;
+            let suffix = format!("_{number}");
+            name = format!("{}{suffix}", cut(&base, most.saturating_sub(suffix.len())));
+        }
+        name
+    }
 }
 
 /// The first `most` bytes, at a character boundary.
@@ -309,9 +392,12 @@ mod tests {
         z: false,
         m: false,
         mixed_kinds: false,
+        many_layers: false,
+        streams: false,
         crs: CrsRule::Wgs84Default,
         longest_field_name: Some(10),
         plain_field_names: true,
+        ignores_case: true,
         most_fields: Some(3),
         longest_text: Some(254),
         limits: "it is narrow",

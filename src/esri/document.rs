@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::failure;
-use super::fields::fields_of;
+use super::fields::{fields_of, mark_edit_dates, subtypes_of};
 use super::skeleton::{FeatureArray, PageRange, Skeleton, exceeded_transfer_limit};
 use super::survey::Survey;
 use crate::error::{Error, ErrorKind, Result};
@@ -184,6 +184,8 @@ fn header(
         .or_else(|| header.fields.iter().position(|field| field.field_type == FieldType::ObjectId));
     header.display = text("displayFieldName").or_else(|| text("displayField")).and_then(|name| header.field_index(name));
     header.dates_in_unknown_time_zone = flag("datesInUnknownTimezone").unwrap_or(false);
+    header.subtypes = [set, definition].into_iter().find_map(subtypes_of);
+    mark_edit_dates(&mut header.fields, definition);
     Ok(header)
 }
 

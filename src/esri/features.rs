@@ -170,6 +170,24 @@ pub fn object_ids(bytes: &[u8], range: std::ops::Range<usize>, field: &str) -> R
     Ok(visitor.ids)
 }
 
+/// Where each of the features in `range` stands.
+///
+/// # Errors
+/// Where the text is no list of values.
+pub fn feature_texts(bytes: &[u8], range: std::ops::Range<usize>) -> Result<Vec<Span>, Syntax> {
+    let mut cursor = Cursor::new(&bytes[..range.end], range.start);
+    let mut spans = Vec::new();
+    while cursor.peek().is_some() {
+        if !spans.is_empty() {
+            cursor.expect(b',', "a comma between features")?;
+        }
+        if cursor.peek().is_some() {
+            spans.push(cursor.skip()?);
+        }
+    }
+    Ok(spans)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

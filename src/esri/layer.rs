@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::fields::fields_of;
-use crate::model::{Field, FieldType, GeometryKind, SpatialReference};
+use super::fields::{fields_of, mark_edit_dates, subtypes_of};
+use crate::model::{Field, FieldType, GeometryKind, SpatialReference, Subtypes};
 
 /// Names that object ids go by where nothing says which field it is, the likeliest first.
 const OBJECT_ID_NAMES: [&str; 4] = ["OBJECTID", "FID", "OID", "ID"];
@@ -35,18 +35,26 @@ pub struct LayerInfo {
     pub source_sr: Option<SpatialReference>,
     /// The spatial reference of the layer or of its extent.
     pub extent_sr: Option<SpatialReference>,
+    /// West, south, east and north of the layer, in the spatial reference of its extent.
+    pub extent: Option<[f64; 4]>,
+    /// The name of the geometry field.
+    pub geometry_field: Option<String>,
     /// The most features in one answer, as advertised.
     pub max_record_count: Option<u64>,
     /// `resultOffset` is understood.
     pub supports_pagination: bool,
     /// `orderByFields` is understood; `None` where the server does not say.
     pub supports_order_by: Option<bool>,
+    /// `outStatistics` is understood.
+    pub supports_statistics: bool,
     /// What the layer allows, such as `Query`; `None` where the server does not say.
     pub capabilities: Option<Vec<String>>,
     /// When a row was last added, changed or removed, in milliseconds since 1970; `None` where the server does not say.
     pub last_edit: Option<i64>,
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
+    /// Subtypes or feature types.
+    pub subtypes: Option<Subtypes>,
     /// `f=pbf` is among the formats of its queries.
     pub offers_pbf: bool,
     /// Rows have a time (`time` is understood).
@@ -77,7 +85,9 @@ impl LayerInfo {
         let flag = |key: &str| json.get(key).and_then(as_bool).unwrap_or(false);
         let sr = |value: Option<&Value>| value.and_then(SpatialReference::from_json);
         let all_fields = json.get("fields").map(fields_of).unwrap_or_default();
-        let fields: Vec<Field> = all_fields.into_iter().filter(|field| field.field_type != FieldType::Geometry).collect();
+        let is_attribute = |field: &&Field| field.field_type != FieldType::Geometry;
+        let mut fields: Vec<Field> = all_fields.iter().filter(is_attribute).cloned().collect();
+        mark_edit_dates(&mut fields, json);
         let typed = || fields.iter().find(|field| field.field_type == FieldType::ObjectId).map(|field| field.name.clone());
         let geometry_type = text("geometryType");
         let geometry = geometry_type.as_deref().and_then(GeometryKind::from_esri);
@@ -94,12 +104,19 @@ impl LayerInfo {
             has_m: flag("hasM"),
             source_sr: sr(json.get("sourceSpatialReference")),
             extent_sr: sr(json.get("spatialReference")).or_else(|| sr(json.get("extent")?.get("spatialReference"))),
+            extent: json.get("extent").and_then(extent_of),
+            geometry_field: all_fields
+                .iter()
+                .find(|field| field.field_type == FieldType::Geometry)
+                .map(|field| field.name.clone()),
             max_record_count: json.get("maxRecordCount").and_then(as_count).filter(|count| *count > 0),
             supports_pagination: capability(json, "supportsPagination").unwrap_or(false),
             supports_order_by: capability(json, "supportsOrderBy").or_else(|| capability(json, "supportsAdvancedQueries")),
+            supports_statistics: capability(json, "supportsStatistics").unwrap_or(false),
             capabilities: text("capabilities").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
             last_edit: json.get("editingInfo").and_then(|info| info.get("lastEditDate")).and_then(Value::as_i64),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
+            subtypes: subtypes_of(json),
             offers_pbf: text("supportedQueryFormats")
                 .is_some_and(|list| list.split(',').any(|format| format.trim().eq_ignore_ascii_case("PBF"))),
             knows_time: json.get("timeInfo").is_some_and(|info| info.get("startTimeField").is_some_and(Value::is_string)),
@@ -147,6 +164,13 @@ pub fn likely_object_id(fields: &[Field]) -> Option<&str> {
 fn capability(json: &Value, key: &str) -> Option<bool> {
     let places = [json.get("advancedQueryCapabilities").and_then(|advanced| advanced.get(key)), json.get(key)];
     places.into_iter().flatten().filter_map(as_bool).reduce(|a, b| a || b)
+}
+
+/// West, south, east and north of an envelope that is none of the empty ones.
+fn extent_of(value: &Value) -> Option<[f64; 4]> {
+    let side = |key: &str| value.get(key).and_then(Value::as_f64).filter(|side| side.is_finite());
+    let sides = [side("xmin")?, side("ymin")?, side("xmax")?, side("ymax")?];
+    (sides[0] <= sides[2] && sides[1] <= sides[3]).then_some(sides)
 }
 
 fn id_and_name(value: &Value) -> Option<(i64, String)> {

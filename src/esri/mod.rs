@@ -14,7 +14,7 @@ pub mod skeleton;
 mod survey;
 pub mod task;
 
-pub use features::{Feature, FeatureVisitor, Token, object_ids, walk};
-pub use fields::fields_of;
+pub use features::{Feature, FeatureVisitor, Token, feature_texts, object_ids, walk};
+pub use fields::{fields_of, subtypes_of};
 pub use scan::{Cursor, Syntax};
 pub use skeleton::{FeatureArray, PageRange, Scanner, Skeleton, peek};

@@ -26,11 +26,13 @@ use crate::pipe::Permits;
 use crate::report::Progress;
 
 mod pages;
+mod probe;
 mod query;
 mod twin;
 mod wire;
 
 use pages::LayerPages;
+use probe::Probed;
 use query::Query;
 pub use wire::WireChoice;
 
@@ -210,16 +212,6 @@ struct Opening<'a> {
     info: &'a LayerInfo,
 }
 
-/// What the probe found.
-struct Probed {
-    start: Start,
-    /// The form of question that the server takes.
-    query: Query,
-    ids: Option<Vec<i64>>,
-    /// The answer with at most one row; `None` where there was nothing to ask for.
-    answer: Option<Answer>,
-}
-
 impl Opening<'_> {
     fn finish(mut self, name: &str, options: &LayerOptions) -> Result<LayerSource> {
         let selection = &options.selection;
@@ -235,11 +227,14 @@ impl Opening<'_> {
             warnings
                 .push("the server does not count the rows, so nothing but its own word says that all of them came".to_owned());
         }
-        let Probed { start, query, ids, answer } = self.probe(selection)?;
+        let allowed = self.info.max_record_count.unwrap_or(CAUTIOUS_PAGE_SIZE);
+        let page_size = at_most(options.page_size.unwrap_or(allowed.min(PAGE_SIZE))).max(1);
+        let Probed { start, query, ids, answer } = self.probe(selection, page_size, count)?;
         self.query = query;
         // The question that the probe's answer is to.
         let asked = match start {
             Start::Offsets => Some(Ask::Window { offset: 0, limit: 1 }),
+            Start::IdSpans(ids) => Some(Ask::Span { span: IdSpan { from: ids.from, to: ids.from }, limit: 1 }),
             Start::ObjectIds => ids.as_ref().and_then(|ids| ids.iter().min()).map(|id| Ask::Objects(vec![*id])),
             Start::OneQuery => None,
         };
@@ -262,8 +257,6 @@ impl Opening<'_> {
                 warnings.push(format!("the server brought the coordinates into {asked}, {way}"));
             }
         }
-        let allowed = self.info.max_record_count.unwrap_or(CAUTIOUS_PAGE_SIZE);
-        let page_size = at_most(options.page_size.unwrap_or(allowed.min(PAGE_SIZE))).max(1);
         let situation = Situation {
             start,
             // What is asked for by id comes in no order, so an order that was wished for allows no such way out.
@@ -272,6 +265,7 @@ impl Opening<'_> {
             most_rows: at_most(options.page_size.unwrap_or(allowed.min(LARGEST_PAGE))),
             count,
             spans: self.query.spans(),
+            parts: self.query.can_be_divided(),
             tells_edits: self.info.last_edit.is_some(),
         };
         Ok(LayerSource {
@@ -306,74 +300,6 @@ impl Opening<'_> {
         self.session.ask(&query.request(self.session, ask, Wire::Json), true)
     }
 
-    /// Tries the forms of question from the best to the plainest with one row.
-    fn probe(&self, selection: &Selection) -> Result<Probed> {
-        let must_order = !selection.order_by.is_empty();
-        let mut queries = vec![self.query.clone()];
-        if self.query.has_order() && !must_order {
-            queries.push(self.query.unordered());
-        }
-        if self.query.fields().is_some() {
-            queries.extend(queries.clone().iter().map(Query::with_all_fields));
-        }
-        let mut first_refusal = None;
-        if self.info.supports_pagination && !self.query.picks_ids() {
-            for query in &queries {
-                match self.ask(query, &Ask::Window { offset: 0, limit: 1 }) {
-                    Ok(answer) => {
-                        return Ok(Probed { start: Start::Offsets, query: query.clone(), ids: None, answer: Some(answer) });
-                    }
-                    Err(refused) if refused.is_refusal() => drop(first_refusal.get_or_insert(refused.error)),
-                    Err(refused) => return Err(refused.into()),
-                }
-            }
-        }
-        let ids = if must_order { None } else { self.id_list(&mut first_refusal)? };
-        if let Some(ids) = ids {
-            let Some(first) = ids.iter().min().copied() else {
-                return Ok(Probed { start: Start::ObjectIds, query: self.query.clone(), ids: Some(ids), answer: None });
-            };
-            for query in &queries {
-                match self.ask(query, &Ask::Objects(vec![first])) {
-                    Ok(answer) => {
-                        return Ok(Probed {
-                            start: Start::ObjectIds,
-                            query: query.clone(),
-                            ids: Some(ids),
-                            answer: Some(answer),
-                        });
-                    }
-                    Err(refused) if refused.is_refusal() => drop(first_refusal.get_or_insert(refused.error)),
-                    Err(refused) => return Err(refused.into()),
-                }
-            }
-        }
-        // One row can't be asked for here, but none can.
-        let plain = self.query.unordered();
-        let refusal = match self.ask(&plain.clone().without_rows(), &Ask::Everything) {
-            Ok(_) if must_order || self.query.picks_ids() => first_refusal,
-            Ok(answer) => return Ok(Probed { start: Start::OneQuery, query: plain, ids: None, answer: Some(answer) }),
-            Err(refused) => Some(first_refusal.unwrap_or(refused.error)),
-        };
-        let error = refusal.unwrap_or_else(|| Error::new(ErrorKind::Server, "the server lists no object ids"));
-        Err(match (&selection.where_clause, self.info.fields.as_slice()) {
-            (None, _) => error,
-            (Some(_), []) => error.hint("check the condition (where)"),
-            (Some(_), fields) => error.hint(format!("check the condition (where); the fields are: {}", names::list(fields))),
-        })
-    }
-
-    fn id_list(&self, first_refusal: &mut Option<Error>) -> Result<Option<Vec<i64>>> {
-        match self.ask(&self.query, &Ask::IdList(IdSpan::ALL)) {
-            Ok(answer) => Ok(self.query.ids_in(&answer.skeleton.value)),
-            Err(refused) if refused.is_refusal() => {
-                first_refusal.get_or_insert(refused.error);
-                Ok(None)
-            }
-            Err(refused) => Err(refused.into()),
-        }
-    }
-
     /// The header, and the attribute that holds the object ids.
     fn header(
         &self,
@@ -387,6 +313,7 @@ impl Opening<'_> {
         let said = answer.map_or(&Value::Null, |answer| &answer.skeleton.value);
         let mut header = Header { count, dates_in_unknown_time_zone: info.dates_in_unknown_time_zone, ..Header::new(name) };
         header.fields = info.fields.clone();
+        header.subtypes = info.subtypes.clone();
         let told = said.get("fields").map(fields_of).unwrap_or_default();
         for field in told.into_iter().filter(|field| field.field_type != FieldType::Geometry) {
             // The layer's own list knows more (domains); the answer's may hold more.

@@ -2,8 +2,10 @@
 //!
 //! A server's word is taken for little. `exceededTransferLimit` means that there is more, also on short and on
 //! empty pages; its absence means the end only on servers that have shown that they set it. A short page is
-//! asked on from the offset plus the rows that came. Where offsets turn out not to work (refused, ignored, or
-//! empty pages without end), the list of all object ids is fetched and what has not come is asked for by id. Every
+//! asked on from the offset plus the rows that came. Large layers are read by spans of object ids, since far offsets
+//! are slow and shift under edits; a span that holds more than a page is asked on from its last id. Where the first way
+//! turns out not to work (refused, ignored, or empty pages without end), the list of all object ids is fetched and what
+//! has not come is asked for by id. Without ids and offsets the map is divided until its parts fit into an answer. Every
 //! way ends in the same check: where rows are missing, a search by counts over spans of object ids names them, and
 //! they are asked for again.
 
@@ -12,16 +14,21 @@ use std::time::Duration;
 use super::id_set::IdSpan;
 
 mod pager;
+mod parts;
 mod search;
 mod size;
+mod spans;
 
 pub use pager::Pager;
+pub use parts::{Part, Region};
 
 /// How to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// By `resultOffset`.
     Offsets,
+    /// By spans of object ids; the span where the server says that they are.
+    IdSpans(IdSpan),
     /// By lists of object ids.
     ObjectIds,
     /// By one query without paging.
@@ -43,6 +50,8 @@ pub struct Situation {
     pub count: Option<u64>,
     /// Conditions on the object id can be asked.
     pub spans: bool,
+    /// Parts of the map can be asked for.
+    pub parts: bool,
     /// The server says when the layer was last edited.
     pub tells_edits: bool,
 }
@@ -57,8 +66,17 @@ pub enum Ask {
         /// The most rows to send.
         limit: u64,
     },
+    /// Rows in a span of object ids, ascending.
+    Span {
+        /// The ids.
+        span: IdSpan,
+        /// The most rows to send.
+        limit: u64,
+    },
     /// All rows, without paging.
     Everything,
+    /// Rows in a part of the map.
+    Part(Part),
     /// Rows by object id.
     Objects(Vec<i64>),
     /// The list of the object ids in a span.
@@ -80,6 +98,8 @@ impl Ask {
         match self {
             Self::Window { limit, .. } => *limit > 1,
             Self::Objects(ids) => ids.len() > 1,
+            Self::Span { span, .. } => span.from < span.to,
+            Self::Part(part) => part.quarters().is_some(),
             Self::Everything | Self::IdList(_) | Self::Count(_) | Self::Edits => false,
         }
     }
@@ -98,6 +118,8 @@ pub enum Outcome {
         ids: Option<Vec<Option<i64>>>,
         /// A hash of the rows' bytes.
         print: u64,
+        /// The same for each row by itself, where rows have no ids and parts overlap.
+        prints: Vec<u64>,
         /// What the page cost.
         cost: Cost,
     },

@@ -281,6 +281,8 @@ fn key(ask: &Ask) -> String {
             let ends = ids.first().zip(ids.last()).map_or(String::new(), |(first, last)| format!(" from {first} to {last}"));
             format!("{} ids{ends}, {:016x}", ids.len(), hash.finish())
         }
+        Ask::Span { span, limit } => format!("{limit} of ids {} to {}", span.from, span.to),
+        Ask::Part(part) => format!("{part:?}"),
         Ask::Everything => "everything".to_owned(),
         Ask::IdList(_) | Ask::Count(_) | Ask::Edits => "none".to_owned(),
     }

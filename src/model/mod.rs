@@ -5,6 +5,7 @@
 
 pub mod area;
 pub mod batch;
+pub mod codebook;
 pub mod crs;
 pub mod edges;
 pub mod geometry;
@@ -20,5 +21,5 @@ pub use crs::{Crs, SpatialReference, Transform};
 pub use geometry::{Geometries, Part, Shape, ShapeKind};
 pub use page::{Carriage, Evidence, Origin, Page, PageFacts, Wire};
 pub use plan::{Column, ReadPlan, WritePlan};
-pub use schema::{Domain, Field, FieldType, GeometryKind, Header};
+pub use schema::{Domain, Field, FieldType, GeometryKind, Header, Subtype, Subtypes};
 pub use value::Value;

@@ -1,8 +1,10 @@
 //! Plans: what to ask of the source, and what each output writes. Made in one place, `convert::plan`.
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::{Crs, Field, GeometryKind, Transform};
+use super::crs::Vertical;
+use super::{Crs, Field, GeometryKind, Transform, time};
 
 /// What to ask of a source: the union of what all outputs want.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,12 +39,18 @@ pub struct FormatInfo {
     pub m: bool,
     /// Rows of several geometry kinds may stand in one file.
     pub mixed_kinds: bool,
+    /// Several layers and tables may stand in one file.
+    pub many_layers: bool,
+    /// It is written from the first byte to the last, so it may go to standard output.
+    pub streams: bool,
     /// What it says about spatial references.
     pub crs: CrsRule,
     /// The longest field name in bytes.
     pub longest_field_name: Option<usize>,
     /// Field names are case-insensitive ASCII letters, digits and `_`.
     pub plain_field_names: bool,
+    /// Field names that differ in case only are the same to it.
+    pub ignores_case: bool,
     /// The greatest number of fields.
     pub most_fields: Option<usize>,
     /// The longest text in bytes.
@@ -68,9 +76,12 @@ impl FormatInfo {
         z: true,
         m: false,
         mixed_kinds: true,
+        many_layers: false,
+        streams: true,
         crs: CrsRule::Wgs84Default,
         longest_field_name: None,
         plain_field_names: false,
+        ignores_case: false,
         most_fields: None,
         longest_text: None,
         limits: "it holds no m values and no field types",
@@ -90,7 +101,7 @@ pub enum CrsRule {
 }
 
 /// What one output writes of one layer. The writer trusts it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct WritePlan {
     /// The layer's name for people.
     pub layer: String,
@@ -104,6 +115,8 @@ pub struct WritePlan {
     pub m: bool,
     /// The spatial reference of the written coordinates; `None` is unknown.
     pub crs: Option<Crs>,
+    /// What written z are measured from, where that is known.
+    pub vertical: Option<Vertical>,
     /// How the source's coordinates become the written ones; `None` copies them.
     pub transform: Option<Transform>,
     /// Decimals of x and y; `None` writes each number so that it reads back to the same double.
@@ -114,10 +127,22 @@ pub struct WritePlan {
     pub display: Option<usize>,
     /// Dates are UTC and get a `Z`; otherwise wall-clock times.
     pub dates_are_utc: bool,
+    /// The time zone that UTC dates are written in, with their offset; `None` is UTC.
+    pub time_zone: Option<TimeZone>,
     /// RFC 7946 holds: WGS 84, right-hand rule, no `crs` member.
     pub rfc7946: bool,
     /// What becomes of geometries across the 180th meridian.
     pub antimeridian: Antimeridian,
+}
+
+impl WritePlan {
+    /// A date of a field (milliseconds since 1970) as ISO 8601 text; `None` beyond the years -9999 to 9999.
+    pub fn iso(&self, field: &Field, epoch_ms: i64) -> Option<String> {
+        match (&self.time_zone, self.dates_are_utc || field.always_utc) {
+            (Some(zone), true) => time::iso_in(epoch_ms, zone),
+            (_, utc) => time::iso(epoch_ms, utc),
+        }
+    }
 }
 
 /// What becomes of geometries that reach across the 180th meridian, in outputs of longitude and latitude.

@@ -112,12 +112,14 @@ pub struct Field {
     pub length: Option<u32>,
     /// The coded-value or range domain.
     pub domain: Option<Domain>,
+    /// Its dates are UTC even where the layer's time zone is unknown: an edit tracker writes them.
+    pub always_utc: bool,
 }
 
 impl Field {
     /// A field of `name` and `field_type`, nothing else known.
     pub fn new(name: impl Into<String>, field_type: FieldType) -> Self {
-        Self { name: name.into(), field_type, alias: None, length: None, domain: None }
+        Self { name: name.into(), field_type, alias: None, length: None, domain: None, always_utc: false }
     }
 
     /// The last segment of a qualified name: `FIELD` of `DB.OWNER.TABLE.FIELD`.
@@ -151,6 +153,28 @@ pub enum Domain {
     },
     /// The field's own domain, in a subtype.
     Inherited,
+}
+
+/// The subtypes (or feature types) of a layer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subtypes {
+    /// The name of the field that holds their codes.
+    pub field: String,
+    /// All of them.
+    pub list: Vec<Subtype>,
+}
+
+/// One subtype: the rows of one code, for which fields may have domains of their own.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subtype {
+    /// A JSON number or string.
+    pub code: serde_json::Value,
+    /// The name for people.
+    pub name: String,
+    /// By field name; a field that is not named keeps its own.
+    pub domains: Vec<(String, Domain)>,
 }
 
 /// What kind of geometry a layer holds.
@@ -243,6 +267,9 @@ pub struct Header {
     pub count: Option<u64>,
     /// Dates are wall-clock times of an unknown zone, not UTC.
     pub dates_in_unknown_time_zone: bool,
+    /// The subtypes, where it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subtypes: Option<Subtypes>,
 }
 
 impl Header {
@@ -260,6 +287,7 @@ impl Header {
             spatial_reference: None,
             count: None,
             dates_in_unknown_time_zone: false,
+            subtypes: None,
         }
     }
 

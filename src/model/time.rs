@@ -1,6 +1,7 @@
 //! Epoch milliseconds as text.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// An ArcGIS date (milliseconds since 1970, UTC) as ISO 8601, with milliseconds only where there are any.
 ///
@@ -18,6 +19,20 @@ use jiff::Timestamp;
 pub fn iso(epoch_ms: i64, zone_known: bool) -> Option<String> {
     let text = Timestamp::from_millisecond(epoch_ms).ok()?.to_string();
     Some(if zone_known { text } else { text.trim_end_matches('Z').to_owned() })
+}
+
+/// The same moment by the clocks of a time zone, with their offset from UTC.
+///
+/// ```
+/// use geohaul::model::time::iso_in;
+///
+/// let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+/// assert_eq!(iso_in(1_700_000_000_123, &berlin).as_deref(), Some("2023-11-14T23:13:20.123+01:00"));
+/// assert_eq!(iso_in(1_690_000_000_000, &berlin).as_deref(), Some("2023-07-22T06:26:40+02:00"));
+/// ```
+pub fn iso_in(epoch_ms: i64, zone: &TimeZone) -> Option<String> {
+    let at = Timestamp::from_millisecond(epoch_ms).ok()?;
+    Some(at.display_with_offset(zone.to_offset(at)).to_string())
 }
 
 /// The date part of [`iso`] as `YYYYMMDD`, for DBF; `None` before year 1 and after 9999.

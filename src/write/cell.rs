@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::model::plan::ColumnKind;
-use crate::model::{Column, Value, WritePlan, time};
+use crate::model::{Column, Value, WritePlan};
 
 /// The text of a value: numbers by their own digits, dates in ISO 8601. `None` for null, and for what no text
 /// stands for: NaN, infinities, dates beyond the years -9999 to 9999.
@@ -13,7 +13,7 @@ pub(crate) fn text<'a>(plan: &WritePlan, column: &Column, value: &'a Value<'_>) 
     match value {
         Value::Real(real) if !real.is_finite() => None,
         Value::Number(_) | Value::Integer(_) | Value::Real(_) if column.kind == ColumnKind::DateTime => match value.as_i64() {
-            Some(epoch_ms) => time::iso(epoch_ms, plan.dates_are_utc).map(Cow::Owned),
+            Some(epoch_ms) => plan.iso(&column.field, epoch_ms).map(Cow::Owned),
             None => value.to_text(),
         },
         _ => value.to_text(),

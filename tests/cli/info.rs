@@ -26,12 +26,13 @@ fn a_catalog_lists_its_services() {
         &url,
         "
         version: 11.1
-        NAME  TYPE
-        Demo  FeatureServer
-        Demo  GPServer
+        NAME   TYPE
+        Atlas  FeatureServer
+        Demo   FeatureServer
+        Demo   GPServer
     ",
     );
-    assert_eq!(in_json(&url)["services"], json!([["Demo", "FeatureServer"], ["Demo", "GPServer"]]));
+    assert_eq!(in_json(&url)["services"], json!([["Atlas", "FeatureServer"], ["Demo", "FeatureServer"], ["Demo", "GPServer"]]));
 }
 
 #[test]

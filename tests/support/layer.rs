@@ -27,6 +27,8 @@ pub struct Layer {
     /// Honours `resultOffset`.
     pub offsets: bool,
     pub counts: bool,
+    /// Tells the least and the greatest object id.
+    pub statistics: bool,
     /// Rows that are never sent, though counted and listed.
     pub withheld: BTreeSet<i64>,
     /// The spatial reference that answers name.
@@ -46,6 +48,7 @@ impl Layer {
             paging: true,
             offsets: true,
             counts: true,
+            statistics: false,
             withheld: BTreeSet::new(),
             answers_in: json!({"wkid": 102100, "latestWkid": 3857}),
             json: json!({}),
@@ -57,29 +60,41 @@ impl Layer {
         if !call.path.ends_with("/query") {
             return Reply::json(&self.describe());
         }
+        let rows: Vec<i64> = self.ids.iter().copied().filter(|id| is_chosen(*id, call.param("where"))).collect();
         if call.param("returnCountOnly") == "true" && self.counts {
-            return Reply::json(&json!({"count": self.ids.len()}));
+            return Reply::json(&json!({"count": rows.len()}));
+        }
+        if !call.param("outStatistics").is_empty() {
+            return match self.statistics {
+                true => Reply::json(&extremes(&rows, call.param("outStatistics"))),
+                false => Reply::error(400, "Statistics are not supported."),
+            };
         }
         if call.param("returnCountOnly") == "true" {
             return Reply::error(400, "Invalid or missing input parameters.");
         }
         if call.param("returnIdsOnly") == "true" {
-            let ids: Vec<i64> = self.ids.iter().rev().copied().collect();
+            let ids: Vec<i64> = rows.iter().rev().copied().collect();
             return Reply::json(&json!({"objectIdFieldName": "OBJECTID", "objectIds": ids}));
         }
-        if !call.param("resultOffset").is_empty() && !self.paging {
+        if !self.paging && ["resultOffset", "resultRecordCount"].iter().any(|name| !call.param(name).is_empty()) {
             return Reply::error(400, "Pagination is not supported.");
         }
         let number = |name: &str, default: u64| call.param(name).parse().unwrap_or(default);
         let offset = if self.offsets { number("resultOffset", 0) } else { 0 };
         let limit = number("resultRecordCount", u64::MAX).min(self.cap);
         let asked: Vec<i64> = call.param("objectIds").split(',').filter_map(|id| id.parse().ok()).collect();
-        let mut rows: Vec<i64> = self.ids.clone();
+        let mut rows = rows;
         if !asked.is_empty() {
             rows.retain(|id| asked.contains(id));
         }
-        if call.param("where") == "1=0" {
-            rows.clear();
+        if let [west, south, east, north] =
+            call.param("geometry").split(',').filter_map(|side| side.parse().ok()).collect::<Vec<f64>>()[..]
+        {
+            rows.retain(|id| (west..=east).contains(&(*id as f64)) && (south..=north).contains(&(2.0 * *id as f64)));
+        }
+        if call.param("orderByFields") == "OBJECTID ASC" && self.statistics {
+            rows.sort_unstable();
         }
         let left = rows.into_iter().skip(offset as usize).collect::<Vec<_>>();
         let exceeded = left.len() as u64 > limit;
@@ -111,10 +126,35 @@ impl Layer {
         let mut layer = json!({"id": 0, "name": "Roads", "type": "Feature Layer", "geometryType": "esriGeometryPoint",
             "objectIdField": "OBJECTID", "displayField": "NAME", "fields": self.fields(), "maxRecordCount": self.max_record_count,
             "extent": {"xmin": 0, "spatialReference": {"wkid": 102100, "latestWkid": 3857}}, "capabilities": "Query",
-            "advancedQueryCapabilities": {"supportsPagination": self.paging, "supportsOrderBy": true}});
+            "advancedQueryCapabilities": {"supportsPagination": self.paging, "supportsOrderBy": true,
+                "supportsStatistics": self.statistics}});
         for (key, value) in self.json.as_object().unwrap() {
             layer[key] = value.clone();
         }
         layer
     }
+}
+
+/// Whether a row meets the ends of a span of object ids, or `1=0`; other conditions are met.
+fn is_chosen(id: i64, condition: &str) -> bool {
+    condition.split(" AND ").all(|part| match part.split_once(' ') {
+        Some(("OBJECTID", end)) => match end.split_once(' ').map(|(sign, number)| (sign, number.parse::<i64>())) {
+            Some((">=", Ok(from))) => id >= from,
+            Some(("<=", Ok(to))) => id <= to,
+            _ => true,
+        },
+        _ => part != "1=0",
+    })
+}
+
+/// The least and the greatest id under the names that were asked for.
+fn extremes(ids: &[i64], wanted: &str) -> Value {
+    let wanted: Vec<Value> = serde_json::from_str(wanted).unwrap();
+    let mut attributes = json!({});
+    for statistic in &wanted {
+        let value = if statistic["statisticType"] == "min" { ids.iter().min() } else { ids.iter().max() };
+        // Some databases answer in capitals.
+        attributes[statistic["outStatisticFieldName"].as_str().unwrap().to_uppercase()] = json!(value);
+    }
+    json!({"features": [{"attributes": attributes}]})
 }

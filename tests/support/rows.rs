@@ -33,16 +33,10 @@ impl Layer {
             layer: name.to_owned(),
             columns: Vec::new(),
             geometry,
-            z: false,
-            m: false,
             crs: Some(Crs::wgs84()),
-            transform: None,
-            decimals: None,
-            object_id: None,
-            display: None,
             dates_are_utc: true,
             rfc7946: true,
-            antimeridian: Default::default(),
+            ..WritePlan::default()
         };
         Self { plan, pages: vec![Batch::default()], keep_text: false }
     }

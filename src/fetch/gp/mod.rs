@@ -15,7 +15,7 @@
 //! let parameters = Parameters::parse(["Input_Features=@wells.geojson"])?.with("Distance", "2 miles").with("Segments", 36);
 //! let mut job = task.run(&parameters, &Options::default(), &silent())?;
 //! job.wait(&Polling::default())?;
-//! for item in job.results()?.items() {
+//! for item in job.results(None)?.items() {
 //!     match item? {
 //!         Item::Layer(layer) => println!("{}: {:?} rows", layer.header().name, layer.header().count),
 //!         Item::Value(scalar) => println!("{} = {}", scalar.name, scalar.value),

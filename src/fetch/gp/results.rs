@@ -160,7 +160,7 @@ impl Results {
     fn resolve(&self, item: Item, value: &Value, base: &Url) -> Vec<Result<Item>> {
         match item {
             Item::Layer(layer) if is_cut(value) => {
-                vec![recovery::recover(self, CutOff { layer, value, base }).map(|source| Item::Layer(source))]
+                vec![recovery::recover(self, CutOff { layer, value, base }).map(Item::Layer)]
             }
             Item::Layer(layer) => vec![Ok(Item::Layer(self.doubted(layer)))],
             Item::Value(scalar) => {

@@ -16,7 +16,7 @@ use super::wire::json_may_help;
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::{Failure, Shape};
 use crate::esri::layer::LayerInfo;
-use crate::esri::{Syntax, object_ids, pbf};
+use crate::esri::{Syntax, feature_texts, object_ids, pbf};
 use crate::fetch::Pages;
 use crate::fetch::http::{Cancel, Fault, FaultKind, Request};
 use crate::fetch::id_set::{IdSpan, digest};
@@ -73,6 +73,11 @@ impl Fetcher {
         Self { last_edit, ..self }
     }
 
+    /// Rows that parts of the map share are told apart by their text.
+    fn wants_prints(&self, ask: &Ask) -> bool {
+        self.id_key.is_none() && matches!(ask, Ask::Everything | Ask::Part(_))
+    }
+
     fn carriage(&self) -> Carriage {
         Carriage { fallback: self.fallback.get().cloned(), ..self.carriage.clone() }
     }
@@ -101,10 +106,10 @@ impl Fetcher {
             Kept::TooMuch => Some(Ok((Outcome::TooMuch, None))),
             Kept::Page(body, took) => {
                 let page = match PbfAnswer::of_body(body, self.query.layer_url()).ok()? {
-                    PbfAnswer::Pbf { body, rows } => self.pbf_page(body, &rows, took).ok()?,
+                    PbfAnswer::Pbf { body, rows } => self.pbf_page(ask, body, &rows, took).ok()?,
                     PbfAnswer::Json(answer) => {
                         self.give_up_pbf("pages that were kept are in JSON");
-                        self.json_page(&answer, took).ok()?
+                        self.json_page(ask, &answer, took).ok()?
                     }
                 };
                 Some(Ok(page))
@@ -134,7 +139,7 @@ impl Fetcher {
     fn fetch_json(&self, ask: &Ask, cancel: &Cancel) -> Result<(PageOutcome, Duration), Refused> {
         let request = self.request(ask, Wire::Json, cancel);
         let (answer, took) = self.session.ask_timed(&request, ask.is_shrinkable())?;
-        Ok((self.json_page(&answer, took).map_err(|why| broken(&request, why))?, took))
+        Ok((self.json_page(ask, &answer, took).map_err(|why| broken(&request, why))?, took))
     }
 
     /// Asks in PBF; where that brings none, what is asked for later is asked for in JSON.
@@ -142,10 +147,10 @@ impl Fetcher {
         let request = self.request(ask, Wire::Pbf, cancel);
         let fetched = match self.session.ask_pbf(&request, ask.is_shrinkable()) {
             Ok((PbfAnswer::Pbf { body, rows }, took)) => {
-                self.pbf_page(body, &rows, took).map(|page| (page, took)).map_err(|why| broken(&request, why))
+                self.pbf_page(ask, body, &rows, took).map(|page| (page, took)).map_err(|why| broken(&request, why))
             }
             Ok((PbfAnswer::Json(answer), took)) => {
-                let page = self.json_page(&answer, took).map_err(|why| broken(&request, why))?;
+                let page = self.json_page(ask, &answer, took).map_err(|why| broken(&request, why))?;
                 self.give_up_pbf("the server answered in JSON");
                 return Ok((page, took));
             }
@@ -168,20 +173,25 @@ impl Fetcher {
         }
     }
 
-    fn pbf_page(&self, bytes: Bytes, rows: &pbf::Rows, time: Duration) -> Result<PageOutcome, String> {
+    fn pbf_page(&self, ask: &Ask, bytes: Bytes, rows: &pbf::Rows, time: Duration) -> Result<PageOutcome, String> {
         let words = |why: Syntax| format!("the PBF is broken: {why}");
         let ids = self.id_key.as_ref().map(|key| rows.object_ids(&bytes, key)).transpose().map_err(words)?;
         let mut print = DefaultHasher::new();
+        let mut prints = Vec::new();
         for feature in rows.features(&bytes) {
-            feature.map_err(words)?.raw().hash(&mut print);
+            let feature = feature.map_err(words)?;
+            feature.raw().hash(&mut print);
+            if self.wants_prints(ask) {
+                prints.push(print_of(feature.raw()));
+            }
         }
         let cost = Cost { bytes: bytes.len() as u64, time };
-        let outcome = outcome(rows.rows, rows.exceeded, ids, &print, cost);
+        let outcome = outcome(Rows { rows: rows.rows, exceeded: rows.exceeded, ids, prints }, &print, cost);
         let body = Body { facts: rows.facts(), spatial_reference: rows.spatial_reference.clone(), bytes };
         Ok((outcome, Some(body)))
     }
 
-    fn json_page(&self, answer: &Answer, time: Duration) -> Result<PageOutcome, String> {
+    fn json_page(&self, ask: &Ask, answer: &Answer, time: Duration) -> Result<PageOutcome, String> {
         let value = &answer.skeleton.value;
         if value.get("features").is_none() {
             return Err("it holds no features".to_owned());
@@ -192,19 +202,39 @@ impl Fetcher {
             Some(key) => Some(object_ids(&answer.body, facts.features.clone(), key).map_err(|why| why.to_string())?),
             None => None,
         };
+        let prints = if self.wants_prints(ask) {
+            let texts = feature_texts(&answer.body, facts.features.clone()).map_err(|why| why.to_string())?;
+            texts.iter().map(|text| print_of(&answer.body[text.range()])).collect()
+        } else {
+            Vec::new()
+        };
         let mut print = DefaultHasher::new();
         rows.hash(&mut print);
         let cost = Cost { bytes: answer.body.len() as u64, time };
-        let outcome = outcome(facts.rows, facts.exceeded, ids, &print, cost);
+        let outcome = outcome(Rows { rows: facts.rows, exceeded: facts.exceeded, ids, prints }, &print, cost);
         let spatial_reference = value.get("spatialReference").and_then(SpatialReference::from_json);
         Ok((outcome, Some(Body { bytes: answer.body.clone(), facts, spatial_reference })))
     }
 }
 
-fn outcome(rows: usize, exceeded: bool, ids: Option<Vec<Option<i64>>>, print: &DefaultHasher, cost: Cost) -> Outcome {
+/// What the rows of a page say of themselves.
+struct Rows {
+    rows: usize,
+    exceeded: bool,
+    ids: Option<Vec<Option<i64>>>,
+    prints: Vec<u64>,
+}
+
+fn outcome(rows: Rows, print: &DefaultHasher, cost: Cost) -> Outcome {
     // Rows without a single id come from an answer that left the field out.
-    let ids = ids.filter(|ids| ids.is_empty() || ids.iter().any(Option::is_some));
-    Outcome::Rows { rows: rows as u64, exceeded, ids, print: print.finish(), cost }
+    let ids = rows.ids.filter(|ids| ids.is_empty() || ids.iter().any(Option::is_some));
+    Outcome::Rows { rows: rows.rows as u64, exceeded: rows.exceeded, ids, print: print.finish(), prints: rows.prints, cost }
+}
+
+fn print_of(text: &[u8]) -> u64 {
+    let mut print = DefaultHasher::new();
+    text.hash(&mut print);
+    print.finish()
 }
 
 /// An answer that is not what it should be.

@@ -1,6 +1,6 @@
 //! The parameters of a layer's queries.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::LayerOptions;
@@ -8,10 +8,15 @@ use crate::error::Result;
 use crate::esri::layer::LayerInfo;
 use crate::fetch::http::Request;
 use crate::fetch::id_set::IdSpan;
-use crate::fetch::paging::Ask;
+use crate::fetch::paging::{Ask, Part, Region};
 use crate::fetch::selection::Checked;
 use crate::fetch::session::Session;
 use crate::model::{ReadPlan, SpatialReference, Wire};
+
+/// What the statistics of [`Query::extremes`] are called.
+pub(super) const LEAST: &str = "least_id";
+/// The other one.
+pub(super) const GREATEST: &str = "greatest_id";
 
 /// What all queries of one export share.
 #[derive(Debug, Clone)]
@@ -21,6 +26,12 @@ pub(super) struct Query {
     /// The name of the object id, for conditions.
     id_field: Option<String>,
     pub(super) out_sr: Option<SpatialReference>,
+    /// `resultRecordCount` is understood.
+    pages: bool,
+    /// West, south, east and north of the layer, and in what.
+    extent: Option<([f64; 4], Option<SpatialReference>)>,
+    /// The name of the geometry field.
+    geometry_field: Option<String>,
     geometry: bool,
     z: bool,
     m: bool,
@@ -50,6 +61,9 @@ impl Query {
             selection: selection.check(info)?,
             id_field: info.object_id.clone(),
             out_sr: [&options.out_sr, &info.source_sr, &info.extent_sr].into_iter().flatten().next().cloned().filter(|_| !table),
+            pages: info.supports_pagination,
+            extent: info.extent.map(|extent| (extent, info.extent_sr.clone())),
+            geometry_field: info.geometry_field.clone(),
             geometry: !table && !selection.no_geometry,
             z: info.has_z,
             m: info.has_m,
@@ -89,6 +103,25 @@ impl Query {
         self.id_field.is_some() && !self.picks_ids()
     }
 
+    /// Parts of the map can be asked for: nothing else chooses by place.
+    pub(super) fn can_be_divided(&self) -> bool {
+        self.extent.is_some() && !self.selection.conditions.iter().any(|(key, _)| *key == "geometry")
+    }
+
+    /// Asks for the least and the greatest object id.
+    pub(super) fn extremes(&self, session: &Session) -> Option<Request> {
+        let field = self.id_field.as_ref()?;
+        let statistic =
+            |kind: &str, name: &str| json!({"statisticType": kind, "onStatisticField": field, "outStatisticFieldName": name});
+        let wanted = json!([statistic("min", LEAST), statistic("max", GREATEST)]).to_string();
+        let mut params = self.selection.state.clone();
+        params.extend(self.conditions(IdSpan::ALL));
+        params.push(("outStatistics", wanted));
+        params.push(("returnGeometry", "false".to_owned()));
+        let params: Vec<(&str, &str)> = params.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        Some(session.request(&self.url, &params))
+    }
+
     /// The layer or table itself.
     pub(super) fn layer_url(&self) -> Url {
         let mut url = self.url.clone();
@@ -119,8 +152,29 @@ impl Query {
         let to = (span.to < i64::MAX).then(|| format!("{field} <= {}", span.to));
         let ends: Vec<String> = from.into_iter().chain(to).collect();
         for (_, condition) in conditions.iter_mut().filter(|(key, _)| *key == "where" && !ends.is_empty()) {
-            let own = (condition != "1=1").then(|| format!("({condition})"));
-            *condition = own.into_iter().chain(ends.iter().cloned()).collect::<Vec<_>>().join(" AND ");
+            *condition = and(condition, ends.iter().cloned());
+        }
+        conditions
+    }
+
+    /// The conditions for rows in a part of the map.
+    fn conditions_of_part(&self, part: Part) -> Vec<(&'static str, String)> {
+        let mut conditions = self.selection.conditions.clone();
+        let Some((extent, spatial_reference)) = &self.extent else { return conditions };
+        match (part, &self.geometry_field) {
+            (Part::Shapeless, Some(field)) => {
+                for (_, condition) in conditions.iter_mut().filter(|(key, _)| *key == "where") {
+                    *condition = and(condition, [format!("{field} IS NULL")]);
+                }
+            }
+            (Part::Shapeless, None) => return self.clone().without_rows().selection.conditions,
+            (part, _) => {
+                let envelope = envelope_of(part, *extent).map(|side| side.to_string()).join(",");
+                conditions.push(("geometry", envelope));
+                conditions.push(("geometryType", "esriGeometryEnvelope".to_owned()));
+                conditions.push(("spatialRel", "esriSpatialRelIntersects".to_owned()));
+                conditions.extend(spatial_reference.as_ref().map(|sr| ("inSR", sr.to_wire())));
+            }
         }
         conditions
     }
@@ -148,7 +202,7 @@ impl Query {
     /// The same with a condition that no row meets.
     pub(super) fn without_rows(mut self) -> Self {
         for (_, condition) in self.selection.conditions.iter_mut().filter(|(key, _)| *key == "where") {
-            *condition = if condition == "1=1" { "1=0".to_owned() } else { format!("({condition}) AND 1=0") };
+            *condition = and(condition, ["1=0".to_owned()]);
         }
         self
     }
@@ -177,13 +231,16 @@ impl Query {
                 let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
                 params.push(("objectIds", ids.join(",")));
             }
-            Ask::Count(span) | Ask::IdList(span) => params.extend(self.conditions(*span)),
+            Ask::Count(span) | Ask::IdList(span) | Ask::Span { span, .. } => params.extend(self.conditions(*span)),
+            Ask::Part(part) => params.extend(self.conditions_of_part(*part)),
             _ => params.extend(self.conditions(IdSpan::ALL)),
         }
         match ask {
             Ask::Count(_) if !self.picks_ids() => params.push(("returnCountOnly", "true".to_owned())),
             Ask::Count(_) | Ask::IdList(_) => params.push(("returnIdsOnly", "true".to_owned())),
-            Ask::Window { .. } | Ask::Everything | Ask::Objects(_) => self.add_page(ask, &mut params),
+            Ask::Window { .. } | Ask::Span { .. } | Ask::Everything | Ask::Part(_) | Ask::Objects(_) => {
+                self.add_page(ask, &mut params);
+            }
             Ask::Edits => params.clear(),
         }
         params
@@ -199,9 +256,13 @@ impl Query {
             params.extend(self.treatment.iter().cloned());
         }
         params.extend(self.selection.order.as_ref().map(|order| ("orderByFields", order.clone())));
-        if let Ask::Window { offset, limit } = ask {
-            params.push(("resultOffset", offset.to_string()));
-            params.push(("resultRecordCount", limit.to_string()));
+        match ask {
+            Ask::Window { offset, limit } => {
+                params.push(("resultOffset", offset.to_string()));
+                params.push(("resultRecordCount", limit.to_string()));
+            }
+            Ask::Span { limit, .. } if self.pages => params.push(("resultRecordCount", limit.to_string())),
+            _ => {}
         }
     }
 
@@ -218,6 +279,30 @@ impl Query {
         }
         Some(ids)
     }
+}
+
+/// A condition and others.
+fn and(condition: &str, others: impl IntoIterator<Item = String>) -> String {
+    let own = (condition != "1=1").then(|| format!("({condition})"));
+    own.into_iter().chain(others).collect::<Vec<_>>().join(" AND ")
+}
+
+/// The corners of a part of the map: west, south, east, north.
+fn envelope_of(part: Part, extent: [f64; 4]) -> [f64; 4] {
+    let [west, south, east, north] = extent;
+    // As far away as anything on Earth is, in degrees or in metres.
+    let far = if [west, south, east, north].iter().all(|side| side.abs() <= 400.0) { 400.0 } else { 1e8 };
+    let Part::Cell { of, level, x, y } = part else { return extent };
+    let [west, south, east, north] = match of {
+        Region::Extent => extent,
+        Region::West => [-far, -far, west, far],
+        Region::East => [east, -far, far, far],
+        Region::South => [west, -far, east, south],
+        Region::North => [west, north, east, far],
+    };
+    let cells = f64::from(level).exp2();
+    let side = |from: f64, to: f64, at: u32| from + (to - from) * f64::from(at) / cells;
+    [side(west, east, x), side(south, north, y), side(west, east, x + 1), side(south, north, y + 1)]
 }
 
 /// The count in an answer to `returnCountOnly`.

@@ -1,14 +1,22 @@
 //! The decisions. Each way of paging has its method; all of them end in [`Pager::check`].
 
+mod by_spans;
+mod by_windows;
+
+use by_spans::{SpanPage, is_crowded, last_of_several};
+use by_windows::Seen;
+
+use super::parts::{Part, Parts};
 use super::search::Search;
 use super::size::Size;
+use super::spans::Spans;
 use super::{Ask, Cost, Outcome, Situation, Start, Step, Then};
 use crate::fetch::id_set::{IdSet, IdSpan};
 
 /// The most ids in one question, whatever the page size.
 const MOST_IDS: u64 = 1000;
 
-/// After this many pages in a row that say "more" and bring nothing new, offsets are given up.
+/// After this many pages in a row that say "more" and bring nothing new, that way is given up.
 const MOST_BARREN: u32 = 20;
 
 /// After this many single rows in a row that can't be had, the server is taken for broken and not the rows.
@@ -17,10 +25,12 @@ const MOST_LOST: u32 = 5;
 /// How often missing ids are searched for: once, and once more for what was added meanwhile.
 const MOST_SEARCHES: u32 = 2;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 enum Phase {
     Offsets,
+    Spans(Spans),
     OneQuery,
+    Parts(Parts),
     /// The id list is wanted: without it there are no rows.
     List,
     Objects {
@@ -47,6 +57,10 @@ pub struct Pager {
     largest: u64,
     /// Rows of the last short page, and how many in a row were that short.
     short: (u64, u32),
+    /// The beginning of what follows a page that may have been cut without a word, and that page's rows.
+    suspected: Option<(i64, u64)>,
+    /// Pages that may have been cut were none.
+    trusted: bool,
     barren: u32,
     first_print: Option<u64>,
     refused: Option<Ask>,
@@ -56,6 +70,8 @@ pub struct Pager {
     edited: bool,
     /// The id list was the way to go on.
     listed: bool,
+    /// The map was divided.
+    divided: bool,
     searches: u32,
     /// Rows at the last search.
     rows_then: Option<u64>,
@@ -77,6 +93,7 @@ impl Pager {
             situation,
             phase: match situation.start {
                 Start::Offsets => Phase::Offsets,
+                Start::IdSpans(inhabited) => Phase::Spans(Spans::new(inhabited, situation.count, situation.page_size)),
                 Start::ObjectIds => Phase::List,
                 Start::OneQuery => Phase::OneQuery,
             },
@@ -86,12 +103,15 @@ impl Pager {
             flag_seen: false,
             largest: 0,
             short: (0, 0),
+            suspected: None,
+            trusted: false,
             barren: 0,
             first_print: None,
             refused: None,
             doubtful: false,
             edited: false,
             listed: false,
+            divided: false,
             searches: 0,
             rows_then: None,
             lost: 0,
@@ -149,18 +169,21 @@ impl Pager {
     pub fn describe(&self) -> String {
         let start = match self.situation.start {
             Start::Offsets => "offsets",
+            Start::IdSpans(_) => "spans of object ids",
             Start::ObjectIds => "lists of object ids",
             Start::OneQuery => "one query",
         };
+        let divided = if self.divided { ", then parts of the map" } else { "" };
         let mended = (self.listed || self.searches > 0) && self.situation.start != Start::ObjectIds;
-        format!("{start}{}", if mended { ", then lists of object ids" } else { "" })
+        format!("{start}{divided}{}", if mended { ", then lists of object ids" } else { "" })
     }
 
     /// The next question while `under_way` others have no outcome yet; `None` where one of those must come
     /// first, or where there is none under way and all is done.
     pub fn next_ask(&mut self, under_way: usize) -> Option<Ask> {
         loop {
-            if under_way > 0 && !matches!(self.phase, Phase::Offsets | Phase::Objects { .. }) {
+            if under_way > 0 && !matches!(self.phase, Phase::Offsets | Phase::Spans(_) | Phase::Parts(_) | Phase::Objects { .. })
+            {
                 return None;
             }
             match &mut self.phase {
@@ -177,7 +200,28 @@ impl Pager {
                     self.horizon = self.horizon.saturating_add(self.size.rows());
                     return Some(ask);
                 }
+                Phase::Spans(spans) => {
+                    if let Some(span) = spans.next() {
+                        return Some(Ask::Span { span, limit: self.span_limit() });
+                    }
+                    if under_way > 0 {
+                        return None;
+                    }
+                    self.phase = Phase::Count;
+                }
                 Phase::OneQuery => return Some(Ask::Everything),
+                Phase::Parts(parts) => {
+                    if let Some(part) = parts.next() {
+                        return Some(Ask::Part(part));
+                    }
+                    if under_way > 0 {
+                        return None;
+                    }
+                    let short = self.situation.count.is_none_or(|count| self.rows < count);
+                    if !short || !parts.look_beyond() {
+                        self.phase = Phase::Count;
+                    }
+                }
                 Phase::List => return Some(Ask::IdList(IdSpan::ALL)),
                 Phase::Objects { left, next } => {
                     if *next < left.len() {
@@ -210,7 +254,7 @@ impl Pager {
             self.refused = None;
         }
         match (ask, outcome) {
-            (Ask::IdList(_), outcome) => self.id_list(if let Outcome::IdList(ids) = outcome { ids } else { None }),
+            (Ask::IdList(span), outcome) => self.id_list(*span, if let Outcome::IdList(ids) = outcome { ids } else { None }),
             (Ask::Count(_), outcome) => {
                 let count = if let Outcome::Count(count) = outcome { count } else { None };
                 if let Phase::Search(search) = &mut self.phase {
@@ -226,16 +270,30 @@ impl Pager {
                 self.check();
                 Step::default()
             }
-            (ask, Outcome::Rows { rows, exceeded, ids, print, cost }) => {
+            (ask, Outcome::Rows { rows, exceeded, ids, print, prints, cost }) => {
                 // Rows that came without ids must not be asked for again by id.
                 self.situation.has_ids &= ids.is_some() || rows == 0;
-                let (drop_rows, new) = self.keep(rows, ids.as_deref());
+                let full = exceeded || self.is_full(ask, rows);
+                // What follows is asked for from the last id on, since more rows may share it.
+                let next = ids.as_deref().filter(|_| full && matches!(ask, Ask::Span { .. })).and_then(last_of_several);
+                let (drop_rows, new) = match &mut self.phase {
+                    Phase::Parts(parts) if ids.is_none() => {
+                        let drop_rows = parts.keep(&prints);
+                        self.count_rows(rows, drop_rows)
+                    }
+                    _ => self.keep(rows, ids.as_deref(), next),
+                };
                 self.flag_seen |= exceeded;
                 self.lost = if rows > 0 { 0 } else { self.lost };
                 let step = match ask {
                     Ask::Window { offset, limit } => self.window(*offset, *limit, Seen { rows, exceeded, new, print, cost }),
                     Ask::Objects(asked) => self.objects(asked, exceeded, new, ids.is_some(), cost),
-                    _ => self.everything(exceeded),
+                    Ask::Span { span, limit } => {
+                        let ids = ids.unwrap_or_default();
+                        self.span(*span, *limit, &SpanPage { ids: &ids, rows, full, exceeded, new, next, cost })
+                    }
+                    Ask::Part(part) => self.part(*part, full),
+                    _ => self.everything(exceeded, &prints),
                 };
                 Step { drop_rows, ..step }
             }
@@ -244,8 +302,8 @@ impl Pager {
         }
     }
 
-    /// Counts rows; which of them came before, and how many are new.
-    fn keep(&mut self, rows: u64, ids: Option<&[Option<i64>]>) -> (Vec<usize>, u64) {
+    /// Counts rows; which of them came before or come again `later`, by their id, and how many are new.
+    fn keep(&mut self, rows: u64, ids: Option<&[Option<i64>]>, later: Option<i64>) -> (Vec<usize>, u64) {
         let Some(ids) = ids else {
             self.rows += rows;
             return (Vec::new(), rows);
@@ -253,104 +311,47 @@ impl Pager {
         let mut sorted: Vec<i64> = ids.iter().flatten().copied().collect();
         sorted.sort_unstable();
         self.repeats |= sorted.windows(2).any(|pair| pair[0] == pair[1]);
-        let came_before = |(row, id): (usize, &Option<i64>)| id.filter(|id| self.seen.contains(*id)).map(|_| row);
-        let old: Vec<usize> = ids.iter().enumerate().filter_map(came_before).collect();
-        for id in sorted {
+        let those = |holds: &dyn Fn(i64) -> bool| -> Vec<usize> {
+            ids.iter().enumerate().filter_map(|(row, id)| id.filter(|id| holds(*id)).map(|_| row)).collect()
+        };
+        let comes_later = |id: i64| Some(id) == later;
+        let postponed = those(&comes_later);
+        let old = those(&|id| !comes_later(id) && self.seen.contains(id));
+        for id in sorted.into_iter().filter(|id| !comes_later(*id)) {
             self.seen.insert(id);
         }
-        let new = rows.saturating_sub(old.len() as u64);
+        let new = rows.saturating_sub((old.len() + postponed.len()) as u64);
         // Where one id may stand on many rows, a second one is no duplicate.
-        let drop_rows = if self.repeats { Vec::new() } else { old };
-        self.rows += rows - drop_rows.len() as u64;
-        self.duplicates += drop_rows.len() as u64;
+        let old = if self.repeats { Vec::new() } else { old };
+        self.rows += rows - (old.len() + postponed.len()) as u64;
+        self.duplicates += old.len() as u64;
+        let mut drop_rows = [old, postponed].concat();
+        drop_rows.sort_unstable();
         (drop_rows, new)
     }
 
-    fn window(&mut self, offset: u64, limit: u64, page: Seen) -> Step {
-        let Seen { rows, exceeded, mut new, print, cost } = page;
-        let end = offset.saturating_add(limit);
-        // Pages that say "more" beyond the counted end, from rows without ids, are no news.
-        if !self.situation.has_ids && self.situation.count.is_some_and(|count| offset >= count) {
-            new = 0;
-        }
-        if offset == 0 {
-            self.first_print = Some(print);
-        } else if rows > 0 && Some(print) == self.first_print && (self.situation.has_ids || rows > 1) {
-            // The first page again: the offset was ignored.
-            return self.give_up_offsets("the server ignores resultOffset, and its rows have no object ids to ask for instead");
-        }
-        self.barren = if exceeded && new == 0 { self.barren + 1 } else { 0 };
-        if self.barren > MOST_BARREN {
-            return self.give_up_offsets("the server says that there is more, but sends nothing new");
-        }
-        self.largest = self.largest.max(rows);
-        if rows > limit {
-            // The limit was ignored, and the windows under way overlap this one.
-            self.horizon = offset.saturating_add(rows);
-            self.more = self.goes_on(self.horizon, rows, exceeded);
-            return Step { then: Then::Discard, ..Step::default() };
-        }
-        let position = match rows {
-            0 if exceeded => {
-                self.doubtful = true;
-                offset.saturating_add(if self.largest > 0 { self.largest.min(limit) } else { limit })
+    /// Counts rows of which some came before.
+    fn count_rows(&mut self, rows: u64, drop_rows: Vec<usize>) -> (Vec<usize>, u64) {
+        let new = rows - drop_rows.len() as u64;
+        self.rows += new;
+        (drop_rows, new)
+    }
+
+    /// A page holds all that the server sends at once, flag or no flag.
+    fn is_full(&mut self, ask: &Ask, rows: u64) -> bool {
+        match (ask, &self.phase) {
+            (Ask::Span { span, limit }, Phase::Spans(_)) => {
+                rows >= *limit && !is_crowded(*span, rows) || self.may_be_cut(*span, rows)
             }
-            _ => offset + rows,
-        };
-        let goes_on = self.goes_on(position, rows, exceeded);
-        if position < end {
-            self.learn_cap(rows);
-            if goes_on {
-                return self.again_from(position, end);
-            }
-        } else {
-            self.size.whole(limit, cost);
-        }
-        if end == self.horizon {
-            self.more = goes_on;
-        } else if rows == 0 && !exceeded {
-            // Nothing here and no flag: reading further ahead is of no use.
-            self.more = false;
-        }
-        Step::default()
-    }
-
-    /// Whether there are rows from `position` on, after an answer of `rows` rows that ended there.
-    fn goes_on(&self, position: u64, rows: u64, exceeded: bool) -> bool {
-        exceeded
-            || rows > 0
-                && match self.situation.count {
-                    Some(count) => position < count,
-                    // Without a count only a server that is known to set the flag is believed.
-                    None => !self.flag_seen,
-                }
-    }
-
-    /// Two short pages of the same length in a row: the server sends no more than that at once.
-    fn learn_cap(&mut self, rows: u64) {
-        self.size.short();
-        self.short = if rows > 0 && self.short.0 == rows { (rows, self.short.1 + 1) } else { (rows, 1) };
-        if rows > 0 && self.short.1 >= 2 && rows == self.largest {
-            self.size.cap(rows);
+            (Ask::Part(_), Phase::Parts(parts)) => parts.is_full(rows),
+            _ => false,
         }
     }
 
-    /// Asks for what is left of a window: as the next in line, in pieces of the page size, or, where nothing was
-    /// asked for beyond it, by reading on from there.
-    fn again_from(&mut self, position: u64, end: u64) -> Step {
-        if end == self.horizon {
-            self.horizon = position;
-            self.more = true;
-            return Step::default();
-        }
-        let mut first = Vec::new();
-        let mut offset = position;
-        while offset < end {
-            let limit = self.size.rows().min(end - offset);
-            first.push(Ask::Window { offset, limit });
-            offset += limit;
-        }
-        Step { first, ..Step::default() }
+    fn part(&mut self, part: Part, full: bool) -> Step {
+        let quarters = if full { part.quarters() } else { None };
+        self.cut_off |= full && quarters.is_none();
+        Step { first: quarters.into_iter().flatten().map(Ask::Part).collect(), ..Step::default() }
     }
 
     fn objects(&mut self, asked: &[i64], exceeded: bool, new: u64, has_ids: bool, cost: Cost) -> Step {
@@ -377,15 +378,17 @@ impl Pager {
         Step::default()
     }
 
-    fn everything(&mut self, exceeded: bool) -> Step {
-        self.phase = Phase::Count;
-        if exceeded {
-            if self.situation.has_ids {
-                self.phase = Phase::List;
-            } else {
-                self.cut_off = true;
-            }
-        }
+    fn everything(&mut self, exceeded: bool, prints: &[u64]) -> Step {
+        let short = exceeded || self.situation.count.is_some_and(|count| self.rows < count);
+        self.phase = if exceeded && self.situation.has_ids {
+            Phase::List
+        } else if short && self.situation.parts && !prints.is_empty() && !self.situation.has_ids {
+            self.divided = true;
+            Phase::Parts(Parts::after(prints))
+        } else {
+            self.cut_off |= exceeded;
+            Phase::Count
+        };
         Step::default()
     }
 
@@ -399,6 +402,11 @@ impl Pager {
                 self.size.too_much(ids.len() as u64);
                 halves(ids)
             }
+            Ask::Span { span, limit } if span.from < span.to => {
+                self.size.too_much(*limit);
+                return self.halve(*span);
+            }
+            Ask::Part(part) if part.quarters().is_some() => return self.part(*part, true),
             Ask::Everything if self.situation.has_ids => return self.turn_to_list(),
             _ => return self.lose(ask),
         };
@@ -411,6 +419,14 @@ impl Pager {
         let goes_on = self.situation.has_ids && self.lost <= MOST_LOST;
         match ask {
             Ask::Objects(ids) if goes_on => self.missing.extend(ids),
+            Ask::Span { .. } if goes_on => self.doubtful = true,
+            // Perhaps the condition is ignored, and each span is the whole layer.
+            Ask::Span { .. } if self.situation.has_ids => {
+                self.lost = 0;
+                return self.turn_to_list();
+            }
+            // There is mostly nothing there, and the count tells if there was.
+            Ask::Part(part) if part.is_doubtful() => {}
             Ask::Window { offset, .. } if goes_on => {
                 self.doubtful = true;
                 let next = offset.saturating_add(1);
@@ -430,7 +446,8 @@ impl Pager {
             return Step { first: vec![ask.clone()], ..Step::default() };
         }
         match ask {
-            Ask::Window { .. } | Ask::Everything if self.situation.has_ids => self.turn_to_list(),
+            Ask::Window { .. } | Ask::Span { .. } | Ask::Everything if self.situation.has_ids => self.turn_to_list(),
+            Ask::Part(_) => self.lose(ask),
             Ask::Objects(ids) if ids.len() > 1 => Step { first: halves(ids), ..Step::default() },
             Ask::Objects(_) => self.lose(ask),
             _ => Step { then: Then::Fail, ..Step::default() },
@@ -446,20 +463,31 @@ impl Pager {
         Step { then: Then::Discard, ..Step::default() }
     }
 
-    fn id_list(&mut self, ids: Option<Vec<i64>>) -> Step {
+    fn id_list(&mut self, span: IdSpan, ids: Option<Vec<i64>>) -> Step {
+        if matches!(self.phase, Phase::Spans(_)) {
+            let Some(ids) = ids else { return self.halve(span) };
+            let size = usize::try_from(self.size.rows().min(MOST_IDS)).unwrap_or(1);
+            let left = self.not_seen(ids);
+            return Step { first: left.chunks(size).map(|ids| Ask::Objects(ids.to_vec())).collect(), ..Step::default() };
+        }
         if let Phase::Search(search) = &mut self.phase {
             if !search.listed(ids, &self.seen) {
                 self.phase = Phase::Done;
             }
             return Step::default();
         }
-        let Some(mut ids) = ids else { return Step { then: Then::Fail, ..Step::default() } };
+        let Some(ids) = ids else { return Step { then: Then::Fail, ..Step::default() } };
         self.listed = true;
+        self.phase = Phase::Objects { left: self.not_seen(ids), next: 0 };
+        Step::default()
+    }
+
+    /// Those of `ids` that have not come, ascending.
+    fn not_seen(&self, mut ids: Vec<i64>) -> Vec<i64> {
         ids.sort_unstable();
         ids.dedup();
         ids.retain(|id| !self.seen.contains(*id));
-        self.phase = Phase::Objects { left: ids, next: 0 };
-        Step::default()
+        ids
     }
 
     /// The search is at its end: asks for what it found.
@@ -494,15 +522,6 @@ impl Pager {
         }
         self.phase = Phase::Done;
     }
-}
-
-/// What a window's page was.
-struct Seen {
-    rows: u64,
-    exceeded: bool,
-    new: u64,
-    print: u64,
-    cost: Cost,
 }
 
 fn halves(ids: &[i64]) -> Vec<Ask> {

@@ -6,12 +6,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fetch::id_set::IdSpan;
+use crate::fetch::paging::Region;
 
 const ALL: IdSpan = IdSpan::ALL;
 
 /// What is known of a layer that tells its count.
 fn situation(start: Start, page_size: u64, count: Option<u64>) -> Situation {
-    Situation { start, has_ids: true, page_size, most_rows: page_size, count, spans: true, tells_edits: false }
+    Situation { start, has_ids: true, page_size, most_rows: page_size, count, spans: true, parts: false, tells_edits: false }
 }
 
 /// A layer and the ways of its server.
@@ -28,6 +29,10 @@ struct Server {
     offsets: bool,
     counts: bool,
     lists: bool,
+    /// Honours conditions on the object id.
+    conditions: bool,
+    /// Honours the order of object ids.
+    orders: bool,
     /// The answers with these numbers are cut to half, flagged.
     short: BTreeSet<usize>,
     /// Manages no more than this at once.
@@ -45,6 +50,8 @@ impl Server {
             offsets: true,
             counts: true,
             lists: true,
+            conditions: true,
+            orders: true,
             short: BTreeSet::new(),
             strength: u64::MAX,
             asked: 0,
@@ -70,6 +77,8 @@ impl Server {
             Ask::IdList(_) => Outcome::Refused,
             Ask::Edits => Outcome::Edited(false),
             Ask::Everything => self.window(0, self.cap),
+            Ask::Span { span, limit } => self.span(*span, *limit),
+            Ask::Part(_) => Outcome::Refused,
             Ask::Window { offset, limit } => self.window(if self.offsets { *offset } else { 0 }, *limit),
             Ask::Objects(asked) if asked.len() as u64 > self.strength => Outcome::TooMuch,
             Ask::Objects(asked) => {
@@ -78,6 +87,22 @@ impl Server {
                 rows(&found[..sent], self.flags && sent < found.len())
             }
         }
+    }
+
+    fn span(&self, span: IdSpan, limit: u64) -> Outcome {
+        let mut found: Vec<i64> =
+            self.ids.iter().copied().filter(|id| !self.conditions || (span.from..=span.to).contains(id)).collect();
+        if self.orders {
+            found.sort_unstable();
+        }
+        let limit = limit.min(self.cap);
+        if limit.min(found.len() as u64) > self.strength {
+            return Outcome::TooMuch;
+        }
+        let cut = self.short.contains(&self.asked) && found.len() > 1;
+        let limit = if cut { limit / 2 } else { limit };
+        let sent = found.len().min(limit as usize);
+        rows(&found[..sent], (self.flags || cut) && sent < found.len())
     }
 
     fn window(&self, offset: u64, limit: u64) -> Outcome {
@@ -101,7 +126,7 @@ impl Server {
 fn rows(ids: &[i64], exceeded: bool) -> Outcome {
     let print = ids.iter().fold(17_u64, |hash, id| hash.wrapping_mul(31).wrapping_add(*id as u64));
     let ids: Vec<Option<i64>> = ids.iter().copied().map(Some).collect();
-    Outcome::Rows { rows: ids.len() as u64, exceeded, ids: Some(ids), print, cost: Cost::default() }
+    Outcome::Rows { rows: ids.len() as u64, exceeded, ids: Some(ids), print, prints: Vec::new(), cost: Cost::default() }
 }
 
 /// Runs a pager to its end, with up to `ahead` questions under way; the ids that were kept, and the pager.
@@ -110,7 +135,7 @@ fn export(server: &mut Server, start: Start, page_size: u64, ahead: usize) -> Re
     let mut pager = Pager::new(situation(start, page_size, count));
     let mut under_way: VecDeque<Ask> = VecDeque::new();
     let mut kept = Vec::new();
-    for _ in 0..20_000 {
+    for _ in 0..100_000 {
         while under_way.len() < ahead {
             match pager.next_ask(under_way.len()) {
                 Some(ask) => under_way.push_back(ask),
@@ -182,7 +207,7 @@ fn an_ignored_offset_leads_to_lists_of_ids() {
 fn an_ignored_offset_without_ids_is_an_error() {
     let situation = Situation { has_ids: false, ..situation(Start::Offsets, 2, Some(4)) };
     let mut pager = Pager::new(situation);
-    let page = Outcome::Rows { rows: 2, exceeded: true, ids: None, print: 7, cost: Cost::default() };
+    let page = Outcome::Rows { rows: 2, exceeded: true, ids: None, print: 7, prints: Vec::new(), cost: Cost::default() };
     let first = pager.next_ask(0).unwrap();
     assert_eq!(pager.outcome(&first, page.clone()).then, Then::GoOn);
     let second = pager.next_ask(0).unwrap();
@@ -247,7 +272,10 @@ fn one_query_that_is_cut_off_is_completed_by_ids_or_said_to_be_cut_off() {
     assert_eq!(pager.describe(), "one query, then lists of object ids");
     let mut pager = Pager::new(Situation { has_ids: false, ..situation(Start::OneQuery, 10, None) });
     let ask = pager.next_ask(0).unwrap();
-    pager.outcome(&ask, Outcome::Rows { rows: 10, exceeded: true, ids: None, print: 1, cost: Cost::default() });
+    pager.outcome(
+        &ask,
+        Outcome::Rows { rows: 10, exceeded: true, ids: None, print: 1, prints: Vec::new(), cost: Cost::default() },
+    );
     assert_eq!((pager.next_ask(0), pager.cut_off()), (None, true));
 }
 
@@ -256,8 +284,12 @@ fn a_server_that_says_more_for_ever_is_left_after_a_while() {
     let mut pager = Pager::new(Situation { has_ids: false, ..situation(Start::Offsets, 10, None) });
     for _ in 0..100 {
         let ask = pager.next_ask(0).unwrap();
-        if let Then::Stop(why) =
-            pager.outcome(&ask, Outcome::Rows { rows: 0, exceeded: true, ids: None, print: 1, cost: Cost::default() }).then
+        if let Then::Stop(why) = pager
+            .outcome(
+                &ask,
+                Outcome::Rows { rows: 0, exceeded: true, ids: None, print: 1, prints: Vec::new(), cost: Cost::default() },
+            )
+            .then
         {
             assert!(why.contains("nothing new"));
             return;
@@ -279,7 +311,7 @@ fn a_row_that_shifted_behind_the_offsets_is_found_by_the_edit_that_moved_it() {
             Ask::Edits => Outcome::Edited(true),
             Ask::IdList(_) => Outcome::IdList(Some(vec![2, 3, 4, 5, 6, 10])),
             Ask::Objects(ids) => rows(ids, false),
-            Ask::Everything => Outcome::Refused,
+            other => panic!("{other:?}"),
         };
         if let Outcome::Rows { ids: Some(ids), .. } = &outcome {
             kept.extend(ids.iter().flatten());
@@ -345,8 +377,154 @@ proptest! {
     }
 
     #[test]
+    fn every_id_comes_exactly_once_by_spans(
+        server in servers(), conditions: bool, orders: bool, size in 1..50_u64, ahead in 1..5_usize, stretch in 1..1_000_i64,
+    ) {
+        let ids: Vec<i64> = server.ids.iter().map(|id| id.wrapping_mul(stretch)).collect();
+        prop_assume!(ids.iter().collect::<BTreeSet<_>>().len() == ids.len());
+        // Rows out of order are asked on from the last by luck, and the lists mend that.
+        let server = Server { ids, conditions, orders, lists: true, flags: server.flags || (conditions && orders), counts: true, ..server };
+        by_spans(server, size, ahead);
+    }
+
+    #[test]
     fn without_id_lists_offsets_alone_are_enough_where_they_work(server in servers(), size in 1..50_u64, ahead in 1..5_usize) {
         let ghosts = BTreeSet::new();
         whole(Server { lists: false, offsets: true, ghosts, ..server }, Start::Offsets, size, ahead);
     }
+}
+
+fn ends(ids: &[i64]) -> Start {
+    let ends = ids.iter().min().zip(ids.iter().max());
+    Start::IdSpans(ends.map_or(ALL, |(from, to)| IdSpan { from: *from, to: *to }))
+}
+
+fn by_spans(server: Server, page_size: u64, ahead: usize) -> usize {
+    let start = ends(&server.ids);
+    whole(server, start, page_size, ahead).1
+}
+
+#[test]
+fn even_ids_take_about_a_question_per_page_and_come_in_order() {
+    let mut server = Server::of((0..100_000).map(|id| id * 7 + 3));
+    let start = ends(&server.ids);
+    let (kept, pager) = export(&mut server, start, 1000, 8).unwrap();
+    assert_eq!(kept, server.ids);
+    assert!(server.asked < 140, "{}", server.asked);
+    assert_eq!(pager.describe(), "spans of object ids");
+}
+
+#[test]
+fn ids_without_gaps_take_a_question_per_page() {
+    let asked = by_spans(Server::of(1..=100_000), 1000, 8);
+    assert!(asked < 110, "{asked}");
+}
+
+#[test]
+fn deserts_are_crossed_in_leaps_and_crowded_spans_are_split() {
+    let crowds = (0..20_000).chain(1_000_000_000..1_000_020_000).chain([i64::MAX - 1, i64::MIN + 1]);
+    let asked = by_spans(Server::of(crowds), 1000, 8);
+    assert!(asked < 300, "{asked}");
+}
+
+#[test]
+fn ids_beyond_the_stated_ends_come_all_the_same() {
+    let mut server = Server::of(-50..5000);
+    let (mut kept, _) = export(&mut server, Start::IdSpans(IdSpan { from: 100, to: 2000 }), 100, 4).unwrap();
+    kept.sort_unstable();
+    assert_eq!(kept, server.ids);
+}
+
+#[test]
+fn an_id_on_several_rows_is_not_cut_apart_by_a_page() {
+    let ids = (0..500).flat_map(|id| vec![id; (id % 4 + 1) as usize]);
+    by_spans(Server { cap: 10, ..Server::of(ids) }, 10, 3);
+}
+
+#[test]
+fn spans_that_the_server_does_not_sort_are_halved() {
+    let shuffled = (0..2000).map(|id| id * 7919 % 2003);
+    by_spans(Server { orders: false, cap: 10, ..Server::of(shuffled) }, 100, 3);
+}
+
+#[test]
+fn a_span_that_says_more_and_sends_nothing_is_listed() {
+    // Every other answer is cut to nothing.
+    let short = (0..400).filter(|number| number % 2 == 1).collect();
+    by_spans(Server { short, ..Server::of(0..40) }, 1, 2);
+}
+
+#[test]
+fn a_server_that_ignores_the_condition_is_asked_by_lists() {
+    let mut server = Server { conditions: false, cap: 10, ..Server::of(0..300) };
+    let (mut kept, pager) = export(&mut server, ends(&(0..300).collect::<Vec<_>>()), 10, 4).unwrap();
+    kept.sort_unstable();
+    assert_eq!(kept, server.ids);
+    assert_eq!(pager.describe(), "spans of object ids, then lists of object ids");
+}
+
+#[test]
+fn a_span_that_is_too_much_is_halved_down_to_the_row_that_can_not_be_had() {
+    by_spans(Server { strength: 3, ..Server::of(0..200) }, 16, 2);
+}
+
+/// Points on a line, read without ids or offsets.
+fn by_parts(places: &[u32], cap: usize, count: Option<u64>) -> (Vec<u32>, Pager) {
+    let situation = Situation { has_ids: false, parts: true, spans: false, ..situation(Start::OneQuery, 10, count) };
+    let mut pager = Pager::new(situation);
+    let (mut asks, mut kept) = (VecDeque::new(), Vec::new());
+    while let Some(ask) = asks.pop_front().or_else(|| pager.next_ask(0)) {
+        let within = |place: &&u32| match ask {
+            // The extent reaches from 0 to 1024; both edges belong to a part.
+            Ask::Part(Part::Cell { of: Region::Extent, level, x, y: 0 }) => {
+                let side = 1024.0 / f64::from(1_u32 << level);
+                (f64::from(x) * side..=f64::from(x + 1) * side).contains(&f64::from(**place))
+            }
+            Ask::Part(Part::Cell { of: Region::East, level: 0, .. }) => **place >= 1024,
+            Ask::Everything => true,
+            _ => false,
+        };
+        let found: Vec<u32> = places.iter().filter(within).copied().collect();
+        let sent = &found[..found.len().min(cap)];
+        let prints: Vec<u64> = sent.iter().map(|place| u64::from(*place)).collect();
+        let outcome = match &ask {
+            Ask::Count(_) => Outcome::Count(count),
+            _ => {
+                let (rows, exceeded) = (sent.len() as u64, sent.len() < found.len());
+                Outcome::Rows { rows, exceeded, ids: None, print: rows, prints, cost: Cost::default() }
+            }
+        };
+        let step = pager.outcome(&ask, outcome);
+        assert_eq!(step.then, Then::GoOn);
+        if ask.is_page() {
+            kept.extend(sent.iter().enumerate().filter(|(row, _)| !step.drop_rows.contains(row)).map(|(_, place)| *place));
+        }
+        step.first.into_iter().rev().for_each(|ask| asks.push_front(ask));
+    }
+    kept.sort_unstable();
+    (kept, pager)
+}
+
+#[test]
+fn a_map_without_ids_and_offsets_is_divided_until_its_parts_fit() {
+    let places: Vec<u32> = (0..1024).step_by(3).chain([5, 5, 5, 512, 512]).collect();
+    let mut truth = places.clone();
+    truth.sort_unstable();
+    for count in [None, Some(places.len() as u64)] {
+        let (kept, pager) = by_parts(&places, 10, count);
+        assert_eq!((kept, pager.cut_off()), (truth.clone(), false));
+        assert_eq!(pager.describe(), "one query, then parts of the map");
+    }
+}
+
+#[test]
+fn rows_beyond_the_stated_extent_are_looked_for_where_the_count_misses_them() {
+    let places: Vec<u32> = (1000..1030).collect();
+    assert_eq!(by_parts(&places, 10, Some(30)).0, places);
+}
+
+#[test]
+fn more_rows_in_one_place_than_an_answer_holds_are_said_to_be_cut_off() {
+    let (kept, pager) = by_parts(&[7; 30], 10, Some(30));
+    assert_eq!((kept.len(), pager.cut_off()), (10, true));
 }

@@ -4,7 +4,7 @@ use std::f64::consts::{FRAC_PI_2, PI};
 
 use super::Crs;
 #[cfg(not(feature = "gdal"))]
-use super::{SpatialReference, Transform, unknown};
+use super::{Dialect, SpatialReference, Transform, tables, unknown};
 #[cfg(not(feature = "gdal"))]
 use crate::error::{Error, ErrorKind, Result};
 
@@ -73,7 +73,23 @@ pub(super) fn crs_of(sr: &SpatialReference) -> Result<Crs> {
     match sr.code() {
         Some(4326) => Ok(wgs84()),
         Some(3857 | 3785 | 102_100 | 102_113 | 900_913) => Ok(web_mercator()),
-        _ => Err(without_gdal(unknown(&sr.to_string()))),
+        _ => {
+            let listed = [sr.latest_wkid, sr.wkid].into_iter().flatten().find_map(|code| Some((code, tables::geographic(code)?)));
+            listed.map(geographic).ok_or_else(|| without_gdal(unknown(&sr.to_string())))
+        }
+    }
+}
+
+/// A system of Esri's list.
+#[cfg(not(feature = "gdal"))]
+fn geographic((code, wkt): (u32, &str)) -> Crs {
+    let authority = if code <= 32_767 { "EPSG" } else { "ESRI" };
+    Crs {
+        name: wkt.split('"').nth(1).unwrap_or("unnamed").to_owned(),
+        authority: Some((authority.to_owned(), code)),
+        geographic: wkt.contains(r#"UNIT["Degree""#),
+        definition: format!("{authority}:{code}"),
+        esri_wkt: Some(wkt.to_owned()),
     }
 }
 
@@ -84,6 +100,26 @@ pub(super) fn crs_from_user(text: &str) -> Result<Crs> {
         ("EPSG" | "ESRI", Some(code)) => crs_of(&SpatialReference::from_wkid(code)),
         _ => Err(without_gdal(unknown(text))),
     }
+}
+
+/// WGS 84 only.
+#[cfg(not(feature = "gdal"))]
+pub(super) fn written_as(crs: &Crs, dialect: Dialect) -> Option<String> {
+    let text = match dialect {
+        Dialect::Wkt1 => concat!(
+            r#"GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563,AUTHORITY["EPSG","7030"]],"#,
+            r#"AUTHORITY["EPSG","6326"]],PRIMEM["Greenwich",0,AUTHORITY["EPSG","8901"]],"#,
+            r#"UNIT["degree",0.0174532925199433,AUTHORITY["EPSG","9122"]],AUTHORITY["EPSG","4326"]]"#
+        ),
+        Dialect::Wkt2 => concat!(
+            r#"GEOGCRS["WGS 84",DATUM["World Geodetic System 1984",ELLIPSOID["WGS 84",6378137,298.257223563]],"#,
+            r#"CS[ellipsoidal,2],AXIS["geodetic latitude (Lat)",north],AXIS["geodetic longitude (Lon)",east],"#,
+            r#"ANGLEUNIT["degree",0.0174532925199433],ID["EPSG",4326]]"#
+        ),
+        // GeoParquet takes this very system where none is named.
+        Dialect::ProjJson => return None,
+    };
+    crs.is_wgs84().then(|| text.to_owned())
 }
 
 #[cfg(not(feature = "gdal"))]

@@ -12,8 +12,12 @@ use crate::error::{Error, ErrorKind, Result};
 mod formula;
 #[cfg(feature = "gdal")]
 mod osr;
+mod tables;
+mod vertical;
 #[cfg(not(feature = "gdal"))]
 use formula as osr;
+
+pub use vertical::Vertical;
 
 /// A spatial reference as ArcGIS writes it. Nothing is filled in: what the server did not say is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -144,7 +148,31 @@ pub struct Crs {
     pub esri_wkt: Option<String>,
 }
 
+/// A way to write a system down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// WKT 1 as OGC 01-009 has it.
+    Wkt1,
+    /// WKT 2 of 2015 (OGC 12-063r5).
+    Wkt2,
+    /// PROJJSON.
+    ProjJson,
+}
+
 impl Crs {
+    /// The system in a dialect, on one line; `None` where it can't be written in it, or this build knows no way.
+    ///
+    /// ```
+    /// use geohaul::Crs;
+    /// use geohaul::model::crs::Dialect;
+    ///
+    /// assert!(Crs::wgs84().written_as(Dialect::Wkt2).unwrap().contains("WGS 84"));
+    /// ```
+    pub fn written_as(&self, dialect: Dialect) -> Option<String> {
+        osr::written_as(self, dialect)
+    }
+
     /// WGS 84, longitude and latitude in degrees.
     pub fn wgs84() -> Self {
         formula::wgs84()
@@ -303,6 +331,26 @@ impl Transform {
         let ballpark = if self.ballpark { ", ballpark: no datum shift" } else { "" };
         format!("reprojected from {} to {} by {}, {accuracy}{ballpark}", self.from, self.to, self.operation)
     }
+}
+
+/// The first of several systems that stand side by side (Esri puts `,VERTCS[...]` behind the horizontal one), on
+/// one line.
+fn first_system(text: &str) -> String {
+    let (mut depth, mut quoted, mut line) = (0_usize, false, String::with_capacity(text.len()));
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '[' | '(' if !quoted => depth += 1,
+            ']' | ')' if !quoted => depth = depth.saturating_sub(1),
+            c if !quoted && c.is_whitespace() => continue,
+            _ => {}
+        }
+        line.push(c);
+        if depth == 0 && !quoted && matches!(c, ']' | ')') {
+            break;
+        }
+    }
+    line
 }
 
 fn unknown(what: &str) -> Error {

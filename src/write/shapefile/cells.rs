@@ -3,7 +3,7 @@
 //! A column's type and width follow from all its cells, so what a page says about them travels with it.
 
 use crate::model::plan::ColumnKind;
-use crate::model::{Batch, Value, WritePlan, time};
+use crate::model::{Batch, Value, WritePlan};
 use crate::report::{LossKind, Losses};
 use crate::write::feature_words;
 
@@ -57,7 +57,7 @@ pub(super) fn encode(plan: &WritePlan, batch: &Batch, losses: &mut Losses) -> Ce
             match column.kind {
                 ColumnKind::Integer { bits } => cell.integer(&value, bits),
                 ColumnKind::Single | ColumnKind::Double => cell.number(&value, false),
-                ColumnKind::DateTime => cell.date(&value, plan.dates_are_utc),
+                ColumnKind::DateTime => cell.date(&value, |epoch_ms| plan.iso(&column.field, epoch_ms)),
                 ColumnKind::Text { .. } => cell.text(&value),
             }
         }
@@ -163,17 +163,15 @@ impl Cell<'_> {
         self.put(text);
     }
 
-    fn date(&mut self, value: &Value<'_>, utc: bool) {
+    fn date(&mut self, value: &Value<'_>, iso: impl Fn(i64) -> Option<String>) {
         match value {
             Value::Null | Value::Text(_) => self.text(value),
             Value::Real(real) if !real.is_finite() => self.shortest(*real, false),
             Value::Bool(_) | Value::Json(_) => self.undated(value),
-            Value::Number(_) | Value::Integer(_) | Value::Real(_) => {
-                match value.as_i64().and_then(|epoch_ms| time::iso(epoch_ms, utc)) {
-                    Some(text) => self.put(&text),
-                    None => self.undated(value),
-                }
-            }
+            Value::Number(_) | Value::Integer(_) | Value::Real(_) => match value.as_i64().and_then(iso) {
+                Some(text) => self.put(&text),
+                None => self.undated(value),
+            },
         }
     }
 

@@ -185,21 +185,7 @@ mod tests {
     use crate::write::Target;
 
     fn plan(columns: Vec<Column>) -> Arc<WritePlan> {
-        Arc::new(WritePlan {
-            layer: "Roads".to_owned(),
-            columns,
-            geometry: Some(GeometryKind::Point),
-            z: false,
-            m: false,
-            crs: None,
-            transform: None,
-            decimals: None,
-            object_id: None,
-            display: None,
-            dates_are_utc: true,
-            rfc7946: false,
-            antimeridian: Default::default(),
-        })
+        Arc::new(WritePlan { layer: "Roads".to_owned(), columns, geometry: Some(GeometryKind::Point), ..WritePlan::default() })
     }
 
     #[test]
