@@ -108,8 +108,8 @@ pub struct ExportArgs {
     /// when it slows down or fails.
     #[arg(long, value_name = "N", default_value_t = fetch::MOST_CONNECTIONS as u64, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub connections: u64,
-    /// Keep what has come in a folder beside the first output until it is done. The same command then goes on after an
-    /// interruption, without asking for that again.
+    /// Keep what has come in a folder beside the first output until all is done. The same command then goes on after an
+    /// interruption, without asking for that again: layers that were done already are written again from there.
     #[arg(long, help_heading = "Completeness")]
     pub resume: bool,
     /// What to ask for rows in: PBF is quicker, and its coordinates are within half of the server's grid of those in
@@ -389,6 +389,10 @@ pub struct LoginArgs {
     /// A portal (https://HOST/portal, https://ORG.maps.arcgis.com), a server, or any service on it.
     #[arg(value_name = "URL")]
     pub url: Hidden,
+    /// Keep the secret in a file that only you may read, and not in the system's keyring: jobs that run while nobody is
+    /// signed in at the desktop can't open that.
+    #[arg(long)]
+    pub in_file: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub access: AccessArgs,

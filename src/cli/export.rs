@@ -30,7 +30,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
         }
     };
     // Bad outputs fail before anything is asked.
-    outputs::check(&outputs::destination(&args.outputs)?, &args.outputs)?;
+    outputs::check(&outputs::destination(&args.outputs)?, &args.outputs, args.resume)?;
     if args.selection.datum_transformation.is_some() && args.project == Project::Local {
         return Err(Error::new(ErrorKind::Usage, "--datum-transformation is for the server, and PROJ reprojects here")
             .hint("add --project server and --crs"));

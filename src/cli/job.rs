@@ -128,7 +128,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<Option<Status>> {
     let is_job = folder_of(&args.url).is_some() || args.url.contains("/jobs/");
     let Some(found) = (if is_job { find(&args.url, &args.access)? } else { None }) else { return Ok(None) };
     let destination = outputs::destination(&args.outputs)?;
-    outputs::check(&destination, &args.outputs)?;
+    outputs::check(&destination, &args.outputs, false)?;
     let progress = outputs::progress(&args.outputs);
     let job = Job::attach(&found.session, &found.url, wanted(&args.results), &progress)?;
     remember(&args.url, &job);

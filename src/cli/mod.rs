@@ -15,6 +15,7 @@ mod formats;
 mod info;
 mod interrupt;
 mod job;
+mod keyring;
 mod login;
 mod ls;
 mod outputs;

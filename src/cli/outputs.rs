@@ -45,7 +45,9 @@ pub(super) fn deliver(
     }
     // Opened before anything is fetched, as every output is.
     let stage = |path: &Option<PathBuf>| {
-        path.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()
+        path.as_ref()
+            .map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite || options.resume }))
+            .transpose()
     };
     let (report_stage, codebook_stage) = (stage(&args.report)?, stage(&args.codebook)?);
     let mut report = export(input, destination, &options, &progress(args))?;
@@ -155,11 +157,12 @@ pub(super) fn crs(option: &str, text: &str) -> Result<Crs> {
     })
 }
 
-/// Everything about the outputs that can be wrong before the input is known.
-pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> {
+/// Everything about the outputs that can be wrong before the input is known. What stands may be that of the run that is
+/// gone on with (`resume`).
+pub(super) fn check(destination: &Destination, args: &OutputArgs, resume: bool) -> Result<()> {
     options(args)?;
     // A stage that is dropped leaves nothing behind.
-    let overwrite = args.overwrite || args.append;
+    let overwrite = args.overwrite || args.append || resume;
     let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite }).map(drop);
     match destination {
         Destination::Files(outputs) => {

@@ -46,7 +46,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
     // Bad outputs fail before the task runs, which may take hours.
     let destination = outputs::directory(&args.outputs)?;
     let way = ExportOptions { unzip: args.results.unzip, ..outputs::options(&args.outputs)? };
-    outputs::check(&destination, &args.outputs)?;
+    outputs::check(&destination, &args.outputs, false)?;
     let progress = outputs::progress(&args.outputs);
     let Opened { task, portal, warnings } = open(args)?;
     let Destination::Directory { path, formats } = &destination else {

@@ -31,6 +31,7 @@ mod stage;
 mod tables;
 pub mod typed;
 mod unzip;
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
 mod wkb;
 mod wkt;
 
