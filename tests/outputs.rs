@@ -111,7 +111,7 @@ fn a_full_disk_is_an_error_and_leaves_the_old_file_and_nothing_new() {
     let dir = directory();
     let row = r#"{"attributes":{"FID":1},"geometry":{"x":1,"y":2}}"#;
     std::fs::write(dir.path().join("many.json"), POINTS.replace(row, &[row; 20_000].join(","))).unwrap();
-    for ending in ["geojson", "csv", "shp", "kmz", "gpkg", "geojsonl", "esrijson"] {
+    for ending in ["geojson", "csv", "shp", "kmz", "gpkg", "fgb", "geojsonl", "esrijson"] {
         let out = format!("a.{ending}");
         std::fs::write(dir.path().join(&out), "old").unwrap();
         let before = files(dir.path());

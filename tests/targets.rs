@@ -233,6 +233,8 @@ fn collections_and_files_among_the_items_of_a_portal_are_fetched() {
     let portal = desk.server.url("/portal").to_string();
     says(&desk.export(&item('2'), &["--portal", &portal, "-o", "notes.geojson"]), 0, &[]);
     assert_eq!(desk.rows("notes.geojson"), 1);
+    says(&desk.export(&item('2'), &["--portal", &portal, "-o", "resumed/", "--resume"]), 0, &[]);
+    assert_eq!(desk.names("resumed"), ["Notes.geojson"]);
     says(&desk.export(&item('2'), &["--portal", &portal, "-o", "b/", "--limit", "1"]), 1, &["nothing can be selected"]);
     says(&desk.export(&item('3'), &["--portal", &portal, "-o", "files/"]), 0, &[]);
     assert_eq!(std::fs::read_to_string(desk.dir.path().join("files/wells.csv")).unwrap(), "a,b\n1,2\n");

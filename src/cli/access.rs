@@ -34,16 +34,22 @@ pub(super) fn open(args: &AccessArgs, text: &str) -> Result<Opened> {
         pasted.target = item;
     }
     let access = match &pasted.address {
-        Some(address) => of(args, &pasted, address)?,
+        Some(address) => of(args, Some(&pasted), address)?,
         None => Access::default(),
     };
     Ok(Opened { session: access.session()?, warnings: access.warnings(), target: pasted.target })
 }
 
+/// The way to a portal, and what the report should say of it.
+pub(super) fn portal(args: &AccessArgs, portal: &Url) -> Result<(Session, Vec<String>)> {
+    let access = of(args, None, portal)?;
+    Ok((access.session()?, access.warnings()))
+}
+
 /// The sign-ins of the command, those of the environment, and those that are kept, in this order.
-fn of(args: &AccessArgs, pasted: &Pasted, address: &Url) -> Result<Access> {
-    let mut access = web(args, Some(pasted), address)?;
-    if let Some(token) = &pasted.token {
+fn of(args: &AccessArgs, pasted: Option<&Pasted>, address: &Url) -> Result<Access> {
+    let mut access = web(args, pasted, address)?;
+    if let Some(token) = pasted.and_then(|pasted| pasted.token.as_ref()) {
         access = access.login(Login::new(address, Credential::token(token)?).with_referer(args.referer.clone()));
     }
     let mut kept = kept()?;

@@ -109,6 +109,8 @@ pub struct WritePlan {
     pub columns: Vec<Column>,
     /// The geometry kind to declare; `None` is a table.
     pub geometry: Option<GeometryKind>,
+    /// Write lines and polygons as multi geometries, whatever they have.
+    pub promote_multi: bool,
     /// Write z.
     pub z: bool,
     /// Write m.

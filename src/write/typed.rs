@@ -9,10 +9,13 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use super::wkb::{self, Dimensions, Kinds};
 use super::{Rows, feature_words};
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+use crate::model::ShapeKind;
 use crate::model::plan::ColumnKind;
-use crate::model::{Column, FieldType, ShapeKind, Value, WritePlan};
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+use crate::model::wkb::{self, Dimensions, Kinds};
+use crate::model::{Column, FieldType, Value, WritePlan};
 use crate::report::{LossKind, Losses};
 
 /// The type of a column.
@@ -93,6 +96,7 @@ impl TypedRows {
     }
 }
 
+#[cfg(feature = "gdal")]
 impl TypedRows {
     /// The text of a range of this page.
     pub(crate) fn text(&self, range: &Range<usize>) -> &str {
@@ -102,6 +106,7 @@ impl TypedRows {
 }
 
 /// The plan's column that holds the object ids.
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
 pub(crate) fn object_id_column(plan: &WritePlan) -> Option<usize> {
     let from = plan.object_id?;
     plan.columns.iter().position(|column| column.from == from && matches!(column.kind, ColumnKind::Integer { .. }))
@@ -120,6 +125,7 @@ pub(crate) fn encode_cells(plan: &WritePlan, rows: Rows<'_>, losses: &mut Losses
 }
 
 /// Encodes a page. `before` writes what stands before the WKB of a geometry in this format, from its box.
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
 pub(crate) fn encode(
     plan: &WritePlan,
     rows: Rows<'_>,

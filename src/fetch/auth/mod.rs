@@ -32,6 +32,7 @@ use cell::{Cell, Token};
 use login::Known;
 use mint::{Door, Mint, referer_for, wants_https};
 use pass::Pass;
+pub(in crate::fetch) use site::over_https;
 use site::{Facts, Place};
 
 /// A transport that signs in. Requests for places that no login fits go out as they are.

@@ -135,8 +135,7 @@ impl Vertices {
     }
 
     fn encode(&self, builder: &mut FlatBufferBuilder<'_>, code: u8, with_ends: bool) -> Table {
-        // The ends of a single part go without saying.
-        let ends = (with_ends && self.ends.len() > 1).then(|| builder.create_vector(&self.ends));
+        let ends = with_ends.then(|| builder.create_vector(&self.ends));
         let xy = builder.create_vector(&self.xy);
         let z = (!self.z.is_empty()).then(|| builder.create_vector(&self.z));
         let m = (!self.m.is_empty()).then(|| builder.create_vector(&self.m));
