@@ -6,6 +6,8 @@
 
 #![allow(unsafe_code)] // This file exists to keep it in one place.
 
+pub(crate) mod vector;
+
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 

@@ -53,8 +53,8 @@
 //!
 //! # Features
 //!
-//! `gdal` (on by default) knows every spatial reference; without it there are WGS 84 and web mercator. `cli` (on by
-//! default) is the command line.
+//! All are on by default. `gdal` knows every spatial reference, and writes File Geodatabases and by other drivers of
+//! GDAL; without it there are WGS 84 and web mercator. `geopackage` writes GeoPackages, `cli` is the command line.
 
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 fn written(layer: Layer) -> (String, geohaul::write::Written) {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("out.csv");
-    let written = write(&Csv, &[layer], &path).unwrap();
+    let written = write(&Csv::default(), &[layer], &path).unwrap();
     (std::fs::read_to_string(path).unwrap(), written)
 }
 
@@ -132,7 +132,7 @@ fn the_only_null_of_a_row_is_no_empty_line() {
 fn lines_are_refused_by_name_of_the_feature() {
     let layer = Layer::new("Roads", Some(GeometryKind::Polyline)).row(ShapeKind::Polyline, "0,0 1,1", &[]);
     let dir = TempDir::new().unwrap();
-    let error = write(&Csv, &[layer], &dir.path().join("out.csv")).unwrap_err();
+    let error = write(&Csv::default(), &[layer], &dir.path().join("out.csv")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Format);
     assert_eq!(error.place().feature.as_deref(), Some("row 0"));
     assert_eq!(dir.path().read_dir().unwrap().count(), 0);
@@ -141,7 +141,7 @@ fn lines_are_refused_by_name_of_the_feature() {
 #[test]
 fn a_second_layer_is_refused() {
     let dir = TempDir::new().unwrap();
-    let error = write(&Csv, &[people(), people()], &dir.path().join("out.csv")).unwrap_err();
+    let error = write(&Csv::default(), &[people(), people()], &dir.path().join("out.csv")).unwrap_err();
     assert_eq!((error.kind(), error.place().layer.as_deref()), (ErrorKind::Format, Some("People")));
 }
 
@@ -154,7 +154,7 @@ fn other_readers_find_the_same_rows() {
         .column("N", FieldType::Integer)
         .row(ShapeKind::Point, "0,51.5", &[r#""a, \"b\"\r\nc""#, "7"])
         .row(ShapeKind::Null, "", &["\"漢\"", "null"]);
-    write(&Csv, &[layer], &path).unwrap();
+    write(&Csv::default(), &[layer], &path).unwrap();
     let path = path.to_str().unwrap();
 
     let script = "import csv, json, sys\nprint(json.dumps(list(csv.reader(open(sys.argv[1], newline='', encoding='utf-8')))))";

@@ -65,7 +65,7 @@ fn paths_that_can_not_be_written_to_are_refused_with_a_hint() {
     let dir = directory();
     for (args, words) in [
         (&["-o", "-"][..], "standard output"),
-        (&["-o", "-", "--format", "csv"], "standard output"),
+        (&["-o", "-", "--format", "kmz"], "standard output"),
         (&["-o", "missing/a.csv"], "does not exist"),
         (&["-o", "points.json/a.csv"], "directory is a file"),
         (&["-o", "points.json"], "exists already"),
@@ -111,7 +111,7 @@ fn a_full_disk_is_an_error_and_leaves_the_old_file_and_nothing_new() {
     let dir = directory();
     let row = r#"{"attributes":{"FID":1},"geometry":{"x":1,"y":2}}"#;
     std::fs::write(dir.path().join("many.json"), POINTS.replace(row, &[row; 20_000].join(","))).unwrap();
-    for ending in ["geojson", "csv", "shp", "kmz", "gpkg"] {
+    for ending in ["geojson", "csv", "shp", "kmz", "gpkg", "fgb", "geojsonl", "esrijson"] {
         let out = format!("a.{ending}");
         std::fs::write(dir.path().join(&out), "old").unwrap();
         let before = files(dir.path());

@@ -110,6 +110,7 @@ static INFO: FormatInfo = FormatInfo {
     m: false,
     mixed_kinds: false,
     many_layers: false,
+    streams: false,
     crs: geohaul::model::plan::CrsRule::Native,
     longest_field_name: None,
     plain_field_names: false,
@@ -267,8 +268,9 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
 fn one_two_and_eight_threads_give_the_same_bytes_in_every_format_and_an_output_more_changes_no_other() {
     for kind in ["esriGeometryPoint", "esriGeometryPolygon"] {
         let json = large_feature_set(kind);
-        let formats: Vec<_> =
-            FORMATS.iter().filter(|format| format.info().kinds.iter().any(|k| k.esri_name() == Some(kind))).copied().collect();
+        // GDAL puts ids that it makes up into a File Geodatabase.
+        let wanted = |info: &FormatInfo| info.name != "filegdb" && info.kinds.iter().any(|k| k.esri_name() == Some(kind));
+        let formats: Vec<_> = FORMATS.iter().filter(|format| wanted(format.info())).copied().collect();
         let outputs = |dir: &Path| -> Vec<Output> {
             formats
                 .iter()
@@ -495,7 +497,8 @@ fn an_empty_layer_is_a_whole_file_in_every_format() {
         let options = ExportOptions { threads: usize::MAX, ..ExportOptions::default() };
         let done = export_layer(Box::new(Made::new(0)), &[output], &options, &(Arc::new(Silent) as Arc<dyn Progress>)).unwrap();
         assert_eq!(done.report.outputs[0].rows, 0);
-        assert!(done.report.outputs[0].bytes > 0);
+        // A sequence of nothing is nothing.
+        assert!(done.report.outputs[0].bytes > 0 || format.info().name == "geojsonseq");
     }
 }
 

@@ -14,7 +14,9 @@ use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
 use crate::model::{Crs, codebook};
 use crate::report::{Progress, Report};
-use crate::write::{Stage, Target, place_of};
+use crate::write::csv::Csv;
+use crate::write::geojson::GeoJsonSeq;
+use crate::write::{AnyFormat, Stage, Target, is_folder_data_set, place_of};
 
 /// Exports an input to a destination and tells of it; `warnings` go into the report.
 pub(super) fn deliver(
@@ -43,7 +45,9 @@ pub(super) fn deliver(
     }
     // Opened before anything is fetched, as every output is.
     let stage = |path: &Option<PathBuf>| {
-        path.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()
+        path.as_ref()
+            .map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite || options.resume }))
+            .transpose()
     };
     let (report_stage, codebook_stage) = (stage(&args.report)?, stage(&args.codebook)?);
     let mut report = export(input, destination, &options, &progress(args))?;
@@ -137,6 +141,7 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         allow_partial: args.allow_partial,
         strict: args.strict,
         threads: args.threads,
+        unzip: false,
         receipt: args.receipt,
         resume: false,
         cancel: interrupt::cancel(),
@@ -156,11 +161,12 @@ pub(super) fn crs(option: &str, text: &str) -> Result<Crs> {
     })
 }
 
-/// Everything about the outputs that can be wrong before the input is known.
-pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> {
+/// Everything about the outputs that can be wrong before the input is known. What stands may be that of the run that is
+/// gone on with (`resume`).
+pub(super) fn check(destination: &Destination, args: &OutputArgs, resume: bool) -> Result<()> {
     options(args)?;
     // A stage that is dropped leaves nothing behind.
-    let overwrite = args.overwrite || args.append;
+    let overwrite = args.overwrite || args.append || resume;
     let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite }).map(drop);
     match destination {
         Destination::Files(outputs) => {
@@ -170,7 +176,8 @@ pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> 
                     .in_file(&output.path)
                     .hint("leave out --append, or write a format that holds many, such as GeoPackage"));
             }
-            outputs.iter().try_for_each(|output| open(&output.path))?;
+            let files = outputs.iter().filter(|output| output.path.as_os_str() != "-");
+            files.map(|output| &output.path).try_for_each(|path| open(path))?;
         }
         Destination::Directory { .. } if args.append => {
             return Err(Error::new(ErrorKind::Usage, "--append adds to a file, and the output is a directory")
@@ -211,7 +218,10 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
             .in_file(path)
             .hint("give a directory: -o results/"));
     }
-    let named = args.format.iter().map(|name| format_named(name)).collect::<Result<Vec<_>>>()?;
+    let named = match &args.driver {
+        Some(name) => vec![driver(name, args)?],
+        None => args.format.iter().map(|name| Ok(with_options(format_named(name)?, args))).collect::<Result<Vec<_>>>()?,
+    };
     let formats = if named.is_empty() { vec![format_named("geojson")?] } else { named };
     Ok(Destination::Directory { path: path.clone(), formats })
 }
@@ -236,10 +246,42 @@ pub(super) fn destination(args: &OutputArgs) -> Result<Destination> {
                 .hint("give each output an ending that tells its format, or give one directory"));
         }
     };
-    Ok(Destination::Files(args.output.iter().map(|path| Output::new(path, format)).collect::<Result<_>>()?))
+    let output = |path: &PathBuf| match &args.driver {
+        Some(name) => Ok(Output { path: path.clone(), format: driver(name, args)? }),
+        None => {
+            let output = Output::new(path, format)?;
+            Ok(Output { format: with_options(output.format, args), ..output })
+        }
+    };
+    Ok(Destination::Files(args.output.iter().map(output).collect::<Result<_>>()?))
+}
+
+/// A driver of GDAL as a format.
+#[cfg(feature = "gdal")]
+fn driver(name: &str, args: &OutputArgs) -> Result<&'static dyn AnyFormat> {
+    crate::write::ogr::OgrFormat::of_driver(name, args.lco.clone(), args.dsco.clone())
+}
+
+#[cfg(not(feature = "gdal"))]
+fn driver(name: &str, _: &OutputArgs) -> Result<&'static dyn AnyFormat> {
+    Err(Error::new(ErrorKind::Usage, format!("there is no driver \"{name}\""))
+        .because("this build has no GDAL")
+        .hint("use a build with GDAL (feature `gdal`)"))
+}
+
+/// A format as the options of formats want it. It lives as long as the program, as the formats of the registry do.
+fn with_options(format: &'static dyn AnyFormat, args: &OutputArgs) -> &'static dyn AnyFormat {
+    match format.info().name {
+        "csv" => Box::leak(Box::new(Csv { geometry: args.geometry.into(), delimiter: args.delimiter, bom: args.bom })),
+        "geojsonseq" => Box::leak(Box::new(GeoJsonSeq { record_separators: args.rs })),
+        #[cfg(feature = "gdal")]
+        "filegdb" if !(args.lco.is_empty() && args.dsco.is_empty()) => driver("OpenFileGDB", args).unwrap_or(format),
+        _ => format,
+    }
 }
 
 fn is_directory(path: &Path) -> bool {
     let text = path.as_os_str().to_string_lossy();
-    text.ends_with('/') || text.ends_with(std::path::MAIN_SEPARATOR) || path.is_dir()
+    let directory = text.ends_with('/') || text.ends_with(std::path::MAIN_SEPARATOR) || path.is_dir();
+    directory && !is_folder_data_set(path)
 }

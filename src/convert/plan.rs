@@ -413,6 +413,7 @@ mod tests {
         m: false,
         mixed_kinds: false,
         many_layers: false,
+        streams: false,
         crs: CrsRule::Wgs84Default,
         longest_field_name: Some(10),
         plain_field_names: true,

@@ -41,6 +41,8 @@ pub struct FormatInfo {
     pub mixed_kinds: bool,
     /// Several layers and tables may stand in one file.
     pub many_layers: bool,
+    /// It is written from the first byte to the last, so it may go to standard output.
+    pub streams: bool,
     /// What it says about spatial references.
     pub crs: CrsRule,
     /// The longest field name in bytes.
@@ -75,6 +77,7 @@ impl FormatInfo {
         m: false,
         mixed_kinds: true,
         many_layers: false,
+        streams: true,
         crs: CrsRule::Wgs84Default,
         longest_field_name: None,
         plain_field_names: false,

@@ -9,7 +9,7 @@ use super::number::{push_coordinate, push_xy};
 use super::{Encoded, Event, Format, Rows, Stage, Written, feature_words};
 use crate::error::Result;
 use crate::model::geometry::Part;
-use crate::model::plan::{Column, ColumnKind, FormatInfo};
+use crate::model::plan::{Column, ColumnKind, CrsRule, FormatInfo};
 use crate::model::value::real_text;
 use crate::model::{Batch, Cell, Shape, ShapeKind, Value, WritePlan};
 use crate::report::{LossKind, Losses};
@@ -28,17 +28,9 @@ impl Format for GeoJson {
     }
 
     fn encode(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<Vec<u8>>> {
-        let batch = rows.batch;
-        let keys: Vec<Vec<u8>> = plan.columns.iter().enumerate().map(|(at, column)| key_text(at, &column.name)).collect();
-        let mut encoder =
-            Encoder { plan, batch, out: Vec::with_capacity(batch.text.len() + batch.text.len() / 4), losses: Losses::default() };
-        for row in 0..batch.rows() {
-            if row > 0 {
-                encoder.out.extend_from_slice(b",\n");
-            }
-            encoder.feature(&keys, rows.geometry.shape(row), row);
-        }
-        Ok(Encoded { chunk: encoder.out, rows: batch.rows(), losses: encoder.losses })
+        let mut encoded = encode(plan, rows, b"", b",\n");
+        encoded.chunk.truncate(encoded.chunk.len().saturating_sub(2));
+        Ok(encoded)
     }
 
     fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<Vec<u8>>>>) -> Result<Written> {
@@ -53,6 +45,7 @@ impl Format for GeoJson {
                         file.write_all(if written.rows > 0 { b",\n" } else { b"\n" }).map_err(failed)?;
                         file.write_all(&encoded.chunk).map_err(failed)?;
                     }
+                    stage.flush_stream(&mut file)?;
                     written.rows += encoded.rows as u64;
                     written.losses.append(encoded.losses);
                 }
@@ -62,6 +55,67 @@ impl Format for GeoJson {
         file.flush().map_err(failed)?;
         Ok(written)
     }
+}
+
+/// GeoJSON text sequences: a feature a line (newline-delimited GeoJSON), or RFC 8142.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GeoJsonSeq {
+    /// A record separator (0x1E) stands before each feature, as RFC 8142 wants it.
+    pub record_separators: bool,
+}
+
+static SEQUENCE: FormatInfo = FormatInfo {
+    name: "geojsonseq",
+    title: "GeoJSON text sequence",
+    endings: &["geojsonl", "ndjson", "geojsons"],
+    limits: "it holds no m values, no field types, no spatial reference and no layer name",
+    crs: CrsRule::Wgs84Default,
+    ..INFO
+};
+
+const RECORD_SEPARATOR: u8 = 0x1E;
+
+impl Format for GeoJsonSeq {
+    /// Features, each with a line feed behind it.
+    type Chunk = Vec<u8>;
+
+    fn info(&self) -> &'static FormatInfo {
+        &SEQUENCE
+    }
+
+    fn encode(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<Vec<u8>>> {
+        let start: &[u8] = if self.record_separators { &[RECORD_SEPARATOR] } else { &[] };
+        Ok(encode(plan, rows, start, b"\n"))
+    }
+
+    fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<Vec<u8>>>>) -> Result<Written> {
+        let mut file = stage.create(&stage.main_file())?;
+        let mut written = Written::default();
+        for event in events {
+            if let Event::Rows(encoded) = event? {
+                file.write_all(&encoded.chunk).map_err(|why| stage.write_error(&why))?;
+                stage.flush_stream(&mut file)?;
+                written.rows += encoded.rows as u64;
+                written.losses.append(encoded.losses);
+            }
+        }
+        file.flush().map_err(|why| stage.write_error(&why))?;
+        Ok(written)
+    }
+}
+
+/// The features of a page, with these texts before and behind each.
+fn encode(plan: &WritePlan, rows: Rows<'_>, start: &[u8], end: &[u8]) -> Encoded<Vec<u8>> {
+    let batch = rows.batch;
+    let keys: Vec<Vec<u8>> = plan.columns.iter().enumerate().map(|(at, column)| key_text(at, &column.name)).collect();
+    let mut encoder =
+        Encoder { plan, batch, out: Vec::with_capacity(batch.text.len() + batch.text.len() / 4), losses: Losses::default() };
+    for row in 0..batch.rows() {
+        encoder.out.extend_from_slice(start);
+        encoder.feature(&keys, rows.geometry.shape(row), row);
+        encoder.out.extend_from_slice(end);
+    }
+    Encoded { chunk: encoder.out, rows: batch.rows(), losses: encoder.losses }
 }
 
 /// Everything up to the first feature. The `crs` member is of the older GeoJSON of 2008: RFC 7946 knows only

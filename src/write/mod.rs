@@ -14,6 +14,8 @@ use crate::report::Losses;
 
 mod cell;
 pub mod csv;
+pub mod esrijson;
+pub mod flatgeobuf;
 pub mod geojson;
 #[cfg(feature = "geopackage")]
 pub mod geopackage;
@@ -21,12 +23,19 @@ mod hilbert;
 pub mod kmz;
 mod names;
 pub(crate) mod number;
+#[cfg(feature = "gdal")]
+pub mod ogr;
 pub mod shapefile;
 mod stage;
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+mod tables;
 pub mod typed;
+mod unzip;
+mod wkt;
 
 pub use names::{safe_file_stem, unique_file_stem};
-pub use stage::{Stage, Target, place_of};
+pub use stage::{Stage, Target, is_folder_data_set, place_of};
+pub use unzip::unzip;
 
 /// All formats, in the order of the help.
 pub static FORMATS: &[&dyn AnyFormat] = &[
@@ -35,7 +44,12 @@ pub static FORMATS: &[&dyn AnyFormat] = &[
     &kmz::Kmz,
     #[cfg(feature = "geopackage")]
     &geopackage::GeoPackage,
-    &csv::Csv,
+    #[cfg(feature = "gdal")]
+    &ogr::FILE_GEODATABASE,
+    &flatgeobuf::FlatGeobuf,
+    &geojson::GeoJsonSeq { record_separators: false },
+    &csv::Csv { geometry: csv::CsvGeometry::Xy, delimiter: b',', bom: false },
+    &esrijson::EsriJson,
 ];
 
 /// The format of a name (`shapefile`) or of a file's ending (`roads.shp`).

@@ -55,6 +55,7 @@ pub struct Stage {
     dir: TempDir,
     /// Held while the stage is in use, so that what a killed run left can be told from what is under way.
     _lock: Option<File>,
+    is_stdout: bool,
 }
 
 impl Stage {
@@ -70,12 +71,18 @@ impl Stage {
             return Err(Error::new(ErrorKind::Usage, format!("{} names no file", path.display()))
                 .hint("give -o a file name with an ending, such as roads.geojson"));
         };
-        if path.is_dir() {
+        let replaces_folder = path.is_dir() && is_folder_data_set(path);
+        if replaces_folder && !path.join("gdb").is_file() {
+            return Err(Error::new(ErrorKind::Usage, "the output is an existing directory that is no File Geodatabase")
+                .in_file(path)
+                .hint("choose another name"));
+        }
+        if path.is_dir() && !replaces_folder {
             return Err(Error::new(ErrorKind::Usage, "the output is an existing directory")
                 .in_file(path)
                 .hint("give -o a file name inside it"));
         }
-        if path.metadata().is_ok_and(|there| !there.is_file()) {
+        if path.metadata().is_ok_and(|there| !there.is_file() && !replaces_folder) {
             return Err(Error::new(ErrorKind::Usage, "the output is a device or pipe")
                 .in_file(path)
                 .hint("outputs are renamed into place when they are whole; give -o a file name"));
@@ -104,7 +111,22 @@ impl Stage {
             .tempdir_in(parent)
             .map_err(|why| Error::file("can't write to the output's directory", parent, &why))?;
         let lock = File::open(dir.path()).ok().filter(|handle| handle.try_lock().is_ok());
-        Ok(Self { target, stem, dir, _lock: lock })
+        Ok(Self { target, stem, dir, _lock: lock, is_stdout: false })
+    }
+
+    /// A stage whose main file is standard output: what is written to it is out, and stays.
+    ///
+    /// # Errors
+    /// Where there is no place for temporary files.
+    pub fn stdout() -> Result<Self> {
+        let path = PathBuf::from("-");
+        let dir = TempDir::new().map_err(|why| Error::file("can't make a temporary directory", &path, &why))?;
+        Ok(Self { target: Target { path, overwrite: false }, stem: OsString::from("-"), dir, _lock: None, is_stdout: true })
+    }
+
+    /// Passes on what was written so far, where somebody reads along.
+    pub(super) fn flush_stream(&self, file: &mut impl std::io::Write) -> Result<()> {
+        if self.is_stdout { file.flush().map_err(|why| self.write_error(&why)) } else { Ok(()) }
     }
 
     /// Makes the stage for a data set that is added to what stands there: its writer finds a copy.
@@ -153,7 +175,8 @@ impl Stage {
     /// # Errors
     /// When the file can't be created.
     pub fn create(&self, path: &Path) -> Result<BufWriter<File>> {
-        let file = File::create(path).map_err(|why| self.write_error(&why))?;
+        let file = if self.is_stdout && path == self.main_file() { duplicate_stdout() } else { File::create(path) };
+        let file = file.map_err(|why| self.write_error(&why))?;
         Ok(BufWriter::with_capacity(1 << 20, file))
     }
 
@@ -168,6 +191,9 @@ impl Stage {
     /// # Errors
     /// When a rename fails; what was renamed by then is taken back, and what was replaced is put back.
     pub fn commit(self) -> Result<Vec<PathBuf>> {
+        if self.is_stdout {
+            return Ok(Vec::new());
+        }
         let mut staged = Vec::new();
         for entry in fs::read_dir(self.dir.path()).map_err(|why| self.write_error(&why))? {
             staged.push(entry.map_err(|why| self.write_error(&why))?.file_name());
@@ -188,10 +214,10 @@ impl Stage {
             // It may have appeared while we were busy.
             refuse_existing(&old)?;
         }
-        if staged == [main] && old.iter().all(|path| *path == self.target.path) {
+        if staged == [main] && old.iter().all(|path| *path == self.target.path) && !self.target.path.is_dir() {
             // One file for one file: at no moment is there none.
             fs::rename(self.main_file(), &self.target.path).map_err(|why| self.write_error(&why))?;
-            return Ok(vec![self.target.path]);
+            return Ok(files_of(vec![self.target.path]));
         }
 
         let aside = tempfile::Builder::new().prefix(ASIDE).tempdir_in(self.dir.path()).map_err(|why| self.write_error(&why))?;
@@ -218,7 +244,7 @@ impl Stage {
             return Err(error.hint(format!("the files that were replaced are in {}", kept.display())));
         }
         staged.reverse();
-        Ok(staged.into_iter().map(|name| parent.join(name)).collect())
+        Ok(files_of(staged.into_iter().map(|name| parent.join(name)).collect()))
     }
 }
 
@@ -241,6 +267,20 @@ impl Moves {
         }
         whole
     }
+}
+
+/// Standard output as a file, without the buffer that the standard library has before it.
+#[cfg(unix)]
+fn duplicate_stdout() -> std::io::Result<File> {
+    use std::os::fd::AsFd;
+    std::io::stdout().as_fd().try_clone_to_owned().map(File::from)
+}
+
+/// The same.
+#[cfg(windows)]
+fn duplicate_stdout() -> std::io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    std::io::stdout().as_handle().try_clone_to_owned().map(File::from)
 }
 
 /// Copies a file, or a folder with all that is in it.
@@ -270,6 +310,24 @@ fn remove_abandoned(parent: &Path, prefix: &OsStr) {
             let _ = fs::remove_dir_all(&path);
         }
     }
+}
+
+/// Whether a path names a data set that is a folder: a File Geodatabase.
+pub fn is_folder_data_set(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gdb"))
+}
+
+/// The paths, with the files of a folder in its place.
+fn files_of(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let files = |path: PathBuf| match fs::read_dir(&path) {
+        Ok(entries) => {
+            let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+            files.sort();
+            files
+        }
+        Err(_) => vec![path],
+    };
+    paths.into_iter().flat_map(files).collect()
 }
 
 /// What a link points to; a link to nothing is itself.

@@ -10,7 +10,10 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use super::{Rows, feature_words};
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+use crate::model::ShapeKind;
 use crate::model::plan::ColumnKind;
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
 use crate::model::wkb::{self, Dimensions, Kinds};
 use crate::model::{Column, FieldType, Value, WritePlan};
 use crate::report::{LossKind, Losses};
@@ -93,13 +96,36 @@ impl TypedRows {
     }
 }
 
+#[cfg(feature = "gdal")]
+impl TypedRows {
+    /// The text of a range of this page.
+    pub(crate) fn text(&self, range: &Range<usize>) -> &str {
+        // It was written from a `str`.
+        std::str::from_utf8(&self.bytes[range.clone()]).unwrap_or_default()
+    }
+}
+
 /// The plan's column that holds the object ids.
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
 pub(crate) fn object_id_column(plan: &WritePlan) -> Option<usize> {
     let from = plan.object_id?;
     plan.columns.iter().position(|column| column.from == from && matches!(column.kind, ColumnKind::Integer { .. }))
 }
 
+/// Whether the dates of a column are UTC, and no wall-clock times of an unknown zone.
+pub(crate) fn is_utc(plan: &WritePlan, column: &Column) -> bool {
+    plan.dates_are_utc || column.field.always_utc
+}
+
+/// Encodes the cells of a page and no geometry.
+pub(crate) fn encode_cells(plan: &WritePlan, rows: Rows<'_>, losses: &mut Losses) -> TypedRows {
+    let mut page = TypedRows { bytes: Vec::with_capacity(rows.batch.text.len() / 4), ..TypedRows::default() };
+    fill(&mut page, plan, rows, losses, |_, _| None);
+    page
+}
+
 /// Encodes a page. `before` writes what stands before the WKB of a geometry in this format, from its box.
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
 pub(crate) fn encode(
     plan: &WritePlan,
     rows: Rows<'_>,
@@ -107,15 +133,35 @@ pub(crate) fn encode(
     losses: &mut Losses,
     before: impl Fn(&mut Vec<u8>, &[f64; 4], bool),
 ) -> TypedRows {
-    let count = rows.batch.rows();
     let dimensions = Dimensions { z: plan.z, m: plan.m };
     let vertex = 16 + 8 * (usize::from(plan.z) + usize::from(plan.m));
-    let mut page = TypedRows {
-        bytes: Vec::with_capacity(rows.batch.text.len() / 4 + rows.geometry.xy.len() * vertex + count * 64),
-        cells: Vec::with_capacity(count * plan.columns.len()),
-        columns: plan.columns.len(),
-        shapes: Vec::with_capacity(count),
-    };
+    let capacity = rows.batch.text.len() / 4 + rows.geometry.xy.len() * vertex + rows.batch.rows() * 64;
+    let mut page = TypedRows { bytes: Vec::with_capacity(capacity), ..TypedRows::default() };
+    fill(&mut page, plan, rows, losses, |bytes, row| {
+        let shape = rows.geometry.shape(row);
+        let start = bytes.len();
+        (plan.geometry.is_some() && !shape.is_null()).then(|| {
+            let bounds = bounds(shape.xy());
+            before(bytes, &bounds, shape.kind == ShapeKind::Point);
+            wkb::push(bytes, shape, dimensions, kinds);
+            TypedShape { wkb: start..bytes.len(), bounds }
+        })
+    });
+    page
+}
+
+/// Fills a page row by row; `shape` writes the geometry of a row.
+fn fill(
+    page: &mut TypedRows,
+    plan: &WritePlan,
+    rows: Rows<'_>,
+    losses: &mut Losses,
+    shape: impl Fn(&mut Vec<u8>, usize) -> Option<TypedShape>,
+) {
+    let count = rows.batch.rows();
+    page.columns = plan.columns.len();
+    page.cells.reserve(count * page.columns);
+    page.shapes.reserve(count);
     let types: Vec<CellType> = plan.columns.iter().map(CellType::of).collect();
     for row in 0..count {
         for (column, cell_type) in plan.columns.iter().zip(&types) {
@@ -126,20 +172,13 @@ pub(crate) fn encode(
             });
             page.cells.push(datum);
         }
-        let shape = rows.geometry.shape(row);
-        let start = page.bytes.len();
-        let typed = (plan.geometry.is_some() && !shape.is_null()).then(|| {
-            let bounds = bounds(shape.xy());
-            before(&mut page.bytes, &bounds, shape.kind == crate::model::ShapeKind::Point);
-            wkb::push(&mut page.bytes, shape, dimensions, kinds);
-            TypedShape { wkb: start..page.bytes.len(), bounds }
-        });
-        page.shapes.push(typed);
+        let shape = shape(&mut page.bytes, row);
+        page.shapes.push(shape);
     }
-    page
 }
 
-fn bounds(xy: &[[f64; 2]]) -> [f64; 4] {
+/// The box around vertices: least x and y, greatest x and y.
+pub(crate) fn bounds(xy: &[[f64; 2]]) -> [f64; 4] {
     let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
     for &[x, y] in xy {
         bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x), bounds[3].max(y)];
@@ -210,10 +249,9 @@ fn days(value: &Value<'_>) -> Option<i32> {
     Some(since.get_days())
 }
 
-/// Days since 1970 as `2023-05-03`.
-pub(crate) fn date_text(days: i32) -> Option<String> {
-    let date = Date::constant(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
-    Some(date.to_string())
+/// The day that is so many days after the first of 1970.
+pub(crate) fn date(days: i32) -> Option<Date> {
+    Date::constant(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -241,9 +279,9 @@ mod tests {
     }
 
     #[test]
-    fn days_are_written_as_dates() {
-        assert_eq!(date_text(19_480).as_deref(), Some("2023-05-03"));
-        assert_eq!(date_text(-1).as_deref(), Some("1969-12-31"));
-        assert_eq!(date_text(i32::MAX), None);
+    fn days_are_counted_from_1970() {
+        assert_eq!(date(19_480), Some(Date::constant(2023, 5, 3)));
+        assert_eq!(date(-1), Some(Date::constant(1969, 12, 31)));
+        assert_eq!(date(i32::MAX), None);
     }
 }

@@ -1,9 +1,11 @@
 //! The decisions. Each way of paging has its method; all of them end in [`Pager::check`].
 
+mod again;
 mod by_spans;
 mod by_windows;
 
-use by_spans::{SpanPage, is_crowded, last_of_several};
+use again::{Again, holds_twins};
+use by_spans::{SpanPage, is_crowded};
 use by_windows::Seen;
 
 use super::parts::{Part, Parts};
@@ -273,24 +275,25 @@ impl Pager {
             (ask, Outcome::Rows { rows, exceeded, ids, print, prints, cost }) => {
                 // Rows that came without ids must not be asked for again by id.
                 self.situation.has_ids &= ids.is_some() || rows == 0;
-                let full = exceeded || self.is_full(ask, rows);
-                // What follows is asked for from the last id on, since more rows may share it.
-                let next = ids.as_deref().filter(|_| full && matches!(ask, Ask::Span { .. })).and_then(last_of_several);
+                let full = exceeded || self.is_full(ask, rows, ids.as_deref());
+                self.repeats |= ids.as_deref().is_some_and(holds_twins);
+                let again = self.comes_again(ask, full, exceeded, ids.as_deref());
                 let (drop_rows, new) = match &mut self.phase {
                     Phase::Parts(parts) if ids.is_none() => {
                         let drop_rows = parts.keep(&prints);
                         self.count_rows(rows, drop_rows)
                     }
-                    _ => self.keep(rows, ids.as_deref(), next),
+                    _ => self.keep(rows, ids.as_deref(), again),
                 };
                 self.flag_seen |= exceeded;
                 self.lost = if rows > 0 { 0 } else { self.lost };
                 let step = match ask {
                     Ask::Window { offset, limit } => self.window(*offset, *limit, Seen { rows, exceeded, new, print, cost }),
+                    Ask::Objects(asked) if again == Again::All => Step { first: halves(asked), ..Step::default() },
                     Ask::Objects(asked) => self.objects(asked, exceeded, new, ids.is_some(), cost),
                     Ask::Span { span, limit } => {
                         let ids = ids.unwrap_or_default();
-                        self.span(*span, *limit, &SpanPage { ids: &ids, rows, full, exceeded, new, next, cost })
+                        self.span(*span, *limit, &SpanPage { ids: &ids, rows, full, exceeded, new, again, cost })
                     }
                     Ask::Part(part) => self.part(*part, full),
                     _ => self.everything(exceeded, &prints),
@@ -302,32 +305,34 @@ impl Pager {
         }
     }
 
-    /// Counts rows; which of them came before or come again `later`, by their id, and how many are new.
-    fn keep(&mut self, rows: u64, ids: Option<&[Option<i64>]>, later: Option<i64>) -> (Vec<usize>, u64) {
+    /// Counts rows; which of them came before or come `again`, by their id, and how many are new.
+    fn keep(&mut self, rows: u64, ids: Option<&[Option<i64>]>, again: Again) -> (Vec<usize>, u64) {
         let Some(ids) = ids else {
             self.rows += rows;
             return (Vec::new(), rows);
         };
-        let mut sorted: Vec<i64> = ids.iter().flatten().copied().collect();
-        sorted.sort_unstable();
-        self.repeats |= sorted.windows(2).any(|pair| pair[0] == pair[1]);
-        let those = |holds: &dyn Fn(i64) -> bool| -> Vec<usize> {
-            ids.iter().enumerate().filter_map(|(row, id)| id.filter(|id| holds(*id)).map(|_| row)).collect()
+        let later = |id: &Option<i64>| match again {
+            Again::Nothing => false,
+            Again::From(last) => *id == Some(last),
+            Again::All => true,
         };
-        let comes_later = |id: i64| Some(id) == later;
-        let postponed = those(&comes_later);
-        let old = those(&|id| !comes_later(id) && self.seen.contains(id));
-        for id in sorted.into_iter().filter(|id| !comes_later(*id)) {
-            self.seen.insert(id);
+        let (mut drop_rows, mut old, mut postponed) = (Vec::new(), 0, 0);
+        for (row, id) in ids.iter().enumerate() {
+            let came = id.is_some_and(|id| self.seen.contains(id));
+            old += u64::from(came);
+            postponed += u64::from(later(id));
+            // Where one id may stand on many rows, a second one is no duplicate.
+            if later(id) || (came && !self.repeats) {
+                drop_rows.push(row);
+            }
         }
-        let new = rows.saturating_sub((old.len() + postponed.len()) as u64);
-        // Where one id may stand on many rows, a second one is no duplicate.
-        let old = if self.repeats { Vec::new() } else { old };
-        self.rows += rows - (old.len() + postponed.len()) as u64;
-        self.duplicates += old.len() as u64;
-        let mut drop_rows = [old, postponed].concat();
-        drop_rows.sort_unstable();
-        (drop_rows, new)
+        for id in ids.iter().filter(|id| !later(id)).flatten() {
+            self.seen.insert(*id);
+        }
+        let dropped = drop_rows.len() as u64;
+        self.rows += rows.saturating_sub(dropped);
+        self.duplicates += dropped - postponed;
+        (drop_rows, rows.saturating_sub(old))
     }
 
     /// Counts rows of which some came before.
@@ -338,10 +343,11 @@ impl Pager {
     }
 
     /// A page holds all that the server sends at once, flag or no flag.
-    fn is_full(&mut self, ask: &Ask, rows: u64) -> bool {
+    fn is_full(&mut self, ask: &Ask, rows: u64, ids: Option<&[Option<i64>]>) -> bool {
         match (ask, &self.phase) {
             (Ask::Span { span, limit }, Phase::Spans(_)) => {
-                rows >= *limit && !is_crowded(*span, rows) || self.may_be_cut(*span, rows)
+                let crowded = is_crowded(*span, rows) && !ids.is_some_and(holds_twins);
+                self.may_be_cut(*span, *limit, rows, crowded)
             }
             (Ask::Part(_), Phase::Parts(parts)) => parts.is_full(rows),
             _ => false,

@@ -15,7 +15,6 @@ use crate::model::wkb::Kinds;
 use crate::model::{GeometryKind, WritePlan, time};
 use crate::report::{LossKind, Losses};
 
-mod names;
 mod rtree;
 mod schema;
 mod srs;
@@ -39,6 +38,7 @@ static INFO: FormatInfo = FormatInfo {
     m: true,
     mixed_kinds: true,
     many_layers: true,
+    streams: false,
     crs: CrsRule::Native,
     longest_field_name: None,
     plain_field_names: false,
@@ -201,9 +201,9 @@ impl Insert<'_> {
         }
         for (at, cell) in cells.iter().enumerate() {
             if self.id_column == Some(at) {
-                self.bind(1, page, cell)?;
+                self.bind(1, page, cell, at)?;
             } else {
-                self.bind(parameter, page, cell)?;
+                self.bind(parameter, page, cell, at)?;
                 parameter += 1;
             }
         }
@@ -219,14 +219,17 @@ impl Insert<'_> {
         Ok(self.file.last_insert_rowid())
     }
 
-    fn bind(&mut self, parameter: usize, page: &TypedRows, cell: &Datum) -> rusqlite::Result<()> {
+    fn bind(&mut self, parameter: usize, page: &TypedRows, cell: &Datum, column: usize) -> rusqlite::Result<()> {
         let bound = |value| ToSqlOutput::Borrowed(value);
         match cell {
             Datum::Null => self.statement.raw_bind_parameter(parameter, rusqlite::types::Null),
             Datum::Integer(integer) => self.statement.raw_bind_parameter(parameter, integer),
             Datum::Real(real) => self.statement.raw_bind_parameter(parameter, real),
-            Datum::Millis(millis) => self.statement.raw_bind_parameter(parameter, moment(*millis, self.plan.dates_are_utc)),
-            Datum::Days(days) => self.statement.raw_bind_parameter(parameter, typed::date_text(*days)),
+            Datum::Millis(millis) => {
+                let utc = typed::is_utc(self.plan, &self.plan.columns[column]);
+                self.statement.raw_bind_parameter(parameter, moment(*millis, utc))
+            }
+            Datum::Days(days) => self.statement.raw_bind_parameter(parameter, typed::date(*days).map(|date| date.to_string())),
             Datum::Text(range) => self.statement.raw_bind_parameter(parameter, bound(ValueRef::Text(&page.bytes[range.clone()]))),
             Datum::Binary(range) => {
                 self.statement.raw_bind_parameter(parameter, bound(ValueRef::Blob(&page.bytes[range.clone()])))
@@ -240,4 +243,9 @@ fn moment(millis: i64, utc: bool) -> Option<String> {
     let text = time::iso(millis, false)?;
     let millis = if text.contains('.') { "" } else { ".000" };
     Some(format!("{text}{millis}{}", if utc { "Z" } else { "" }))
+}
+
+/// A name as SQL.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

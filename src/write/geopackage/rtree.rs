@@ -7,7 +7,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::names::quoted;
+use super::quoted;
 use crate::write::hilbert;
 
 const CELL: usize = 24;

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use rusqlite::{Connection, params};
 use serde_json::Value as Json;
 
-use super::names::{quoted, table, unused};
-use super::{rtree, srs};
+use super::{quoted, rtree, srs};
 use crate::model::schema::Domain;
 use crate::model::{Column, Crs, FieldType, GeometryKind, WritePlan};
+use crate::write::tables::{table_name, unused_name};
 use crate::write::typed::{CellType, object_id_column};
 
 /// `GPKG`.
@@ -101,9 +101,9 @@ impl Table {
         let is_column = |name: &str| plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
         let id_column = object_id_column(plan);
         let table = Self {
-            name: table(&plan.layer, &taken),
-            id: id_column.map_or_else(|| unused("fid", is_column), |at| plan.columns[at].name.clone()),
-            geometry: plan.geometry.map(|_| unused("geom", is_column)),
+            name: table_name(&plan.layer, &taken),
+            id: id_column.map_or_else(|| unused_name("fid", is_column), |at| plan.columns[at].name.clone()),
+            geometry: plan.geometry.map(|_| unused_name("geom", is_column)),
             id_column,
         };
         let mut columns = vec![format!("{} INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL", quoted(&table.id))];

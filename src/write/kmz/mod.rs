@@ -38,6 +38,7 @@ static INFO: FormatInfo = FormatInfo {
     m: false,
     mixed_kinds: true,
     many_layers: false,
+    streams: false,
     crs: CrsRule::Wgs84Only,
     longest_field_name: None,
     plain_field_names: false,

@@ -39,6 +39,7 @@ static INFO: FormatInfo = FormatInfo {
     m: true,
     mixed_kinds: false,
     many_layers: false,
+    streams: false,
     crs: CrsRule::Native,
     longest_field_name: Some(10),
     plain_field_names: true,

@@ -1,5 +1,6 @@
 //! Rows by spans of object ids: a full page is asked on from its last id.
 
+use super::again::Again;
 use super::{MOST_BARREN, Pager, Phase};
 use crate::fetch::id_set::IdSpan;
 use crate::fetch::paging::{Ask, Cost, Step, Then};
@@ -11,15 +12,15 @@ pub(super) struct SpanPage<'a> {
     pub(super) full: bool,
     pub(super) exceeded: bool,
     pub(super) new: u64,
-    /// Where to go on.
-    pub(super) next: Option<i64>,
+    pub(super) again: Again,
     pub(super) cost: Cost,
 }
 
 impl Pager {
-    /// Two short pages of the same length in a row: spans of the same width often hold the same number of rows, and
-    /// some servers cut at a number that they don't tell, and don't say so. What follows the last id tells which.
-    pub(super) fn may_be_cut(&mut self, span: IdSpan, rows: u64) -> bool {
+    /// A page of the length that was asked for, or two short pages of the same length in a row: spans of the same width
+    /// often hold the same number of rows, and some servers cut at a number that they don't tell, and don't say so. What
+    /// follows the last id tells which. `crowded`: there is no room for more.
+    pub(super) fn may_be_cut(&mut self, span: IdSpan, limit: u64, rows: u64, crowded: bool) -> bool {
         if let Some((from, cap)) = self.suspected
             && from == span.from
         {
@@ -29,9 +30,9 @@ impl Pager {
                 _ => self.size.cap(cap),
             }
         }
-        let again = rows > 1 && rows == self.largest && !self.flag_seen && !self.trusted && !is_crowded(span, rows);
+        let again = rows > 1 && rows == self.largest && !self.flag_seen && !self.trusted;
         self.largest = self.largest.max(rows);
-        rows >= self.span_limit() && !is_crowded(span, rows) || again
+        !crowded && (rows >= limit.min(self.span_limit()) || again)
     }
 
     pub(super) fn span(&mut self, span: IdSpan, limit: u64, page: &SpanPage<'_>) -> Step {
@@ -46,13 +47,13 @@ impl Pager {
             // The condition is ignored, or empty pages say "more" for ever.
             return self.turn_to_list();
         }
-        match page.next {
+        match page.again {
             _ if !page.full => {
                 spans.came_whole(span, page.rows, limit);
                 self.size.whole(limit, page.cost);
                 Step::default()
             }
-            Some(next) => {
+            Again::From(next) => {
                 if !page.exceeded && page.rows < limit {
                     self.suspected = Some((next, page.rows));
                 }
@@ -61,8 +62,8 @@ impl Pager {
                 self.spans_first(rest)
             }
             // More is said to be there, but nothing came that says where to go on.
-            None if page.rows == 0 => Step { first: vec![Ask::IdList(span)], ..Step::default() },
-            None => self.halve(span),
+            _ if page.rows == 0 => Step { first: vec![Ask::IdList(span)], ..Step::default() },
+            _ => self.halve(span),
         }
     }
 
@@ -87,10 +88,4 @@ impl Pager {
 /// There are as many rows as ids in the span, so there can be no more.
 pub(super) fn is_crowded(span: IdSpan, rows: u64) -> bool {
     span.to.abs_diff(span.from).checked_add(1) == Some(rows)
-}
-
-/// The last of ids that ascend and are not all the same.
-pub(super) fn last_of_several(ids: &[Option<i64>]) -> Option<i64> {
-    let last = ids.last().copied().flatten()?;
-    (ids.is_sorted() && ids.first()?.is_some_and(|first| first < last)).then_some(last)
 }

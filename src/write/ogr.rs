@@ -1,0 +1,371 @@
+//! GDAL's vector drivers: File Geodatabase by OpenFileGDB, and any other by name. One writer for all; what a driver
+//! can't do shows when its layer and fields are made, and is told then.
+
+use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::tables::table_name;
+use super::typed::{self, CellType, Datum, TypedRows, TypedShape};
+use super::{AnyFormat, Encoded, Event, Format, Rows, Stage, Written};
+use crate::error::{Error, ErrorKind, Result};
+use crate::gdal_ffi::quietly;
+use crate::gdal_ffi::vector::{DataSet, Driver, Feature, FieldKind, Layer, NewField, geometry_type, version};
+use crate::model::plan::{CrsRule, FormatInfo};
+use crate::model::wkb::Kinds;
+use crate::model::{Column, Crs, Domain, FieldType, GeometryKind, WritePlan};
+use crate::report::{LossKind, Losses};
+
+/// A driver of GDAL as a format.
+pub struct OgrFormat {
+    driver: &'static str,
+    info: &'static FormatInfo,
+    layer_options: Vec<(String, String)>,
+    data_set_options: Vec<(String, String)>,
+}
+
+const OPEN_FILE_GDB: &str = "OpenFileGDB";
+
+const KINDS: &[GeometryKind] =
+    &[GeometryKind::Point, GeometryKind::Multipoint, GeometryKind::Polyline, GeometryKind::Polygon, GeometryKind::Envelope];
+
+/// File Geodatabase.
+pub static FILE_GEODATABASE: OgrFormat = OgrFormat {
+    driver: OPEN_FILE_GDB,
+    info: &FormatInfo {
+        name: "filegdb",
+        title: "File Geodatabase",
+        endings: &["gdb"],
+        kinds: KINDS,
+        tables: true,
+        z: true,
+        m: true,
+        mixed_kinds: false,
+        many_layers: true,
+        streams: false,
+        crs: CrsRule::Native,
+        longest_field_name: Some(64),
+        plain_field_names: true,
+        ignores_case: true,
+        most_fields: None,
+        longest_text: None,
+        limits: "needs GDAL 3.6; below GDAL 3.9, 64-bit integers are text; object ids are 31 bits",
+    },
+    layer_options: Vec::new(),
+    data_set_options: Vec::new(),
+};
+
+impl OgrFormat {
+    /// A driver by GDAL's name for it, with options for layers and data sets. It lives as long as the program.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where GDAL has no driver of this name that writes vector data.
+    pub fn of_driver(
+        name: &str,
+        layer_options: Vec<(String, String)>,
+        data_set_options: Vec<(String, String)>,
+    ) -> Result<&'static dyn AnyFormat> {
+        let Some(driver) = Driver::named(name) else {
+            return Err(Error::new(ErrorKind::Usage, format!("GDAL has no driver \"{name}\" that writes vector data"))
+                .hint("ogrinfo --formats lists those that GDAL has here; +v marks vector, rw+ those that write"));
+        };
+        let own = name.eq_ignore_ascii_case(OPEN_FILE_GDB);
+        let name: &'static str = if own { OPEN_FILE_GDB } else { name.to_owned().leak() };
+        let ending: &'static str = driver.ending().unwrap_or_else(|| "out".to_owned()).leak();
+        let any = FormatInfo {
+            name,
+            title: name,
+            endings: vec![ending].leak(),
+            kinds: KINDS,
+            tables: true,
+            z: true,
+            m: true,
+            mixed_kinds: true,
+            many_layers: false,
+            streams: false,
+            crs: CrsRule::Native,
+            longest_field_name: None,
+            plain_field_names: false,
+            ignores_case: true,
+            most_fields: None,
+            longest_text: None,
+            limits: "those of the driver",
+        };
+        let info: &'static FormatInfo = if own { FILE_GEODATABASE.info } else { Box::leak(Box::new(any)) };
+        Ok(Box::leak(Box::new(Self { driver: name, info, layer_options, data_set_options })))
+    }
+
+    fn is_file_geodatabase(&self) -> bool {
+        self.driver == OPEN_FILE_GDB
+    }
+}
+
+impl Format for OgrFormat {
+    /// Typed cells and WKB.
+    type Chunk = TypedRows;
+
+    fn info(&self) -> &'static FormatInfo {
+        self.info
+    }
+
+    fn encode(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<TypedRows>> {
+        let mut losses = Losses::default();
+        let kinds = if plan.geometry == Some(GeometryKind::Mixed) { Kinds::AsIs } else { Kinds::Multi };
+        let chunk = typed::encode(plan, rows, kinds, &mut losses, |_, _, _| {});
+        Ok(Encoded { chunk, rows: rows.batch.rows(), losses })
+    }
+
+    fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<TypedRows>>>) -> Result<Written> {
+        quietly(|| self.write_all(stage, events)).0
+    }
+}
+
+impl OgrFormat {
+    fn write_all(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<TypedRows>>>) -> Result<Written> {
+        let failed = |why: String| stage.write_error(&std::io::Error::other(why));
+        let path = stage.main_file();
+        let file = if path.exists() {
+            DataSet::open_to_add(&path).map_err(failed)?
+        } else {
+            let driver = Driver::named(self.driver).ok_or_else(|| {
+                Error::new(ErrorKind::Unsupported, format!("this GDAL can't write {}", self.info.title))
+                    .hint("it takes GDAL 3.6 or newer; a GeoPackage holds as much")
+            })?;
+            driver.create(&path, &self.data_set_options).map_err(failed)?
+        };
+        let mut written = Written::default();
+        while let Some(event) = events.next() {
+            if let Event::Begin(plan) = event? {
+                self.write_layer(&file, &plan, events, stage, &mut written).map_err(|error| error.in_layer(&plan.layer))?;
+            }
+        }
+        file.close().map_err(failed)?;
+        Ok(written)
+    }
+
+    fn write_layer(
+        &self,
+        file: &DataSet,
+        plan: &WritePlan,
+        events: &mut dyn Iterator<Item = Result<Event<TypedRows>>>,
+        stage: &Stage,
+        written: &mut Written,
+    ) -> Result<()> {
+        let failed = |why: String| stage.write_error(&std::io::Error::other(why));
+        let id = self.id_column(plan);
+        let layer = self.add_layer(file, plan, id.map(|at| &plan.columns[at])).map_err(failed)?;
+        let fields = self.add_fields(file, &layer, plan, id, &mut written.losses);
+        let ids = typed::object_id_column(plan);
+        let mut feature = layer.feature();
+        file.begin();
+        for event in events {
+            match event? {
+                Event::Begin(_) => return Err(Error::new(ErrorKind::Internal, "a layer begins inside another")),
+                Event::Rows(Encoded { chunk, rows, losses }) => {
+                    written.losses.append(losses);
+                    for (at, (cells, shape)) in chunk.rows().enumerate() {
+                        let row = Row { page: &chunk, cells, shape };
+                        let words = || match ids.and_then(|at| row.integer(at)) {
+                            Some(id) => format!("object id {id}"),
+                            None => format!("row {}", written.rows + at as u64),
+                        };
+                        let kept_id =
+                            add_row(&mut feature, &row, &fields, id, plan).map_err(|why| failed(why).of_feature(words()))?;
+                        if let (false, Some(column)) = (kept_id, id) {
+                            let field = &plan.columns[column].field.name;
+                            written.losses.add(LossKind::ValueDropped, Some(field), || Some(words()));
+                        }
+                    }
+                    written.rows += rows as u64;
+                }
+                Event::End => break,
+            }
+        }
+        file.commit();
+        Ok(())
+    }
+
+    /// The column whose values become the ids of features, where the driver lets one name them.
+    fn id_column(&self, plan: &WritePlan) -> Option<usize> {
+        typed::object_id_column(plan).filter(|_| Driver::named(self.driver).is_some_and(|driver| driver.has_layer_option("FID")))
+    }
+
+    fn add_layer<'a>(&self, file: &'a DataSet, plan: &WritePlan, id: Option<&Column>) -> std::result::Result<Layer<'a>, String> {
+        let mut options = self.layer_options.clone();
+        let mut default = |key: &str, value: &str| {
+            if !options.iter().any(|(given, _)| given.eq_ignore_ascii_case(key)) {
+                options.push((key.to_owned(), value.to_owned()));
+            }
+        };
+        if let Some(column) = id {
+            default("FID", &column.name);
+        }
+        let mut name = plan.layer.clone();
+        if self.is_file_geodatabase() {
+            default("LAYER_ALIAS", &plan.layer);
+            name = table_name(&name, &file.layer_names().iter().map(|name| name.to_lowercase()).collect());
+        }
+        let srs = plan.crs.as_ref().and_then(srs_of);
+        file.add_layer(&name, srs.as_ref(), geometry_type(wkb_base(plan), plan.z, plan.m), &options)
+    }
+
+    /// Makes the fields: for each column its index, or none where it is the id or the driver can't hold it.
+    fn add_fields(
+        &self,
+        file: &DataSet,
+        layer: &Layer<'_>,
+        plan: &WritePlan,
+        id: Option<usize>,
+        losses: &mut Losses,
+    ) -> Vec<Option<i32>> {
+        let mut add = |at: usize, column: &Column| {
+            if id == Some(at) {
+                return None;
+            }
+            let mut lose = |kind, detail: String| losses.add_many(kind, Some(&column.field.name), 1, Some(detail), || None);
+            let wanted = self.field_kind(column);
+            match (CellType::of(column), wanted) {
+                (CellType::Integer { .. }, FieldKind::Text) => {
+                    lose(LossKind::TypeWidened, "64-bit integers are text below GDAL 3.9".to_owned());
+                }
+                (CellType::Date, FieldKind::DateTime) => {
+                    lose(LossKind::TypeWidened, "dates have a time below GDAL 3.9".to_owned());
+                }
+                _ => {}
+            }
+            let domain = column.field.domain.as_ref().and_then(|domain| add_domain(file, domain, wanted));
+            let width = column.field.length.filter(|_| column.field.field_type == FieldType::String).unwrap_or(0);
+            let alias = column.field.alias.as_deref().filter(|alias| *alias != column.name);
+            let field = |kind| NewField { name: &column.name, kind, width, alias, domain: domain.as_deref() };
+            let made = match layer.add_field(&field(wanted)) {
+                Ok(made) => made,
+                Err(why) => match layer.add_field(&field(FieldKind::Text)) {
+                    Ok(made) => {
+                        lose(LossKind::TypeWidened, why);
+                        made
+                    }
+                    Err(why) => {
+                        lose(LossKind::FieldDropped, why);
+                        return None;
+                    }
+                },
+            };
+            if made.name != column.name {
+                lose(LossKind::Renamed, made.name);
+            }
+            if let Some(other) = made.other_type {
+                lose(LossKind::TypeWidened, format!("the driver made it {other}"));
+            }
+            Some(made.index)
+        };
+        plan.columns.iter().enumerate().map(|(at, column)| add(at, column)).collect()
+    }
+
+    fn field_kind(&self, column: &Column) -> FieldKind {
+        // Before it knows ArcGIS Pro 3.2's types, OpenFileGDB makes doubles of 64-bit integers and times of dates.
+        let old = self.is_file_geodatabase() && version() < 3_090_000;
+        match CellType::of(column) {
+            CellType::Integer { bits: 16 } => FieldKind::Small,
+            CellType::Integer { bits: 32 } => FieldKind::Integer,
+            CellType::Integer { .. } if old => FieldKind::Text,
+            CellType::Integer { .. } => FieldKind::Long,
+            CellType::Single => FieldKind::Single,
+            CellType::Double => FieldKind::Double,
+            CellType::DateTime => FieldKind::DateTime,
+            CellType::Date if old => FieldKind::DateTime,
+            CellType::Date => FieldKind::Date,
+            CellType::Text => FieldKind::Text,
+            CellType::Binary => FieldKind::Binary,
+        }
+    }
+}
+
+/// Adds one row; `false` where its id was not kept.
+fn add_row(
+    feature: &mut Feature<'_>,
+    row: &Row<'_>,
+    fields: &[Option<i32>],
+    id: Option<usize>,
+    plan: &WritePlan,
+) -> std::result::Result<bool, String> {
+    for ((cell, field), column) in row.cells.iter().zip(fields).zip(&plan.columns) {
+        if let Some(field) = field {
+            set(feature, *field, row.page, cell, typed::is_utc(plan, column));
+        }
+    }
+    feature.set_geometry(row.shape.map(|shape| &row.page.bytes[shape.wkb.clone()]))?;
+    let wanted = id.and_then(|at| row.integer(at));
+    feature.set_id(wanted);
+    match (feature.add(), wanted) {
+        (Ok(()), _) => Ok(wanted.is_some() || id.is_none()),
+        (Err(why), None) => Err(why),
+        (Err(_), Some(_)) => {
+            // It is taken, or no id that the driver can hold.
+            feature.set_id(None);
+            feature.add().map(|()| false)
+        }
+    }
+}
+
+/// One row of a page.
+struct Row<'a> {
+    page: &'a TypedRows,
+    cells: &'a [Datum],
+    shape: Option<&'a TypedShape>,
+}
+
+impl Row<'_> {
+    fn integer(&self, column: usize) -> Option<i64> {
+        if let Datum::Integer(integer) = self.cells[column] { Some(integer) } else { None }
+    }
+}
+
+fn set(feature: &mut Feature<'_>, field: i32, page: &TypedRows, cell: &Datum, utc: bool) {
+    match cell {
+        Datum::Null => feature.set_null(field),
+        Datum::Integer(value) => feature.set_integer(field, *value),
+        Datum::Real(value) => feature.set_real(field, *value),
+        Datum::Text(range) => feature.set_text(field, page.text(range)),
+        Datum::Binary(range) => feature.set_binary(field, &page.bytes[range.clone()]),
+        Datum::Days(days) => match typed::date(*days) {
+            Some(date) => {
+                feature.set_moment(field, [date.year().into(), date.month().into(), date.day().into(), 0, 0], 0.0, false)
+            }
+            None => feature.set_null(field),
+        },
+        Datum::Millis(millis) => match Timestamp::from_millisecond(*millis) {
+            Ok(moment) => {
+                let at = moment.to_zoned(TimeZone::UTC).datetime();
+                let whole = [at.year().into(), at.month().into(), at.day().into(), at.hour().into(), at.minute().into()];
+                let seconds = f32::from(at.second()) + f32::from(at.millisecond()) / 1000.0;
+                feature.set_moment(field, whole, seconds, utc);
+            }
+            Err(_) => feature.set_null(field),
+        },
+    }
+}
+
+/// The domain's name, where the driver has it now. One of this name that is there already is taken for the same.
+fn add_domain(file: &DataSet, domain: &Domain, kind: FieldKind) -> Option<String> {
+    let Domain::Coded { name, codes } = domain else { return None };
+    let text = |code: &serde_json::Value| code.as_str().map_or_else(|| code.to_string(), str::to_owned);
+    let codes: Vec<(String, String)> = codes.iter().map(|(code, label)| (text(code), label.clone())).collect();
+    (file.has_domain(name) || file.add_domain(name, kind, &codes)).then(|| name.clone())
+}
+
+fn srs_of(crs: &Crs) -> Option<SpatialRef> {
+    let mut srs = SpatialRef::from_definition(&crs.definition).ok()?;
+    srs.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
+    Some(srs)
+}
+
+/// The type of a layer's geometries in WKB, 0 for any.
+fn wkb_base(plan: &WritePlan) -> Option<u32> {
+    Some(match plan.geometry? {
+        GeometryKind::Point => 1,
+        GeometryKind::Multipoint => 4,
+        GeometryKind::Polyline => 5,
+        GeometryKind::Polygon | GeometryKind::Envelope => 6,
+        GeometryKind::Multipatch | GeometryKind::Mixed => 0,
+    })
+}

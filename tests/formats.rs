@@ -1,0 +1,159 @@
+//! The formats and their options from the command line: text sequences, Esri JSON, CSV with WKT, GDAL's drivers.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
+
+use std::path::Path;
+use std::process::Command;
+
+const LAYER: &str = r#"{"displayFieldName":"NAME","objectIdFieldName":"OBJECTID","geometryType":"esriGeometryPolygon","hasZ":true,
+"hasM":true,"spatialReference":{"wkid":27700},"fields":[{"name":"OBJECTID","type":"esriFieldTypeOID","alias":"OBJECTID"},
+{"name":"NAME","type":"esriFieldTypeString","alias":"Der Name","length":50},{"name":"SEEN","type":"esriFieldTypeDate","alias":"SEEN"},
+{"name":"KIND","type":"esriFieldTypeSmallInteger","alias":"KIND","domain":{"type":"codedValue","name":"Kind",
+"codedValues":[{"name":"Copper","code":1}]}},{"name":"BIG","type":"esriFieldTypeBigInteger","alias":"BIG"},
+{"name":"LEN","type":"esriFieldTypeDouble","alias":"LEN","domain":{"type":"range","name":"Len","range":[0.5,10]}}],"features":[
+{"attributes":{"OBJECTID":7,"NAME":"Zo\u00eb \"Z\",\n;","SEEN":1700000000001,"KIND":1,"BIG":9007199254740993,"LEN":1.50},
+"geometry":{"rings":[[[0,0,1.5,null],[0,10.10,2,3],[10,10,3,4],[10,0,4,5],[0,0,1.5,null]],[[2,2,1,1],[4,2,1,1],[4,4,1,1],[2,4,1,1],[2,2,1,1]]]}},
+{"attributes":{"OBJECTID":3,"NAME":null,"SEEN":null,"KIND":null,"BIG":null,"LEN":null}},
+{"attributes":{"OBJECTID":5000000000,"NAME":"","SEEN":0,"KIND":2,"BIG":1,"LEN":-1e300},"geometry":{"rings":[
+[[0,0,1,1],[0,1,1,1],[1,1,1,1],[0,0,1,1]],[[5,5,1,1],[5,6,1,1],[6,6,1,1],[5,5,1,1]]]}}]}"#;
+
+/// A directory with the layer in it.
+fn directory() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("layer.json"), LAYER).unwrap();
+    dir
+}
+
+/// What goes to standard output where all goes well.
+fn ok(dir: &Path, args: &[&str]) -> String {
+    let done = Command::new(env!("CARGO_BIN_EXE_geohaul")).current_dir(dir).args(args).output().unwrap();
+    assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+fn refused(dir: &Path, args: &[&str]) -> String {
+    let done = Command::new(env!("CARGO_BIN_EXE_geohaul")).current_dir(dir).args(args).output().unwrap();
+    assert_eq!(done.status.code(), Some(2), "{args:?}");
+    String::from_utf8(done.stderr).unwrap()
+}
+
+fn read(dir: &Path, name: &str) -> String {
+    std::fs::read_to_string(dir.join(name)).unwrap()
+}
+
+fn judge(dir: &Path, program: &str, args: &[&str]) -> String {
+    let run = Command::new(program).current_dir(dir).args(args).output().unwrap();
+    let text = String::from_utf8(run.stdout).unwrap();
+    assert!(run.status.success(), "{program} {args:?}: {text}{}", String::from_utf8_lossy(&run.stderr));
+    text
+}
+
+#[test]
+fn a_text_sequence_is_a_feature_a_line_and_streams_to_standard_output() {
+    let dir = directory();
+    let text = ok(dir.path(), &["convert", "layer.json", "-o", "-", "--format", "geojsonseq"]);
+    assert_eq!(text.lines().count(), 3);
+    for line in text.lines() {
+        let feature: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(feature["type"], "Feature");
+    }
+    for ending in ["geojsonl", "ndjson"] {
+        let file = format!("a.{ending}");
+        ok(dir.path(), &["convert", "layer.json", "-o", &file]);
+        assert_eq!(read(dir.path(), &file), text);
+    }
+    ok(dir.path(), &["convert", "layer.json", "-o", "rs.geojsonl", "--rs"]);
+    let separated: String = text.lines().map(|line| format!("\u{1e}{line}\n")).collect();
+    assert_eq!(read(dir.path(), "rs.geojsonl"), separated);
+    for file in ["a.geojsonl", "rs.geojsonl"] {
+        let path = format!("GeoJSONSeq:{file}");
+        assert!(judge(dir.path(), "ogrinfo", &["-al", "-so", &path]).contains("Feature Count: 3"), "{file}");
+    }
+}
+
+#[test]
+fn text_goes_to_standard_output_and_what_can_not_is_refused() {
+    let dir = directory();
+    ok(dir.path(), &["convert", "layer.json", "-o", "a.geojson", "-o", "a.esrijson"]);
+    for (format, file) in [("geojson", "a.geojson"), ("esrijson", "a.esrijson")] {
+        assert_eq!(ok(dir.path(), &["convert", "layer.json", "-o", "-", "--format", format]), read(dir.path(), file));
+    }
+    let words = refused(dir.path(), &["convert", "layer.json", "-o", "-", "--format", "shapefile"]);
+    assert!(words.contains("Shapefile can't be written to standard output"), "{words}");
+    let words = refused(dir.path(), &["convert", "layer.json", "-o", "-"]);
+    assert!(words.contains("--format geojsonseq"), "{words}");
+}
+
+#[test]
+fn esri_json_reads_back_to_what_it_came_from() {
+    let dir = directory();
+    ok(dir.path(), &["convert", "layer.json", "-o", "one.esrijson", "--strict"]);
+    ok(dir.path(), &["convert", "layer.json", "-o", "one.geojson"]);
+    ok(dir.path(), &["convert", "one.esrijson", "-o", "two.esrijson", "-o", "two.geojson", "--codebook", "two.csv"]);
+    ok(dir.path(), &["convert", "layer.json", "-o", "three.geojson", "--codebook", "three.csv", "--overwrite"]);
+    let renamed =
+        |text: String| text.replace("\"name\":\"two\"", "\"name\":\"one\"").replace("\"name\":\"layer\"", "\"name\":\"one\"");
+    assert_eq!(renamed(read(dir.path(), "one.esrijson")), renamed(read(dir.path(), "two.esrijson")));
+    assert_eq!(renamed(read(dir.path(), "one.geojson")), renamed(read(dir.path(), "two.geojson")));
+    let labels = |name: &str| read(dir.path(), name).replace("one,", "layer,");
+    assert_eq!(labels("two.csv"), labels("three.csv"));
+
+    let one: serde_json::Value = serde_json::from_str(&read(dir.path(), "one.esrijson")).unwrap();
+    let came: serde_json::Value = serde_json::from_str(LAYER).unwrap();
+    for key in ["objectIdFieldName", "geometryType", "hasZ", "hasM", "spatialReference", "fields"] {
+        assert_eq!(one[key], came[key], "{key}");
+    }
+    for (row, feature) in came["features"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(one["features"][row]["attributes"], feature["attributes"]);
+        assert_eq!(one["features"][row]["geometry"]["rings"], feature["geometry"]["rings"]);
+    }
+    assert!(read(dir.path(), "one.esrijson").contains("[0,10.10,2,3]"), "digits are copied");
+    assert!(judge(dir.path(), "ogrinfo", &["-al", "-so", "ESRIJSON:one.esrijson"]).contains("Feature Count: 3"));
+}
+
+#[test]
+fn csv_holds_wkt_or_no_geometry_with_any_delimiter_and_a_byte_order_mark() {
+    let dir = directory();
+    let convert = |file: &str, more: &[&str]| {
+        ok(dir.path(), &[&["convert", "layer.json", "-o", file], more].concat());
+        read(dir.path(), file)
+    };
+    assert_eq!(
+        convert("a.csv", &["--geometry", "wkt", "--delimiter", ";", "--bom"]),
+        "\u{feff}wkt;OBJECTID;NAME;SEEN;KIND;BIG;LEN\n\
+         POLYGON ZM ((0 0 1.5 nan,10 0 4 5,10 10 3 4,0 10.10 2 3,0 0 1.5 nan),(2 2 1 1,2 4 1 1,4 4 1 1,4 2 1 1,2 2 1 1));\
+         7;\"Zoë \"\"Z\"\",\n;\";2023-11-14T22:13:20.001Z;1;9007199254740993;1.50\n\
+         ;3;;;;;\n\
+         MULTIPOLYGON ZM (((0 0 1 1,1 1 1 1,0 1 1 1,0 0 1 1)),((5 5 1 1,6 6 1 1,5 6 1 1,5 5 1 1)));\
+         5000000000;\"\";1970-01-01T00:00:00Z;2;1;-1e300\n"
+    );
+    assert!(
+        convert("b.csv", &["--geometry", "none", "--delimiter", "tab"]).starts_with("OBJECTID\tNAME\tSEEN\tKIND\tBIG\tLEN\n7\t")
+    );
+    let text = convert("c.csv", &["--geometry", "wkt"]);
+    assert!(text.contains(",5000000000,\"\",") && text.starts_with("wkt,OBJECTID"), "{text}");
+    let options = ["-oo", "GEOM_POSSIBLE_NAMES=wkt", "-oo", "KEEP_GEOM_COLUMNS=NO"];
+    let read = judge(dir.path(), "ogrinfo", &[&["-al", "c.csv"], &options[..]].concat());
+    assert!(read.contains("MULTIPOLYGON ZM (((0 0 1 1,") && read.contains("Feature Count: 3"), "{read}");
+    let words = refused(dir.path(), &["convert", "layer.json", "-o", "d.csv", "--delimiter", "\""]);
+    assert!(words.contains("ASCII"), "{words}");
+}
+
+#[cfg(feature = "gdal")]
+#[test]
+fn any_driver_of_gdal_writes_with_its_options_and_its_limits_are_told() {
+    let dir = directory();
+    let gml = ["--driver", "GML", "--dsco", "FORMAT=GML3.2", "--lco", "GEOMETRY_NAME=shape"];
+    ok(dir.path(), &[&["convert", "layer.json", "-o", "a.gml"], &gml[..]].concat());
+    let text = read(dir.path(), "a.gml");
+    assert!(text.contains("http://www.opengis.net/gml/3.2") && text.contains("Zoë"), "{text}");
+    ok(dir.path(), &["convert", "layer.json", "-o", "a.tab", "--driver", "MapInfo File", "--report", "report.json"]);
+    let report: serde_json::Value = serde_json::from_str(&read(dir.path(), "report.json")).unwrap();
+    let output = &report["layers"][0]["outputs"][0];
+    assert_eq!((&output["rows"], &output["files"].as_array().unwrap().len()), (&serde_json::json!(3), &4));
+    let widened: Vec<_> = output["losses"].as_array().unwrap().iter().filter(|loss| loss["kind"] == "type-widened").collect();
+    assert!(widened.iter().any(|loss| loss["field"] == "BIG"), "{widened:?}");
+    assert!(judge(dir.path(), "ogrinfo", &["-al", "a.tab"]).contains("BIG (String) = 9007199254740993"));
+    let words = refused(dir.path(), &["convert", "layer.json", "-o", "a.xyz", "--driver", "Nope"]);
+    assert!(words.contains("no driver \"Nope\"") && words.contains("hint:"), "{words}");
+}
