@@ -14,6 +14,7 @@ mod rings;
 mod rows;
 mod shapes;
 mod split;
+mod stabbing;
 
 pub use clip::Clip;
 pub use domains::Domains;
