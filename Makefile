@@ -23,11 +23,12 @@ endif
 endif
 endif
 
-.PHONY: help demo test lint doc
+.PHONY: help demo test lint doc bench
 
 help:
 	@echo 'make demo   build, run a task and export a layer from a demo server, leave files in demo-out/'
 	@echo 'make test   the whole test suite'
+	@echo 'make bench  time it against ogr2ogr and curl (an hour; scripts/bench --help for parts of it)'
 	@echo 'make lint   formatting and clippy, for each set of features'
 	@echo 'make doc    the API documentation, warnings denied'
 
@@ -40,6 +41,10 @@ test:
 	@scripts/setup test
 	cargo test --locked
 	cargo test --locked --no-default-features --lib
+
+bench:
+	@scripts/setup test
+	@scripts/bench
 
 lint:
 	@scripts/setup build

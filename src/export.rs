@@ -8,6 +8,7 @@ mod receipt;
 mod together;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -19,11 +20,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::MOST_CONNECTIONS;
 use crate::fetch::http::{Cancel, Fault};
 use crate::fetch::{Download, Input, Item, Pages, Source};
+use crate::model::crs::Vertical;
 use crate::model::{Area, Batch, Evidence, Header, Page, ReadPlan, WritePlan, codebook};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, Failure, LayerReport, LossKind, Losses, OutputReport, Progress, Report};
 use crate::write::{
-    AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, place_of, unique_file_stem,
+    AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Target, Written, format_by_name, place_of, unique_file_stem, unzip,
 };
 
 /// Pages under way at least, so that as many connections as there may be have something to do.
@@ -34,6 +36,9 @@ const BYTES_UNDER_WAY: usize = 48 << 20;
 
 /// More workers than that are a slip of the keyboard.
 const MOST_THREADS: usize = 256;
+
+/// A file among kept pages that says that outputs which stand are ours.
+const PLACED: &str = "placed";
 
 pub use receipt::{Check, Receipt, check_files, check_server};
 
@@ -56,6 +61,8 @@ pub struct ExportOptions {
     pub threads: usize,
     /// Keep raw pages beside the first output until it is done, and begin with those that an interrupted run left.
     pub resume: bool,
+    /// Unpack the ZIP archives among the files into folders beside them.
+    pub unzip: bool,
     /// Write a receipt beside the first output: `roads.geojson.receipt.json`.
     pub receipt: bool,
     /// Stops the work: pages, conversion and writing end soon, and no output appears.
@@ -166,17 +173,17 @@ pub fn export(
         Destination::Files(outputs) => {
             let layer = only_layer(input, &mut report)?;
             match export_layer(layer, outputs, options, progress) {
-                Ok(done) => add_layer(done, &mut report),
+                Ok(done) => forget_pages(add_layer(done, &mut report)),
                 Err(error) => fail(error, &mut report),
             }
         }
         Destination::Directory { path, formats } => {
             std::fs::create_dir_all(path).map_err(|why| Error::file("can't make the output directory", path, &why))?;
-            let mut taken = reserved_names();
+            let (mut taken, mut kept) = (reserved_names(), Vec::new());
             for item in input.items() {
-                let done = item.and_then(|item| export_item(item, path, formats, options, progress, &mut taken, &mut report));
-                if let Err(error) = done {
-                    fail(error, &mut report);
+                match item.and_then(|item| export_item(item, path, formats, options, progress, &mut taken, &mut report)) {
+                    Ok(pages) => kept.extend(pages),
+                    Err(error) => fail(error, &mut report),
                 }
                 if options.cancel.is_cancelled() {
                     break;
@@ -184,6 +191,9 @@ pub fn export(
             }
             if let Err(error) = write_values(path, options.overwrite, &mut report) {
                 fail(error, &mut report);
+            }
+            if first_error.is_none() {
+                forget_pages(kept);
             }
         }
     }
@@ -195,10 +205,45 @@ pub fn export(
     }
 }
 
-fn add_layer(done: ExportedLayer, report: &mut Report) {
+/// Exports the one layer of an input into anything that takes bytes, in a format of one file.
+///
+/// # Errors
+/// As [`export`]; [`ErrorKind::Usage`] for a format of several files, [`ErrorKind::File`] where `out` takes no more. Nothing
+/// is written to `out` before the layer is whole.
+pub fn export_to(
+    input: &mut dyn Input,
+    format: &'static dyn AnyFormat,
+    out: &mut dyn std::io::Write,
+    options: &ExportOptions,
+    progress: &Arc<dyn Progress>,
+) -> Result<Report> {
+    let failed = |why: std::io::Error| Error::new(ErrorKind::File, "can't write the output").because(why);
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let path = folder.path().join(format!("layer.{}", format.info().endings[0]));
+    let output = Output { path: path.clone(), format };
+    let report = export(input, &Destination::Files(vec![output]), options, progress)?;
+    if report.layers.iter().flat_map(|layer| &layer.outputs).any(|output| output.files.len() > 1) {
+        return Err(Error::new(ErrorKind::Usage, format!("{} is several files, and not one stream", format.info().title))
+            .hint("write it to a path: geohaul::export"));
+    }
+    let mut file = std::fs::File::open(&path).map_err(failed)?;
+    std::io::copy(&mut file, out).map_err(failed)?;
+    Ok(report)
+}
+
+/// Adds a layer to the report, and says where its pages are kept.
+fn add_layer(done: ExportedLayer, report: &mut Report) -> Option<PathBuf> {
     report.warnings.extend(done.warnings);
     report.failures.extend(done.shortfall.iter().chain(&done.failures).map(Failure::from));
     report.layers.push(done.report);
+    done.kept_pages
+}
+
+/// All outputs stand, so nothing depends on the pages any more.
+fn forget_pages(kept: impl IntoIterator<Item = PathBuf>) {
+    for directory in kept {
+        let _ = std::fs::remove_dir_all(directory);
+    }
 }
 
 /// The one layer of an input; values beside it go to the report, and files are named in it.
@@ -239,12 +284,12 @@ fn export_item(
     progress: &Arc<dyn Progress>,
     taken: &mut HashSet<String>,
     report: &mut Report,
-) -> Result<()> {
+) -> Result<Option<PathBuf>> {
     match item {
         Item::Layer(layer) => {
             let header = layer.header();
             let outputs = outputs_in(directory, &header.name, header.geometry.is_none(), formats, taken)?;
-            add_layer(export_layer(layer, &outputs, options, progress)?, report);
+            return Ok(add_layer(export_layer(layer, &outputs, options, progress)?, report));
         }
         Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
         Item::File(download) => {
@@ -255,11 +300,20 @@ fn export_item(
             let stage = Stage::open(Target { path: directory.join(name), overwrite: options.overwrite })?;
             let parameter = download.name.clone();
             let body = download.fetch().map_err(|error| error.in_layer(&parameter))?;
-            std::fs::write(stage.main_file(), body).map_err(|why| stage.write_error(&why))?;
-            report.files.extend(stage.commit()?);
+            std::fs::write(stage.main_file(), &body).map_err(|why| stage.write_error(&why))?;
+            let written = stage.commit()?;
+            let folder = written.first().filter(|file| options.unzip && is_zip(file)).map(|file| file.with_extension(""));
+            report.files.extend(written);
+            if let Some(folder) = folder {
+                report.files.extend(unzip(&body, &folder, options.overwrite).map_err(|error| error.in_layer(&parameter))?);
+            }
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+fn is_zip(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"))
 }
 
 /// Refuses rows, given by name and whether they are a table, whose files stand in a directory already: told before
@@ -330,6 +384,8 @@ pub struct ExportedLayer {
     pub shortfall: Option<Error>,
     /// Outputs that could not be put in place, beside others that stand.
     pub failures: Vec<Error>,
+    /// Where its raw pages are still kept: until everything that is exported with it stands, a further run may need them.
+    pub kept_pages: Option<PathBuf>,
 }
 
 /// Exports one layer into all outputs with one fetch.
@@ -343,22 +399,21 @@ pub fn export_layer(
     options: &ExportOptions,
     progress: &Arc<dyn Progress>,
 ) -> Result<ExportedLayer> {
-    let stages = open_stages(outputs, options)?;
     let first = outputs.first().map(|output| output.path.as_path());
-    let receipt =
-        first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, options.overwrite))).transpose()?;
     let kept = first.filter(|_| options.resume).map(kept_pages);
+    let (stages, overwrite) = open_stages(outputs, options, kept.as_deref())?;
+    let receipt = first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, overwrite))).transpose()?;
     let mut filled = fill(source, outputs, &stages, kept.as_deref(), options, progress)?;
+    if let Some(directory) = &kept {
+        mark_placed(directory)?;
+    }
     let (standing, failures) = commit(stages, filled.report.outputs)?;
     filled.report.outputs = standing;
     if let Some(stage) = receipt {
         receipt::write(&Receipt::of(&filled.report, &filled.warnings, &filled.started)?, stage)?;
     }
-    if let Some(directory) = kept {
-        // The outputs stand, so nothing depends on it any more.
-        let _ = std::fs::remove_dir_all(directory);
-    }
-    Ok(ExportedLayer { report: filled.report, warnings: filled.warnings, shortfall: filled.shortfall, failures })
+    let FilledLayer { report, warnings, shortfall, .. } = filled;
+    Ok(ExportedLayer { report, warnings, shortfall, failures, kept_pages: kept })
 }
 
 /// A layer that is whole in the stages of its outputs.
@@ -403,7 +458,15 @@ fn fill(
         outputs.iter().zip(&plan.outputs).zip(stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
     let domains = plan.domains.as_deref();
     let (clip_area, cancel) = (clip.as_ref(), &options.cancel);
-    let way = Way { header: &header, read: &plan.read, clip: clip_area, domains, lanes: lanes.collect(), cancel };
+    let way = Way {
+        header: &header,
+        read: &plan.read,
+        clip: clip_area,
+        domains,
+        options: &options.plan,
+        lanes: lanes.collect(),
+        cancel,
+    };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let fallback = hauled.evidence.carriage.fallback.as_ref();
@@ -417,7 +480,7 @@ fn fill(
     }
     let mut written = Vec::new();
     for ((output, plan), done) in outputs.iter().zip(&plan.outputs).zip(hauled.written) {
-        written.push(output_report(output, plan, done, hauled.evidence.rows - hauled.clipped.outside)?);
+        written.push(output_report(output, plan, done, hauled.evidence.rows - hauled.clipped.outside + hauled.added)?);
     }
     if options.strict {
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
@@ -435,6 +498,7 @@ fn fill(
         seconds: began.elapsed().as_secs_f64(),
         name: header.name,
         geometry: header.geometry,
+        vertical_reference: header.spatial_reference.as_ref().and_then(Vertical::of).map(|vertical| vertical.to_string()),
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
         evidence: hauled.evidence,
         losses: hauled.losses,
@@ -473,7 +537,9 @@ fn kept_pages(output: &Path) -> PathBuf {
     output.with_file_name(name)
 }
 
-fn open_stages(outputs: &[Output], options: &ExportOptions) -> Result<Vec<Stage>> {
+/// The stages of outputs, and whether what stands in their places may be replaced: with pages that are kept from a run
+/// that put it there, it is made again of them.
+fn open_stages(outputs: &[Output], options: &ExportOptions, kept: Option<&Path>) -> Result<(Vec<Stage>, bool)> {
     let mut seen = HashSet::new();
     for output in outputs {
         if !seen.insert(place_of(&output.path)) {
@@ -482,14 +548,21 @@ fn open_stages(outputs: &[Output], options: &ExportOptions) -> Result<Vec<Stage>
                 .hint("names that differ in case only are the same file on many systems"));
         }
     }
+    let overwrite = options.overwrite || kept.is_some_and(|directory| directory.join(PLACED).exists());
     let open = |output: &Output| {
         let path = output.path.clone();
         if output.path.as_os_str() == "-" {
             return Stage::stdout();
         }
-        if options.append { Stage::open_to_append(path) } else { Stage::open(Target { path, overwrite: options.overwrite }) }
+        if options.append { Stage::open_to_append(path) } else { Stage::open(Target { path, overwrite }) }
     };
-    outputs.iter().map(open).collect()
+    Ok((outputs.iter().map(open).collect::<Result<_>>()?, overwrite))
+}
+
+/// Says among kept pages that outputs which stand are ours.
+fn mark_placed(kept: &Path) -> Result<()> {
+    let mark = File::create(kept.join(PLACED)).and_then(|file| file.sync_all());
+    mark.map_err(|why| Error::file("can't keep pages for --resume", kept, &why))
 }
 
 /// The error that says which rows are missing; `None` where none is.
@@ -568,6 +641,7 @@ struct Way<'a> {
     read: &'a ReadPlan,
     clip: Option<&'a convert::Clip>,
     domains: Option<&'a convert::Domains>,
+    options: &'a PlanOptions,
     lanes: Vec<Lane<'a>>,
     cancel: &'a Cancel,
 }
@@ -576,6 +650,8 @@ struct Hauled {
     evidence: Evidence,
     losses: Losses,
     clipped: Clipped,
+    /// Rows that came of multipart geometries.
+    added: u64,
     written: Vec<Written>,
 }
 
@@ -645,12 +721,13 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
         return Err(Error::new(ErrorKind::Cancelled, "the work was stopped"));
     }
     let evidence = guarded("the source", || pages.finish())?;
-    let (mut losses, mut clipped) = (Losses::default(), Clipped::default());
-    for (page_losses, page_clipped) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
+    let (mut losses, mut clipped, mut added) = (Losses::default(), Clipped::default(), 0);
+    for (page_losses, page_clipped, page_added) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
         losses.append(page_losses);
         clipped.add(page_clipped);
+        added += page_added;
     }
-    Ok(Hauled { evidence, losses, clipped, written })
+    Ok(Hauled { evidence, losses, clipped, added, written })
 }
 
 /// Does a step whose panic is an error like any other.
@@ -666,7 +743,7 @@ fn work(
     permit: Permit,
     way: &Way<'_>,
     senders: &[Sender<Packet>],
-    tallies: &Mutex<BTreeMap<u64, (Losses, Clipped)>>,
+    tallies: &Mutex<BTreeMap<u64, (Losses, Clipped, u64)>>,
 ) {
     let (seq, permit) = (page.seq, Arc::new(permit));
     let parsed = guarded("a worker", || {
@@ -675,10 +752,14 @@ fn work(
             Some(clip) => clip.apply(batch),
             None => (batch, Clipped::default()),
         };
+        if way.options.make_valid {
+            convert::make_valid(&mut batch, way.header.object_id, &mut losses);
+        }
         if let Some(domains) = way.domains {
             domains.apply(&mut batch, way.header, &mut losses);
         }
-        tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
+        let added = if way.options.explode { convert::explode(&mut batch) } else { 0 };
+        tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped, added));
         Ok(batch)
     });
     drop(page);

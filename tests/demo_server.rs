@@ -244,6 +244,22 @@ fn the_library_runs_both_tasks() {
     assert_eq!(names("Buffer", &inputs), ["Buffers of 2 rows", "Buffer_Count = 2", "Statistics of 2 rows"]);
 }
 
+#[test]
+fn the_example_runs_a_task_and_writes_its_results() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.ancestors().nth(2).unwrap().join("examples").join("run_task");
+    let output = Command::new(program).arg(server.url("GPServer/Buffer")).arg(folder.path()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        said.contains("job: succeeded\n") && said.ends_with("Buffers: 1 rows\nStatistics: 1 rows\nBuffer_Count = 1\n"),
+        "{said}"
+    );
+    assert!(folder.path().join("Buffers.geojson").is_file());
+}
+
 /// Answers for a task whose result is a layer of its own, and sends everything else on.
 struct Referring {
     layer: String,

@@ -6,6 +6,8 @@
 
 #[path = "support/layer.rs"]
 mod layer;
+#[path = "support/pbf.rs"]
+mod pbf;
 #[path = "support/server.rs"]
 mod server;
 
@@ -35,15 +37,37 @@ impl Slow {
         let served = Arc::clone(&layer);
         let server = Server::start(move |call| {
             std::thread::sleep(delay);
-            let layer = served.lock().unwrap().clone();
-            layer.reply(call)
+            let mut layer = served.lock().unwrap().clone();
+            if call.path.ends_with("/FeatureServer") {
+                let layers = json!([{"id": 0, "name": "Roads"}, {"id": 1, "name": "Paths"}]);
+                return Reply::json(&json!({"currentVersion": 11.3, "layers": layers, "tables": []}));
+            }
+            if call.path.ends_with("/1") {
+                layer.json["name"] = json!("Paths");
+            }
+            if call.param("orderByFields").ends_with("DESC") {
+                layer.ids.reverse();
+            }
+            let reply = layer.reply(call);
+            match call.param("f") {
+                "pbf" => {
+                    let page: Value = serde_json::from_slice(&reply.body).unwrap();
+                    Reply::bytes("application/x-protobuf", pbf::twin(&page, &pbf::GridSpec::default()))
+                }
+                _ => reply,
+            }
         });
         Self { server, layer }
     }
 
     fn export(&self, output: &Path) -> Command {
+        self.export_of("/0", output)
+    }
+
+    /// The same of anything in the service.
+    fn export_of(&self, path: &str, output: &Path) -> Command {
         let mut geohaul = Command::new(env!("CARGO_BIN_EXE_geohaul"));
-        geohaul.args(["export", self.server.url("/arcgis/rest/services/Roads/FeatureServer/0").as_str()]);
+        geohaul.args(["export", self.server.url(&format!("/arcgis/rest/services/Roads/FeatureServer{path}")).as_str()]);
         geohaul.arg("-o").arg(output).args(["--crs", "native", "--page-size", &PAGE.to_string()]);
         geohaul.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         geohaul
@@ -153,6 +177,73 @@ fn interrupted(slow: &Slow, output: &Path) {
     until("a page", || done(output).len() > 3);
     signal(&export, "KILL");
     export.wait().unwrap();
+}
+
+#[test]
+fn whatever_the_options_a_resumed_export_ends_with_the_same_bytes() {
+    let slow = Slow::start(Duration::from_millis(5));
+    slow.layer.lock().unwrap().json = json!({"supportedQueryFormats": "JSON, PBF"});
+    for options in [&["--wire", "pbf"][..], &["--limit", "1505"], &["--order-by", "OBJECTID DESC"], &["-o", "SECOND"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let outputs = |name: &str| [format!("{name}.geojson"), format!("{name}.csv")].map(|name| folder.path().join(name));
+        let export = |name: &str| {
+            let [first, second] = outputs(name);
+            let mut export = slow.export(&first);
+            export.args(options.iter().map(|option| if *option == "SECOND" { second.as_os_str() } else { option.as_ref() }));
+            export
+        };
+        finished(&export("whole").output().unwrap());
+        let [killed, _] = outputs("killed");
+        for pages in [5, 40] {
+            let mut child = export("killed").arg("--resume").spawn().unwrap();
+            until("a page", || done(&killed).len() >= pages);
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let (before, from) = (done(&killed), slow.server.calls().len());
+        finished(&export("killed").arg("--resume").output().unwrap());
+        let again: Vec<u64> = slow.offsets(from).into_iter().filter(|offset| before.contains(offset)).collect();
+        assert!(again.is_empty(), "{options:?}: done pages were asked for again: {again:?}");
+        for (whole, killed) in outputs("whole").iter().zip(outputs("killed")) {
+            let same = std::fs::read(whole).ok() == std::fs::read(killed).ok();
+            assert!(same, "{options:?}: the bytes differ");
+        }
+    }
+}
+
+#[test]
+fn a_service_that_is_killed_in_its_second_layer_goes_on_there() {
+    let slow = Slow::start(Duration::from_millis(5));
+    let folder = tempfile::tempdir().unwrap();
+    let directory = |name: &str| folder.path().join(format!("{name}/"));
+    let export = |name: &str| {
+        let mut export = slow.export_of("", &directory(name));
+        export.args(["--format", "geojson", "--report"]).arg(folder.path().join(format!("{name}.json")));
+        export
+    };
+    finished(&export("whole").output().unwrap());
+    let second = folder.path().join("killed/Paths.geojson");
+    let mut child = export("killed").arg("--resume").spawn().unwrap();
+    until("a page of the second layer", || done(&second).len() > 5);
+    // The first stands already.
+    let first = folder.path().join("killed/Roads.geojson");
+    assert!(first.exists());
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+
+    let (before, from) = (done(&second), slow.server.calls().len());
+    finished(&export("killed").arg("--resume").output().unwrap());
+    let calls = slow.server.calls();
+    let pages = calls[from..].iter().filter(|call| call.param("resultRecordCount") == PAGE.to_string());
+    let again = pages.filter(|call| call.path.contains("/0/") || before.contains(&offset(call))).count();
+    assert_eq!(again, 0, "done pages were asked for again");
+    for name in ["Roads.geojson", "Paths.geojson"] {
+        let bytes = |of: &str| std::fs::read(directory(of).join(name)).unwrap();
+        assert!(bytes("whole") == bytes("killed"), "{name}: the bytes differ");
+    }
+    assert_eq!(left_in(&directory("killed")), ["Paths.geojson", "Roads.geojson"], "nothing else stays");
+    let stands = export("killed").arg("--resume").output().unwrap();
+    assert!(!stands.status.success(), "a new export replaces nothing");
 }
 
 fn refused(slow: &Slow, output: &Path, options: &[&str], words: &str) {
@@ -295,6 +386,7 @@ fn a_receipt_agrees_with_files_and_server_until_one_of_them_changes() {
     let receipt: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert_eq!((&receipt["rows"], &receipt["countBefore"], &receipt["countAfter"]), (&json!(ROWS), &json!(ROWS), &json!(ROWS)));
     assert_eq!((&receipt["pages"], &receipt["retries"], &receipt["layer"]), (&json!(300), &json!(0), &json!("Roads")));
+    assert_eq!(receipt["wire"], json!("json"));
     assert_eq!(receipt["source"]["query"], json!([["where", "OBJECTID > 0"]]));
     let ids: String = (1..=ROWS).map(|id| format!("{id}\n")).collect();
     assert_eq!(receipt["objectIdsSha256"], json!(sha256sum(ids.as_bytes(), folder.path())));

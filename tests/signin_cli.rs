@@ -128,6 +128,16 @@ fn chatty(other: &str) -> impl Fn(&Call) -> Reply + Send + Sync + 'static {
                 Reply::redirect(302, &format!("{other}away?f=json&token={encoded}&x={encoded}"))
             }
             None if call.path.contains("/Nowhere/") => Reply::redirect(302, &format!("mailto:{token}")),
+            // One page with secrets in its rows, and no more.
+            None if call.path.contains("/Half/") && !["", "0"].contains(&call.param("resultOffset")) => Reply::error(400, &heard),
+            None if call.path.contains("/Half/") && !call.param("objectIds").is_empty() => Reply::error(400, &heard),
+            None if call.path.contains("/Half/") && call.path.ends_with("/query") => {
+                let body = String::from_utf8(layer.reply(call).body).unwrap();
+                Reply::bytes(
+                    "application/json",
+                    body.replace("row 2", &format!("{heard} {encoded} {}", STANDARD_NO_PAD.encode(&heard))),
+                )
+            }
             None => layer.reply(call),
         }
     }
@@ -187,6 +197,9 @@ fn no_output_report_or_message_shows_a_secret_and_no_other_origin_hears_one() {
         if verb != "info" {
             arguments.extend(["-o", out, "--report", &report]);
         }
+        if verb == "export" {
+            arguments.extend(["--receipt", "--resume", "--page-size", "10"]);
+        }
         arguments.extend(sign_in.iter().map(String::as_str));
         said.push_str(&fails(desk.run(&arguments), status, &[]));
     };
@@ -201,6 +214,17 @@ fn no_output_report_or_message_shows_a_secret_and_no_other_origin_hears_one() {
             run("export", &layer(service), &format!("{name}{number}.geojson"), sign_in, 1);
         }
     }
+    for sign_in in [&ann[..], &ready[..]] {
+        run("export", &layer("Half"), "half.geojson", sign_in, 1);
+        let mut verify = vec!["verify", "one.geojson.receipt.json", "--against-server"];
+        verify.extend(sign_in.iter().map(String::as_str));
+        let agrees = fails(desk.run(&verify), 0, &["agrees   object ids"]);
+        shows_nothing("verify", &agrees);
+    }
+    fails(desk.run(&["verify", "one.geojson.receipt.json", "--against-server"]), 1, &["wants a sign-in"]);
+    assert!(desk.path(".half.geojson.geohaul/pages").exists() && desk.path("one.geojson.receipt.json").exists());
+    let kept = std::fs::read_to_string(desk.path(".half.geojson.geohaul/pages")).unwrap();
+    assert!(kept.contains("I heard"), "{kept}");
     assert!(said.contains("I heard") && said.contains("*****"), "the server did repeat what it heard: {said}");
     shows_nothing("the talk", &said);
     assert!(!said.contains("incorrect-horse"), "{said}");
@@ -282,6 +306,42 @@ fn a_kept_sign_in_opens_later_runs_until_it_is_forgotten() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn where_no_keyring_is_the_sign_in_goes_into_the_file_without_a_word() {
+    let server = Server::start(chatty("http://127.0.0.1:9/"));
+    let desk = Desk::new();
+    let url = server.url(LAYER).to_string();
+    let nobody = |arguments: &[&str]| {
+        let mut command = desk.geohaul(arguments);
+        command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere").env("GEOHAUL_PASSWORD", PASSWORD);
+        ok(command.output().unwrap())
+    };
+    let said = nobody(&["login", &url, "--user", "ann"]);
+    assert!(said.contains("kept in ") && said.contains("logins.json") && !said.contains("warning"), "{said}");
+    assert!(nobody(&["whoami"]).contains("file"));
+    nobody(&["logout", "--all"]);
+}
+
+#[test]
+fn a_sign_in_whose_keyring_is_shut_is_told_of_and_the_run_goes_on_without_it() {
+    let server = Server::start(chatty("http://127.0.0.1:9/"));
+    let desk = Desk::new();
+    let (url, root) = (server.url(LAYER).to_string(), server.url("/arcgis").to_string());
+    std::fs::create_dir_all(desk.path("settings/geohaul")).unwrap();
+    let kept = json!({"logins": [{"site": root, "portal": false, "user": "ann", "password": null, "keyring": true}]});
+    let file = desk.write("settings/geohaul/logins.json", &kept.to_string());
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let shut = |arguments: &[&str]| {
+        let mut command = desk.geohaul(arguments);
+        command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere").output().unwrap()
+    };
+    let listed = ok(shut(&["whoami"]));
+    assert!(listed.contains("user ann") && listed.contains("keyring"), "{listed}");
+    fails(shut(&["export", &url, "-o", "a.csv"]), 1, &["is in the system's keyring, which does not give it", "wants a sign-in"]);
+    ok(shut(&["export", &url, "-o", "b.csv", "--token-file", &desk.write("token", TOKEN).display().to_string()]));
+}
+
+#[test]
 fn a_sign_in_at_a_portal_is_kept_for_all_its_servers() {
     let portal = Server::start(|call| match (call.path.as_str(), call.param("token")) {
         ("/portal/sharing/rest/info", _) => Reply::json(&json!({"authInfo": {"isTokenBasedSecurity": true}})),
@@ -302,7 +362,8 @@ fn a_sign_in_at_a_portal_is_kept_for_all_its_servers() {
     });
     let desk = Desk::new();
     let home = portal.url("/portal/home/index.html").to_string();
-    let said = ok(desk.geohaul(&["login", &home, "--user", "ann"]).env("GEOHAUL_PASSWORD", PASSWORD).output().unwrap());
+    let said =
+        ok(desk.geohaul(&["login", &home, "--user", "ann", "--in-file"]).env("GEOHAUL_PASSWORD", PASSWORD).output().unwrap());
     assert!(said.contains("/portal (City of Example): user ann; kept in"), "{said}");
     ok(desk.run(&["export", server.url(LAYER).as_str(), "-o", "a.csv"]));
     assert!(ok(desk.run(&["whoami", server.url(LAYER).as_str()])).contains("City of Example"));

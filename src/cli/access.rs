@@ -1,12 +1,15 @@
 //! From sign-in and network arguments to a session.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 use url::Url;
 
 use super::args::{AccessArgs, Hidden};
+use super::keyring::SystemKeyring;
+use super::printer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fetch::auth::{Access, Credential, Login, Store};
+use crate::fetch::auth::{Access, Credential, Kept, Login, Store};
 use crate::fetch::http::Network;
 use crate::fetch::pasted::Pasted;
 use crate::fetch::secret::{self, SecretString};
@@ -31,16 +34,22 @@ pub(super) fn open(args: &AccessArgs, text: &str) -> Result<Opened> {
         pasted.target = item;
     }
     let access = match &pasted.address {
-        Some(address) => of(args, &pasted, address)?,
+        Some(address) => of(args, Some(&pasted), address)?,
         None => Access::default(),
     };
     Ok(Opened { session: access.session()?, warnings: access.warnings(), target: pasted.target })
 }
 
+/// The way to a portal, and what the report should say of it.
+pub(super) fn portal(args: &AccessArgs, portal: &Url) -> Result<(Session, Vec<String>)> {
+    let access = of(args, None, portal)?;
+    Ok((access.session()?, access.warnings()))
+}
+
 /// The sign-ins of the command, those of the environment, and those that are kept, in this order.
-fn of(args: &AccessArgs, pasted: &Pasted, address: &Url) -> Result<Access> {
-    let mut access = web(args, Some(pasted), address)?;
-    if let Some(token) = &pasted.token {
+fn of(args: &AccessArgs, pasted: Option<&Pasted>, address: &Url) -> Result<Access> {
+    let mut access = web(args, pasted, address)?;
+    if let Some(token) = pasted.and_then(|pasted| pasted.token.as_ref()) {
         access = access.login(Login::new(address, Credential::token(token)?).with_referer(args.referer.clone()));
     }
     let mut kept = kept()?;
@@ -91,9 +100,19 @@ pub(super) fn web(args: &AccessArgs, pasted: Option<&Pasted>, address: &Url) -> 
     Ok(access)
 }
 
-/// The logins that `geohaul login` keeps.
-fn kept() -> Result<Vec<Login>> {
-    Store::of_user().map_or_else(|| Ok(Vec::new()), |store| store.load())
+/// Where sign-ins are kept: the user's file, and the system's keyring for secrets.
+pub(super) fn store() -> Option<Store> {
+    Store::of_user().map(|store| store.with_keyring(Arc::new(SystemKeyring)))
+}
+
+/// The logins that `geohaul login` keeps. Those that the keyring does not give are told of.
+pub(super) fn kept() -> Result<Vec<Login>> {
+    let (logins, locked) = store().map_or_else(|| Ok(Default::default()), |store| store.load())?;
+    let words = |(kept, why): (Kept, String)| {
+        format!("the sign-in for {} is in the system's keyring, which does not give it: {why}", kept.site)
+    };
+    printer::warnings(&locked.into_iter().map(words).collect::<Vec<_>>());
+    Ok(logins)
 }
 
 /// The credential of the command or of the environment. A user without a password gets that of a kept login.

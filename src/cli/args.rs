@@ -1,6 +1,7 @@
 //! The arguments. The doc comments here are the help texts.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use jiff::tz::TimeZone;
@@ -44,9 +45,13 @@ pub enum Verb {
     Export(ExportArgs),
     /// Run a geoprocessing task and bring home its results.
     #[command(
-        after_help = "Example: geohaul run https://host/arcgis/rest/services/Tools/GPServer/Buffer -p Input_Features=@wells.geojson -p Distance='{\"distance\":2,\"units\":\"esriKilometers\"}' -o results/ --format shapefile --format kmz"
+        after_help = "Example: geohaul run https://host/arcgis/rest/services/Tools/GPServer/Buffer -p Input_Features=@wells.geojson -p 'Distance=2 km' -o results/ --format shapefile --format kmz"
     )]
+    #[command(mut_arg("output", |output| output.required(false).required_unless_present_any(["explain", "dry_run"])))]
     Run(RunArgs),
+    /// Look after a geoprocessing job, whoever submitted it.
+    #[command(after_help = "Example: geohaul job wait results/ && geohaul export results/ -o results/")]
+    Job(JobArgs),
     /// List what a server has: folders, services, layers, tables, tasks.
     #[command(after_help = "Example: geohaul ls https://host/arcgis/rest/services --name '*road*'")]
     Ls(LsArgs),
@@ -86,7 +91,8 @@ pub struct ConvertArgs {
 #[derive(Debug, clap::Args)]
 pub struct ExportArgs {
     /// A layer or table by number or name (.../FeatureServer/0, .../FeatureServer/Road*), also as a pasted query; a
-    /// whole FeatureServer or MapServer; the page of a portal item, or with --portal its id.
+    /// whole FeatureServer or MapServer; the page of a portal item, or with --portal its id; a geoprocessing job, one of
+    /// its results (.../jobs/ID/results/NAME), or the folder of one that geohaul run left.
     #[arg(value_name = "URL")]
     pub url: String,
     /// Of a service, only the layers and tables of these names or numbers; * stands for any text.
@@ -102,14 +108,17 @@ pub struct ExportArgs {
     /// when it slows down or fails.
     #[arg(long, value_name = "N", default_value_t = fetch::MOST_CONNECTIONS as u64, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub connections: u64,
-    /// Keep what has come in a folder beside the first output until it is done. The same command then goes on after an
-    /// interruption, without asking for that again.
+    /// Keep what has come in a folder beside the first output until all is done. The same command then goes on after an
+    /// interruption, without asking for that again: layers that were done already are written again from there.
     #[arg(long, help_heading = "Completeness")]
     pub resume: bool,
     /// What to ask for rows in: PBF is quicker, and its coordinates are within half of the server's grid of those in
     /// JSON. `auto` takes PBF where that grid is as fine as the layer. The report says what it was.
     #[arg(long, value_enum, default_value = "auto", help_heading = "Speed")]
     pub wire: Wire,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub results: ResultArgs,
     /// Who brings the coordinates into --crs: PROJ here, or the server.
     #[arg(long, value_enum, default_value = "local", help_heading = "Spatial reference")]
     pub project: Project,
@@ -203,21 +212,144 @@ pub enum Project {
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
-    /// The task: .../GPServer/TASK.
-    #[arg(value_name = "TASK URL")]
+    /// The task: .../GPServer/TASK. With --portal the name of one of its analysis tasks: CreateBuffers.
+    #[arg(value_name = "TASK URL|NAME")]
     pub url: String,
-    /// An input of the task. VALUE is text, JSON, or @FILE (Esri JSON, GeoJSON or a Shapefile for features).
-    #[arg(short, long = "parameter", value_name = "NAME=VALUE")]
-    pub parameter: Vec<String>,
-    /// The spatial reference to ask the results in; the default leaves it to the task.
-    #[arg(long, value_name = "CRS", help_heading = "Spatial reference")]
-    pub out_sr: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub inputs: InputArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub environment: EnvironmentArgs,
+    /// The longest to wait: 90s, 30m, 12h. A job goes on at the server, and geohaul export brings its results later.
+    #[arg(long, help_heading = "Running", value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// Say what the task takes, with a command line that is ready but for the values; run nothing.
+    #[arg(long, help_heading = "Running")]
+    pub explain: bool,
+    /// Check the values and print the request, without secrets; send nothing.
+    #[arg(long, help_heading = "Running", conflicts_with = "explain")]
+    pub dry_run: bool,
+    /// Delete the item that a hosted analysis made in the portal, once its rows are in files.
+    #[arg(long, help_heading = "Running", requires = "portal")]
+    pub delete_output_item: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub results: ResultArgs,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub access: AccessArgs,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub outputs: OutputArgs,
+}
+
+/// What a task is given.
+#[derive(Debug, clap::Args)]
+pub struct InputArgs {
+    /// An input of the task. VALUE is text (8.5 miles, 2025-01-31), JSON, @FILE (Esri JSON, GeoJSON or a Shapefile for
+    /// features, a file to upload), or the address of a layer (with ?where= and its own token=). Repeat it for several
+    /// values of one input.
+    #[arg(short, long = "parameter", value_name = "NAME=VALUE")]
+    pub parameter: Vec<String>,
+    /// Inputs as a JSON object of names and values, in line or as @FILE. -p goes before it.
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub params: Option<String>,
+}
+
+/// What a task runs under.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Environment of the task")]
+pub struct EnvironmentArgs {
+    /// The spatial reference to ask the results in; the default leaves it to the task.
+    #[arg(long, value_name = "CRS")]
+    pub out_sr: Option<String>,
+    /// A setting of the environment: outSR=4326, processSR=2056.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// The parameter `context`: JSON, or @FILE with it. What --out-sr and --env say is added.
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub context: Option<String>,
+    /// Ask for true curves, which are densified here to --curve-tolerance and not by the server.
+    #[arg(long)]
+    pub true_curves: bool,
+    /// Have the server write the results into a new feature service of this name, which has no limit of rows. JSON with
+    /// its properties is passed on as it is: one that overwrites a service deletes all of its layers.
+    #[arg(long, value_name = "NAME|JSON")]
+    pub out_service: Option<String>,
+}
+
+/// What to take of a job's results.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Results of a task")]
+pub struct ResultArgs {
+    /// Unpack the ZIP archives among the results into folders.
+    #[arg(long)]
+    pub unzip: bool,
+    /// Also keep the KMZ that the server makes of each result with features (NAME_server.kmz).
+    #[arg(long)]
+    pub server_kmz: bool,
+    /// Ask for z.
+    #[arg(long)]
+    pub return_z: bool,
+    /// Ask for m.
+    #[arg(long)]
+    pub return_m: bool,
+}
+
+/// Arguments of `job`.
+#[derive(Debug, clap::Args)]
+pub struct JobArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: JobAction,
+}
+
+/// What to do with a job.
+#[derive(Debug, Subcommand)]
+#[non_exhaustive]
+pub enum JobAction {
+    /// Say how a job is.
+    Status(JobTarget),
+    /// Print its messages.
+    Messages(JobTarget),
+    /// Print the inputs that the server received, as JSON.
+    Inputs(JobTarget),
+    /// List its results; geohaul export brings them.
+    Results(JobTarget),
+    /// Ask the server to cancel it.
+    Cancel(JobTarget),
+    /// Follow it to its end.
+    Wait(JobTarget),
+}
+
+/// Which job.
+#[derive(Debug, clap::Args)]
+pub struct JobTarget {
+    /// The job's address (.../GPServer/TASK/jobs/ID), or the folder that geohaul run wrote job.json into.
+    #[arg(value_name = "URL|DIR")]
+    pub target: String,
+    /// The longest to wait: 90s, 30m, 12h.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub access: AccessArgs,
+}
+
+/// A span of time: 90, 90s, 30m, 12h, 2d.
+fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds: u64 = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err("write 90s, 30m, 12h or 2d".to_owned()),
+    };
+    let count: u64 = number.parse().map_err(|_| "write 90s, 30m, 12h or 2d".to_owned())?;
+    count.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "that is too long".to_owned())
 }
 
 /// Arguments of `ls`.
@@ -257,6 +389,10 @@ pub struct LoginArgs {
     /// A portal (https://HOST/portal, https://ORG.maps.arcgis.com), a server, or any service on it.
     #[arg(value_name = "URL")]
     pub url: Hidden,
+    /// Keep the secret in a file that only you may read, and not in the system's keyring: jobs that run while nobody is
+    /// signed in at the desktop can't open that.
+    #[arg(long)]
+    pub in_file: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub access: AccessArgs,
@@ -440,6 +576,10 @@ pub struct OutputArgs {
     /// Accept a transformation without datum shift where no better one is known.
     #[arg(long, help_heading = "Spatial reference")]
     pub allow_ballpark: bool,
+    /// The transformation to take where PROJ knows several: its name, a part of it, or its code (EPSG:1314). The report
+    /// names the one that was taken.
+    #[arg(long, value_name = "NAME|CODE", help_heading = "Spatial reference")]
+    pub transformation: Option<String>,
     /// Geometries across the 180th meridian, in outputs of longitude and latitude.
     #[arg(long, value_enum, default_value = "fold", help_heading = "Spatial reference")]
     pub antimeridian: Antimeridian,
@@ -447,6 +587,15 @@ pub struct OutputArgs {
     /// default is ten times the spatial reference's own tolerance, or a centimetre.
     #[arg(long, value_name = "UNITS", value_parser = positive, help_heading = "Spatial reference")]
     pub curve_tolerance: Option<f64>,
+    /// A row for each part of a geometry, with its attributes repeated.
+    #[arg(long, help_heading = "Geometry")]
+    pub explode: bool,
+    /// Mend polygons whose rings cross or touch themselves or each other; valid ones stay as they are.
+    #[arg(long, help_heading = "Geometry")]
+    pub make_valid: bool,
+    /// Write every line and polygon as a multi geometry, so that all features are of one type.
+    #[arg(long, conflicts_with = "explode", help_heading = "Geometry")]
+    pub promote_multi: bool,
     /// Values of fields that have a list of codes: the code, its label, or both (NAME and NAME_label).
     #[arg(long, value_enum, default_value = "code", help_heading = "Attributes")]
     pub domains: Domains,

@@ -2,7 +2,7 @@
 
 use super::args::{ExportArgs, Project};
 use super::status::Status;
-use super::{access, interrupt, outputs, selection};
+use super::{access, interrupt, job, outputs, selection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, ExportOptions};
 use crate::fetch::layer::LayerOptions;
@@ -10,6 +10,9 @@ use crate::fetch::layers::Layers;
 use crate::fetch::target::Target;
 
 pub(super) fn run(args: &ExportArgs) -> Result<Status> {
+    if let Some(done) = job::export(args)? {
+        return Ok(done);
+    }
     let access::Opened { target, session, warnings } = access::open(&args.access, &args.url)?;
     refuse_what_has_no_layers(&target)?;
     if !args.layers.is_empty() && matches!(target, Target::Layer { .. }) {
@@ -27,7 +30,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
         }
     };
     // Bad outputs fail before anything is asked.
-    outputs::check(&outputs::destination(&args.outputs)?, &args.outputs)?;
+    outputs::check(&outputs::destination(&args.outputs)?, &args.outputs, args.resume)?;
     if args.selection.datum_transformation.is_some() && args.project == Project::Local {
         return Err(Error::new(ErrorKind::Usage, "--datum-transformation is for the server, and PROJ reprojects here")
             .hint("add --project server and --crs"));
@@ -51,7 +54,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
             .because(names.join(", "))
             .hint("give a directory, which gets a file for each: -o results/ --format geojson; a GeoPackage, which holds them all: -o all.gpkg; or choose with --layers"));
     }
-    let options = ExportOptions { clip, resume: args.resume, ..outputs::options(&args.outputs)? };
+    let options = ExportOptions { clip, resume: args.resume, unzip: args.results.unzip, ..outputs::options(&args.outputs)? };
     outputs::deliver(&mut layers, &destination, options, &args.outputs, warnings).map_err(|error| match error.kind() {
         ErrorKind::Cancelled if args.resume => error.hint("run the same command again: it goes on from here"),
         ErrorKind::Cancelled => error.hint("with --resume the same command goes on where it was stopped"),

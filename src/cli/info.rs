@@ -9,6 +9,7 @@ use super::printer::{self, Lines};
 use super::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::describe::{Description, LayerDescription, describe};
+use crate::fetch::gp::{Execution, Parameter};
 use crate::model::{Crs, Domain, Field, Header};
 use crate::report::Progress;
 
@@ -70,6 +71,8 @@ fn text(description: &Description) -> String {
         }
         Description::GpService(service) => {
             line(&mut text, "geoprocessing service", &format!("{} tasks", service.tasks.len()));
+            optional(&mut text, "runs", service.execution.map(how));
+            line(&mut text, "uploads", if service.uploads { "yes" } else { "no" });
             optional(&mut text, "most rows in a result", service.most_records.map(|count| count.to_string()).as_deref());
             optional(&mut text, "result map service", service.result_map_service.as_deref());
             for task in &service.tasks {
@@ -78,7 +81,9 @@ fn text(description: &Description) -> String {
         }
         Description::GpTask(task) => {
             line(&mut text, "geoprocessing task", task.display_name.as_deref().unwrap_or(&task.name));
-            let mut rows = vec![["PARAMETER", "DIRECTION", "TYPE", "NEED", "DEFAULT", "CHOICES"].map(str::to_owned).to_vec()];
+            optional(&mut text, "runs", task.execution.map(how));
+            let mut rows =
+                vec![["PARAMETER", "DIRECTION", "TYPE", "NEED", "DEFAULT", "CHOICES OR FILTER"].map(str::to_owned).to_vec()];
             for parameter in &task.parameters {
                 let default = parameter.default.as_ref().map_or(String::new(), |value| match value {
                     serde_json::Value::String(text) => text.clone(),
@@ -91,7 +96,7 @@ fn text(description: &Description) -> String {
                     parameter.data_type.clone(),
                     parameter.need.to_string(),
                     default,
-                    parameter.choices.join(", "),
+                    choices_or_filter(parameter),
                 ]);
             }
             text.push_str(&printer::aligned(&rows));
@@ -108,6 +113,22 @@ fn text(description: &Description) -> String {
         }
     }
     text
+}
+
+fn how(execution: Execution) -> &'static str {
+    match execution {
+        Execution::Synchronous => "synchronously",
+        Execution::Asynchronous => "asynchronously, as a job",
+    }
+}
+
+/// What a value must be, in words.
+fn choices_or_filter(parameter: &Parameter) -> String {
+    let filter = &parameter.filter;
+    let kinds = filter.geometry_types.iter().map(|kind| kind.trim_start_matches("esriGeometry").to_lowercase());
+    let range = filter.range.map(|(least, most)| format!("{least} to {most}"));
+    let endings = filter.endings.iter().map(|ending| format!(".{ending}"));
+    parameter.choices.iter().cloned().chain(kinds).chain(range).chain(endings).collect::<Vec<_>>().join(", ")
 }
 
 fn line(text: &mut String, name: &str, value: &str) {

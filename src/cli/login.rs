@@ -24,35 +24,43 @@ pub(super) fn login(args: &LoginArgs) -> Result<Status> {
     let login = Login::at(&web.session()?, &url, credential)?.with_referer(args.access.referer.clone());
     // What does not work is not kept.
     let identity = identify(&web.login(login.clone()).session()?, &login)?;
-    store.keep(&login)?;
-    printer::data(&format!("{}; kept in {}\n", text(&identity, &login), store.path().display()))?;
+    let kept = if args.in_file { store.keep_in_file(&login) } else { store.keep(&login) }?;
+    let place = match kept.in_keyring {
+        true => "the system's keyring".to_owned(),
+        false => store.path().display().to_string(),
+    };
+    printer::data(&format!("{}; kept in {place}\n", text(&identity, &login)))?;
     Ok(Status::Complete)
 }
 
 pub(super) fn logout(args: &LogoutArgs) -> Result<Status> {
     let store = store()?;
     let url = args.url.as_ref().map(address).transpose()?;
-    let gone = store.forget(|login| url.as_ref().is_none_or(|url| login.covers(url)))?;
+    let gone = store.forget(|kept| url.as_ref().is_none_or(|url| kept.covers(url)))?;
     if gone.is_empty() {
         return Err(Error::new(ErrorKind::Usage, "no sign-in is kept for it").hint("geohaul whoami lists those that are"));
     }
-    for login in gone {
-        printer::data(&format!("{}: forgotten\n", login.site))?;
+    for kept in gone {
+        printer::data(&format!("{}: forgotten\n", kept.site))?;
     }
     Ok(Status::Complete)
 }
 
 pub(super) fn whoami(args: &WhoamiArgs) -> Result<Status> {
-    let kept = store()?.load()?;
     let Some(url) = &args.url else {
-        let head = std::iter::once(["SITE", "KIND", "WHO"].map(str::to_owned).to_vec());
-        let rows = kept.iter().map(|login| vec![login.site.to_string(), kind(login).to_owned(), login.credential.describe()]);
+        let head = std::iter::once(["SITE", "KIND", "WHO", "IN"].map(str::to_owned).to_vec());
+        let kept = store()?.list()?;
+        let rows = kept.into_iter().map(|kept| {
+            let (kind, place) =
+                (if kept.is_portal { "portal" } else { "server" }, if kept.in_keyring { "keyring" } else { "file" });
+            vec![kept.site.to_string(), kind.to_owned(), kept.who, place.to_owned()]
+        });
         printer::data(&printer::aligned(&head.chain(rows).collect::<Vec<_>>()))?;
         return Ok(Status::Complete);
     };
-    let (login, access) = asked(&args.access, &address(url)?, kept)?;
-    let identity = identify(&access.login(login.clone()).session()?, &login)?;
+    let (login, access) = asked(&args.access, &address(url)?, access::kept()?)?;
     printer::warnings(&access_warnings(&args.access));
+    let identity = identify(&access.login(login.clone()).session()?, &login)?;
     printer::data(&(text(&identity, &login) + "\n"))?;
     Ok(Status::Complete)
 }
@@ -82,7 +90,7 @@ fn access_warnings(args: &AccessArgs) -> Vec<String> {
 }
 
 fn store() -> Result<Store> {
-    Store::of_user().ok_or_else(|| {
+    access::store().ok_or_else(|| {
         Error::new(ErrorKind::File, "there is no place to keep sign-ins").hint("set XDG_CONFIG_HOME to a folder of your own")
     })
 }
@@ -97,10 +105,6 @@ fn address(text: &Hidden) -> Result<Url> {
             .hint("give it by --token-file, --password-file or at the prompt")),
         _ => Err(wrong()),
     }
-}
-
-fn kind(login: &Login) -> &'static str {
-    if login.is_portal { "portal" } else { "server" }
 }
 
 fn text(identity: &Identity, login: &Login) -> String {

@@ -9,10 +9,13 @@ mod access;
 mod args;
 mod complaint;
 mod convert;
+mod explain;
 mod export;
 mod formats;
 mod info;
 mod interrupt;
+mod job;
+mod keyring;
 mod login;
 mod ls;
 mod outputs;
@@ -43,6 +46,7 @@ fn dispatch(verb: args::Verb) -> crate::Result<Status> {
         args::Verb::Convert(args) => convert::run(&args),
         args::Verb::Export(args) => export::run(&args),
         args::Verb::Run(args) => run::run(&args),
+        args::Verb::Job(args) => job::run(&args),
         args::Verb::Ls(args) => ls::run(&args),
         args::Verb::Info(args) => info::run(&args),
         args::Verb::Verify(args) => verify::run(&args),

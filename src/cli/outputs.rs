@@ -45,7 +45,9 @@ pub(super) fn deliver(
     }
     // Opened before anything is fetched, as every output is.
     let stage = |path: &Option<PathBuf>| {
-        path.as_ref().map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite })).transpose()
+        path.as_ref()
+            .map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite || options.resume }))
+            .transpose()
     };
     let (report_stage, codebook_stage) = (stage(&args.report)?, stage(&args.codebook)?);
     let mut report = export(input, destination, &options, &progress(args))?;
@@ -125,6 +127,10 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         curve_tolerance: args.curve_tolerance,
         domains: args.domains.into(),
         aliases: args.aliases,
+        explode: args.explode,
+        make_valid: args.make_valid,
+        promote_multi: args.promote_multi,
+        transformation: args.transformation.clone(),
         time_zone: args.time_zone.clone(),
     };
     Ok(ExportOptions {
@@ -135,6 +141,7 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         allow_partial: args.allow_partial,
         strict: args.strict,
         threads: args.threads,
+        unzip: false,
         receipt: args.receipt,
         resume: false,
         cancel: interrupt::cancel(),
@@ -154,11 +161,12 @@ pub(super) fn crs(option: &str, text: &str) -> Result<Crs> {
     })
 }
 
-/// Everything about the outputs that can be wrong before the input is known.
-pub(super) fn check(destination: &Destination, args: &OutputArgs) -> Result<()> {
+/// Everything about the outputs that can be wrong before the input is known. What stands may be that of the run that is
+/// gone on with (`resume`).
+pub(super) fn check(destination: &Destination, args: &OutputArgs, resume: bool) -> Result<()> {
     options(args)?;
     // A stage that is dropped leaves nothing behind.
-    let overwrite = args.overwrite || args.append;
+    let overwrite = args.overwrite || args.append || resume;
     let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite }).map(drop);
     match destination {
         Destination::Files(outputs) => {

@@ -93,7 +93,10 @@ fn layer_text(text: &mut String, layer: &LayerReport) {
         Some(kind) => format!("{kind} features"),
     };
     let crs = match (&layer.spatial_reference, layer.geometry) {
-        (Some(crs), _) => format!(" in {crs}"),
+        (Some(crs), _) => match &layer.vertical_reference {
+            Some(vertical) => format!(" in {crs}, heights {vertical}"),
+            None => format!(" in {crs}"),
+        },
         (None, Some(_)) => " without spatial reference".to_owned(),
         (None, None) => String::new(),
     };
@@ -132,7 +135,7 @@ fn output_text(text: &mut String, output: &OutputReport) {
 }
 
 fn losses_text(text: &mut String, losses: &Losses) {
-    for Loss { kind, field, detail, count, first } in losses.iter() {
+    for Loss { kind, field, detail, count, first, .. } in losses.iter() {
         let field = field.as_ref().map_or(String::new(), |field| format!("{field}: "));
         let detail = detail.as_ref().map_or(String::new(), |detail| format!(" ({detail})"));
         let times = if *count > 1 { format!(", {count} times") } else { String::new() };

@@ -16,6 +16,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Status> {
     if args.against_server {
         let source = receipt.source.as_ref().map_or("", |origin| origin.url.as_str());
         let opened = access::open(&args.access, source)?;
+        printer::warnings(&opened.warnings);
         checks.extend(check_server(&receipt, &opened.session.stopped_by(&cancel()))?);
     }
     let mut text = String::new();

@@ -166,6 +166,53 @@ pub struct Parameter {
     pub default: Option<Value>,
     /// The texts to choose from; empty where any will do.
     pub choices: Vec<String>,
+    /// What else a value must be.
+    #[serde(skip_serializing_if = "Filter::is_empty")]
+    pub filter: Filter,
+    /// The columns of a value table: name and data type.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<(String, String)>,
+}
+
+/// What a value must be, besides of its type.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Filter {
+    /// The wire names of the geometry types that it takes; empty where it takes all.
+    pub geometry_types: Vec<String>,
+    /// The least and the greatest number.
+    pub range: Option<(f64, f64)>,
+    /// The endings of files, without dots.
+    pub endings: Vec<String>,
+}
+
+impl Filter {
+    fn of(json: &Value) -> Self {
+        let filter = json.get("filter").unwrap_or(&Value::Null);
+        let list = || -> Vec<String> {
+            let list = filter.get("list").and_then(Value::as_array).into_iter().flatten();
+            list.filter_map(Value::as_str).map(|text| text.trim_start_matches('.').to_owned()).collect()
+        };
+        let number = |key: &str| filter.get(key).and_then(Value::as_f64);
+        let mut found = Self::default();
+        match filter.get("type").and_then(Value::as_str) {
+            Some("featureClass") => found.geometry_types = list(),
+            Some("file") => found.endings = list(),
+            Some("range") => found.range = number("minimum").zip(number("maximum")),
+            _ => {}
+        }
+        if found.geometry_types.is_empty() {
+            // The empty feature set that says what is expected.
+            let expected = json.pointer("/defaultValue/geometryType").and_then(Value::as_str);
+            found.geometry_types = expected.into_iter().map(str::to_owned).collect();
+        }
+        found.geometry_types.retain(|name| name.starts_with("esriGeometry") && name != "esriGeometryAny");
+        found
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Parameter {
@@ -179,6 +226,10 @@ impl Parameter {
             Some("esriGPParameterTypeDerived") => Need::Derived,
             _ => Need::Optional,
         };
+        let columns = json.get("parameterInfos").and_then(Value::as_array).into_iter().flatten();
+        let coded = json.get("filter").filter(|filter| filter.get("type").and_then(Value::as_str) == Some("codedValue"));
+        let codes = coded.and_then(|filter| filter.get("list")?.as_array()).into_iter().flatten();
+        let codes = codes.filter_map(|code| code.get("value")?.as_str()).map(str::to_owned);
         let choices = json.get("choiceList").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         Some(Self {
             name: text(json, "name")?,
@@ -188,7 +239,9 @@ impl Parameter {
             direction,
             need,
             default: json.get("defaultValue").filter(|value| !value.is_null() && value.as_str() != Some("")).cloned(),
-            choices: choices.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            choices: choices.iter().filter_map(Value::as_str).map(str::to_owned).chain(codes).collect(),
+            filter: Filter::of(json),
+            columns: columns.filter_map(|column| Some((text(column, "name")?, text(column, "dataType")?))).collect(),
         })
     }
 
@@ -197,9 +250,24 @@ impl Parameter {
         matches!(self.data_type.as_str(), "GPFeatureRecordSetLayer" | "GPRecordSet")
     }
 
+    /// Its values are files, rasters among them, which are uploaded or named by an address.
+    pub fn is_file(&self) -> bool {
+        self.is_raster() || self.member_type() == "GPDataFile"
+    }
+
+    /// The type of its values, or where it takes several, of each of them.
+    pub fn member_type(&self) -> &str {
+        self.data_type.strip_prefix("GPMultiValue:").unwrap_or(&self.data_type)
+    }
+
+    /// It takes several values.
+    pub fn is_multiple(&self) -> bool {
+        self.data_type.starts_with("GPMultiValue")
+    }
+
     /// Its values are rasters.
     pub fn is_raster(&self) -> bool {
-        matches!(self.data_type.as_str(), "GPRasterDataLayer" | "GPRasterData" | "GPRasterLayer")
+        matches!(self.member_type(), "GPRasterDataLayer" | "GPRasterData" | "GPRasterLayer")
     }
 
     /// A run may leave it out, because it is optional or the server has a value for it. The default of a

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::id_set::{IdSet, digest, hex};
 use crate::fetch::session::Session;
-use crate::model::Origin;
+use crate::model::{Origin, Wire};
 use crate::report::LayerReport;
 use crate::write::{Stage, Target};
 
@@ -50,6 +50,8 @@ pub struct Receipt {
     pub edited: bool,
     /// How the pages were asked for.
     pub strategy: String,
+    /// What the rows came in.
+    pub wire: Wire,
     /// Pages, requests, how many of those were repetitions, and the bytes that came.
     pub pages: u64,
     /// See [`Receipt::pages`].
@@ -127,6 +129,7 @@ impl Receipt {
             duplicates: evidence.duplicates,
             edited: evidence.edited,
             strategy: evidence.strategy.clone(),
+            wire: evidence.carriage.wire,
             pages: evidence.pages,
             requests: evidence.requests,
             retries: evidence.retries,

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{
-    Error, ErrorKind, ExportOptions, FilledLayer, Output, Result, add_layer, fill, kept_pages, not_fetched, open_stages,
+    Error, ErrorKind, ExportOptions, FilledLayer, Output, Result, add_layer, fill, forget_pages, kept_pages, not_fetched,
+    open_stages,
 };
 use super::{ExportedLayer, Receipt, receipt};
 use crate::fetch::{Input, Item};
@@ -27,8 +28,8 @@ pub(super) fn export(
     progress: &Arc<dyn Progress>,
     report: &mut Report,
 ) -> Result<()> {
-    let stages = open_stages(outputs, options)?;
     let kept = outputs.first().filter(|_| options.resume).map(|output| kept_pages(&output.path));
+    let (stages, _) = open_stages(outputs, options, None)?;
     let (mut filled, mut taken, mut failed) = (Vec::new(), HashSet::new(), None);
     for item in input.items() {
         let done = match item {
@@ -74,12 +75,9 @@ pub(super) fn export(
             let stage = Stage::open(receipt::target(path.as_ref(), options.overwrite || options.append))?;
             receipt::write(&Receipt::of(&layer, &warnings, &started)?, stage)?;
         }
-        add_layer(ExportedLayer { report: layer, warnings, shortfall, failures: Vec::new() }, report);
+        add_layer(ExportedLayer { report: layer, warnings, shortfall, failures: Vec::new(), kept_pages: None }, report);
     }
-    if let Some(directory) = kept {
-        // The outputs stand, so nothing depends on it any more.
-        let _ = std::fs::remove_dir_all(directory);
-    }
+    forget_pages(kept);
     Ok(())
 }
 

@@ -36,6 +36,8 @@ pub struct Request {
     pub url: Url,
     /// The parameters, in order. No secret is among them.
     pub params: Vec<(String, String)>,
+    /// A file that goes into the body, beside the parameters; the request is a POST then.
+    pub file: Option<FilePart>,
     /// What it carries of a sign-in: for the origin of the URL alone.
     pub secrets: Secrets,
     /// May be sent again when it is not known whether the server acted on it. `submitJob` and `execute` may not.
@@ -48,6 +50,17 @@ pub struct Request {
     pub most_bytes: usize,
     /// Ends the request early.
     pub cancel: Cancel,
+}
+
+/// A file in the body of a request.
+#[derive(Clone)]
+pub struct FilePart {
+    /// The name of its field.
+    pub field: &'static str,
+    /// The name of the file.
+    pub name: String,
+    /// The file.
+    pub bytes: Bytes,
 }
 
 impl Request {

@@ -392,6 +392,7 @@ mod tests {
             method: Method::Get,
             url: "http://h.example/".parse().unwrap(),
             params: Vec::new(),
+            file: None,
             secrets: Default::default(),
             repeatable: true,
             idle_limit: Duration::MAX,

@@ -154,6 +154,7 @@ impl Session {
             method: Method::Get,
             url: url.clone(),
             params,
+            file: None,
             secrets: Secrets::default(),
             repeatable: true,
             idle_limit: IDLE_LIMIT,

@@ -13,8 +13,10 @@ pub mod geometry;
 pub mod page;
 pub mod plan;
 pub mod schema;
+pub mod single;
 pub mod time;
 pub mod value;
+pub(crate) mod wkb;
 
 pub use area::Area;
 pub use batch::{Batch, Cell, Span};
@@ -24,4 +26,5 @@ pub use geometry::{Geometries, Part, Shape, ShapeKind};
 pub use page::{Carriage, Evidence, Origin, Page, PageFacts, Wire};
 pub use plan::{Column, ReadPlan, WritePlan};
 pub use schema::{Domain, Field, FieldType, GeometryKind, Header, Subtype, Subtypes};
+pub use single::Geometry;
 pub use value::Value;

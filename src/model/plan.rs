@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::crs::Vertical;
 use super::{Crs, Drawing, Field, GeometryKind, Transform, time};
 
 /// What to ask of a source: the union of what all outputs want.
@@ -110,12 +111,16 @@ pub struct WritePlan {
     pub columns: Vec<Column>,
     /// The geometry kind to declare; `None` is a table.
     pub geometry: Option<GeometryKind>,
+    /// Write lines and polygons as multi geometries, whatever they have.
+    pub promote_multi: bool,
     /// Write z.
     pub z: bool,
     /// Write m.
     pub m: bool,
     /// The spatial reference of the written coordinates; `None` is unknown.
     pub crs: Option<Crs>,
+    /// What written z are measured from, where that is known.
+    pub vertical: Option<Vertical>,
     /// How the source's coordinates become the written ones; `None` copies them.
     pub transform: Option<Transform>,
     /// Decimals of x and y; `None` writes each number so that it reads back to the same double.

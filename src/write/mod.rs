@@ -30,12 +30,12 @@ mod stage;
 #[cfg(any(feature = "geopackage", feature = "gdal"))]
 mod tables;
 pub mod typed;
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
-mod wkb;
+mod unzip;
 mod wkt;
 
 pub use names::{safe_file_stem, unique_file_stem};
 pub use stage::{Stage, Target, is_folder_data_set, place_of};
+pub use unzip::unzip;
 
 /// All formats, in the order of the help.
 pub static FORMATS: &[&dyn AnyFormat] = &[

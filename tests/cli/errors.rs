@@ -822,16 +822,17 @@ fn values_are_checked_before_the_task_runs() {
         2,
         "
         error: the task Buffer has no parameter Distnce
-        hint: did you mean Distance? It also takes Segments, Input_Features
+        hint: did you mean Distance? It also takes Input_Features, Segments
     ",
     );
     desk.refuses(
-        &[&base[..], &["-p", "Distance=2 km"]].concat(),
+        &[&base[..], &["-p", "Distance=2 leagues"]].concat(),
         2,
         r#"
-        error: '2 km' is no distance with units (GPLinearUnit)
+        error: '2 leagues' is no distance with a unit (GPLinearUnit)
+        cause: the units are esriMeters, esriKilometers, esriMiles, esriFeet, esriYards, esriNauticalMiles, esriInches, esriMillimeters, esriCentimeters, esriDecimeters, esriDecimalDegrees, esriPoints, esriIntInches, esriIntFeet, esriIntYards, esriIntMiles, esriIntNauticalMiles, esriUnknownUnits
         where: "Distance"
-        hint: for example: -p 'Distance={"distance":8.5,"units":"esriMiles"}'
+        hint: for example: -p 'Distance=8.5 miles'
     "#,
     );
     desk.refuses(
@@ -919,7 +920,8 @@ fn a_failed_job_ends_with_the_servers_messages() {
     "
         )
     );
-    assert_eq!((run.status, desk.names(".").len()), (1, 0));
+    // `geohaul job messages out` shows them again.
+    assert_eq!((run.status, desk.names("out")), (1, vec!["job.json".to_owned()]));
 }
 
 #[test]

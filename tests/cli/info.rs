@@ -118,6 +118,8 @@ fn a_geoprocessing_service_lists_its_tasks_and_a_task_its_parameters() {
         &demo.url("GPServer"),
         "
         geoprocessing service: 2 tasks
+        runs: asynchronously, as a job
+        uploads: no
         most rows in a result: 1000
         task: Viewshed
         task: Buffer
@@ -127,8 +129,9 @@ fn a_geoprocessing_service_lists_its_tasks_and_a_task_its_parameters() {
         &demo.url("GPServer/Buffer"),
         "
         geoprocessing task: Buffer
-        PARAMETER       DIRECTION  TYPE                     NEED      DEFAULT              CHOICES
-        Input_Features  input      GPFeatureRecordSetLayer  required  (empty feature set)
+        runs: asynchronously, as a job
+        PARAMETER       DIRECTION  TYPE                     NEED      DEFAULT              CHOICES OR FILTER
+        Input_Features  input      GPFeatureRecordSetLayer  required  (empty feature set)  point
         Distance        input      GPLinearUnit             required
         Segments        input      GPLong                   optional  36
         Buffers         output     GPFeatureRecordSetLayer  derived

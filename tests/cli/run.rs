@@ -89,6 +89,7 @@ fn outputs_become_files_named_after_their_parameters() {
             "Buffers.shp",
             "Buffers.shx",
             "Statistics.csv",
+            "job.json",
             "results.json"
         ]
     );

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod corpus;
 mod inputs;
 mod results;
 mod running;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use geohaul::fetch::Input;
-use geohaul::fetch::gp::{Options, Parameters, Task};
-use geohaul::fetch::http::{Fault, Method, Request, Response, Transport};
+use geohaul::fetch::gp::{Job, Options, Parameters, Polling, Status, Task, Wanted};
+use geohaul::fetch::http::{Cancel, Fault, FaultKind, Method, Request, Response, Transport};
 use geohaul::fetch::retry::{Retry, RetryPolicy};
 use geohaul::fetch::session::Session;
 use geohaul::report::{MessageKind, Progress, Silent};
@@ -253,11 +253,146 @@ fn a_submission_that_times_out_is_not_sent_again() {
     }
     let (address, seen) = silent_server();
     let transport = Arc::new(Hasty(geohaul::fetch::http::HttpTransport::new().unwrap()));
-    let session = Session::with_retry(Retry::new(transport, RetryPolicy::default()).with_clock(Arc::new(Rush)));
+    let session = Session::with_retry(Retry::new(transport, RetryPolicy::default()).with_clock(Arc::new(Rush::default())));
     let task = Task::open(&session, &format!("{address}{SERVICE}/T").parse().unwrap()).unwrap();
     let error = task.run(&Parameters::default(), &Options::default(), &(Arc::new(Silent) as Arc<dyn Progress>)).err().unwrap();
     assert!(error.to_string().contains("it is not known whether the server ran the task"), "{error}");
     assert!(error.hint_text().unwrap().contains("run twice"), "{error:?}");
     let submissions = seen.lock().unwrap().iter().filter(|line| line.contains("submitJob")).count();
     assert_eq!(submissions, 1);
+}
+
+#[test]
+fn everything_that_is_no_input_is_asked_for_in_the_words_of_old_and_new_servers() {
+    let script = Script::default()
+        .on("", [json!({"tasks": ["T"], "currentVersion": 11.2})])
+        .on("/T", [task("Asynchronous", &[])])
+        .on("/T/submitJob", [succeeded(&["N"])])
+        .on("/T/jobs/j1/results/N", [result("N", "GPLong", json!(1))]);
+    let options = Options {
+        out_sr: SpatialReference::from_json(&json!({"wkid": 4326})),
+        environment: vec![("processSR".to_owned(), "2056".to_owned()), ("workspace".to_owned(), "w".to_owned())],
+        context: json!({"extent": {"xmin": 0}}).as_object().unwrap().clone(),
+        true_curves: true,
+        out_service: Some("Result".to_owned()),
+        wanted: Wanted { z: true, m: true, server_kmz: false },
+        ..Options::default()
+    };
+    let (script, _, job) = run_with(script, &Parameters::default(), &options);
+    items(&mut job.unwrap());
+    let sent = |name: &str| script.sent("/T/submitJob", name);
+    assert_eq!(
+        (sent("env:outSR"), sent("env:processSR"), sent("env:workspace")),
+        (Some("4326".into()), Some("2056".into()), Some("w".into()))
+    );
+    let context: Value = serde_json::from_str(&sent("context").unwrap()).unwrap();
+    assert_eq!(context, json!({"extent": {"xmin": 0}, "outSR": {"wkid": 4326}, "processSR": {"wkid": 2056}}));
+    assert_eq!((sent("returnTrueCurves"), sent("simplifyFeatures")), (Some("true".into()), Some("false".into())));
+    assert_eq!(sent("esri_out_feature_service_name").unwrap(), r#"{"serviceProperties":{"name":"Result"}}"#);
+    assert_eq!(sent("returnZ"), None, "z and m are asked of the results");
+    let of_result = |name: &str| script.sent("/T/jobs/j1/results/N", name);
+    assert_eq!((of_result("returnZ"), of_result("returnM")), (Some("true".into()), Some("true".into())));
+}
+
+#[test]
+fn an_output_service_is_for_jobs_only_and_overwrites_nothing_unasked() {
+    let options = Options { out_service: Some("Result".to_owned()), ..Options::default() };
+    let script = Script::default().on("/T", [task("Synchronous", &[])]);
+    let (script, _, job) = run_with(script, &Parameters::default(), &options);
+    assert_eq!((job.err().unwrap().kind(), script.asked("/T/execute")), (ErrorKind::Usage, 0));
+
+    // A server that does not tell its version is taken for an old one.
+    let (script, _, _) = run_with(job_of(&[], succeeded(&[]), []), &Parameters::default(), &options);
+    assert_eq!(script.sent("/T/submitJob", "esri_out_feature_service_name").as_deref(), Some("Result"));
+}
+
+#[test]
+fn a_job_that_takes_longer_than_the_time_out_goes_on_without_us() {
+    let script = Arc::new(job_of(&[], status("esriJobSubmitted"), [status("esriJobExecuting")]));
+    let task = Task::open(&session(&script), &task_url()).unwrap();
+    let mut job = task.run(&Parameters::default(), &Options::default(), &(Arc::new(Silent) as Arc<dyn Progress>)).unwrap();
+    let error = job.wait(&Polling { timeout: Some(Duration::from_millis(30)), ..polling() }).unwrap_err();
+    assert!(error.to_string().contains("it is executing after"), "{error}");
+    assert!(error.hint_text().unwrap().contains("geohaul job wait"));
+    assert_eq!((job.id(), job.status()), (Some("j1"), &Status::Executing));
+    assert_eq!(script.asked("/T/jobs/j1/cancel"), 0);
+}
+
+#[test]
+fn polls_survive_faults_of_the_network_and_a_busy_server() {
+    /// Fails so many polls in a row, each after all its tries.
+    struct Shaky(Arc<Script>, Mutex<u32>);
+    impl Transport for Shaky {
+        fn send(&self, request: &Request) -> Result<Response, Fault> {
+            let mut left = self.1.lock().unwrap();
+            if request.url.path().ends_with("/jobs/j1") && *left > 0 {
+                *left -= 1;
+                let kind = [FaultKind::CutOff, FaultKind::NoConnection, FaultKind::TimedOut][*left as usize % 3];
+                return Err(Fault { kind, error: geohaul::Error::new(ErrorKind::Network, "the connection broke") });
+            }
+            self.0.send(request)
+        }
+    }
+    let outcome = |faults: u32| {
+        let script = Arc::new(job_of(&[], status("esriJobSubmitted"), [succeeded(&[])]));
+        let transport = Arc::new(Shaky(Arc::clone(&script), Mutex::new(faults)));
+        let session = Session::with_retry(Retry::new(transport, RetryPolicy::default()).with_clock(Arc::new(Rush::default())));
+        let task = Task::open(&session, &task_url()).unwrap();
+        let mut job = task.run(&Parameters::default(), &Options::default(), &(Arc::new(Silent) as Arc<dyn Progress>)).unwrap();
+        (job.wait(&polling()), script.asked("/T/submitJob"))
+    };
+    let (done, submitted) = outcome(30);
+    assert_eq!((done.is_ok(), submitted), (true, 1));
+    let (done, submitted) = outcome(40);
+    assert_eq!((done.unwrap_err().kind(), submitted), (ErrorKind::Network, 1));
+}
+
+#[test]
+fn progress_is_told_when_it_changes() {
+    let working = |percent: u32| json!({"jobId": "j1", "jobStatus": "esriJobExecuting", "progress": {"type": "step", "message": "", "percent": percent}});
+    let script = job_of(&[], status("esriJobSubmitted"), [working(10), working(10), working(60), succeeded(&[])]);
+    let (_, ear, job) = run(script);
+    job.unwrap();
+    assert_eq!(*ear.progress.lock().unwrap(), [10.0, 60.0]);
+}
+
+#[test]
+fn a_web_page_in_place_of_a_job_is_told_by_its_title() {
+    let script =
+        Script::default().on("/T", [task("Asynchronous", &[])]).file("/T/submitJob", b"<html><title>Sign in</title></html>");
+    let (script, _, job) = run(script);
+    let error = job.err().unwrap();
+    assert!(error.to_string().contains("\"Sign in\""), "{error}");
+    assert_eq!(script.asked("/T/submitJob"), 1);
+}
+
+#[test]
+fn a_job_is_cancelled_even_when_the_session_was_stopped() {
+    let script = Arc::new(
+        job_of(&[], status("esriJobSubmitted"), [status("esriJobCancelling"), status("esriJobCancelled")])
+            .on("/T/jobs/j1/cancel", [status("esriJobCancelling")]),
+    );
+    let cancel = Cancel::default();
+    let session = session(&script).stopped_by(&cancel);
+    let task = Task::open(&session, &task_url()).unwrap();
+    let mut job = task.run(&Parameters::default(), &Options::default(), &(Arc::new(Silent) as Arc<dyn Progress>)).unwrap();
+    cancel.cancel();
+    assert_eq!(job.wait(&polling()).unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(*job.cancel(Duration::from_secs(5)).unwrap(), Status::Cancelled);
+    assert_eq!(script.asked("/T/jobs/j1/cancel"), 1);
+}
+
+#[test]
+fn a_job_is_attached_to_by_its_address_even_if_its_task_is_gone() {
+    let script = Arc::new(
+        Script::default().on("/T/jobs/j1", [succeeded(&["N"])]).on("/T/jobs/j1/results/N", [result("N", "GPLong", json!(7))]),
+    );
+    let url = format!("{}/jobs/j1?f=html", task_url()).parse().unwrap();
+    let silent: Arc<dyn Progress> = Arc::new(Silent);
+    let job = Job::attach(&session(&script), &url, Wanted::default(), &silent).unwrap();
+    assert_eq!((job.id(), job.result_names()), (Some("j1"), vec!["N".to_owned()]));
+    assert_eq!(scalar(items(&mut job.results(None).unwrap()).remove(0)).value, json!(7));
+    let gone = format!("{}/jobs/j2", task_url()).parse().unwrap();
+    let error = Job::attach(&session(&script), &gone, Wanted::default(), &silent).unwrap_err();
+    assert_eq!(error.what(), "the job has expired, or was never there");
 }

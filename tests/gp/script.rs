@@ -91,13 +91,16 @@ impl Transport for Script {
 }
 
 /// Time that passes at once.
-pub(crate) struct Rush;
+#[derive(Default)]
+pub(crate) struct Rush(Mutex<Duration>);
 
 impl Clock for Rush {
     fn now(&self) -> Duration {
-        Duration::ZERO
+        *self.0.lock().unwrap()
     }
-    fn sleep(&self, _: Duration) {}
+    fn sleep(&self, wait: Duration) {
+        *self.0.lock().unwrap() += wait;
+    }
     fn jitter(&self) -> f64 {
         0.0
     }
@@ -108,11 +111,15 @@ impl Clock for Rush {
 pub(crate) struct Ear {
     pub(crate) statuses: Mutex<Vec<String>>,
     pub(crate) messages: Mutex<Vec<String>>,
+    pub(crate) progress: Mutex<Vec<f64>>,
 }
 
 impl Progress for Ear {
     fn job_status(&self, status: &str) {
         self.statuses.lock().unwrap().push(status.to_owned());
+    }
+    fn job_progress(&self, percent: Option<f64>, _: &str) {
+        self.progress.lock().unwrap().extend(percent);
     }
     fn message(&self, _: MessageKind, text: &str) {
         self.messages.lock().unwrap().push(text.to_owned());
@@ -171,7 +178,9 @@ pub(crate) fn polling() -> Polling {
 }
 
 pub(crate) fn session(script: &Arc<Script>) -> Session {
-    Session::with_retry(Retry::new(Arc::clone(script) as SharedTransport, RetryPolicy::default()).with_clock(Arc::new(Rush)))
+    Session::with_retry(
+        Retry::new(Arc::clone(script) as SharedTransport, RetryPolicy::default()).with_clock(Arc::new(Rush::default())),
+    )
 }
 
 /// Opens and runs the task `T` of a script.

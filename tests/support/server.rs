@@ -24,6 +24,8 @@ pub struct Call {
     pub headers: Vec<(String, String)>,
     /// The query as it was sent.
     pub query: String,
+    /// The body as it was sent.
+    pub body: Vec<u8>,
 }
 
 impl Call {
@@ -189,7 +191,7 @@ fn read_call(reader: &mut impl BufRead) -> Option<Call> {
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let mut params: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     params.extend(url::form_urlencoded::parse(&body).into_owned());
-    Some(Call { method, path: path.to_owned(), params, headers, query: query.to_owned() })
+    Some(Call { method, path: path.to_owned(), params, headers, query: query.to_owned(), body })
 }
 
 /// `None` where the connection must close.

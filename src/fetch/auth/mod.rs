@@ -26,12 +26,13 @@ mod web_tier;
 pub use access::Access;
 pub use identity::{Identity, identify};
 pub use login::{Credential, Login};
-pub use store::Store;
+pub use store::{Kept, Keyring, Store};
 
 use cell::{Cell, Token};
 use login::Known;
 use mint::{Door, Mint, referer_for, wants_https};
 use pass::Pass;
+pub(in crate::fetch) use site::over_https;
 use site::{Facts, Place};
 
 /// A transport that signs in. Requests for places that no login fits go out as they are.

@@ -73,7 +73,7 @@ pub(super) fn portal_root(url: &Url) -> Url {
 }
 
 /// The same address over https; the ports that ArcGIS has for both go along.
-pub(super) fn over_https(url: &Url) -> Url {
+pub(in crate::fetch) fn over_https(url: &Url) -> Url {
     let mut url = url.clone();
     let port = match url.port() {
         Some(6080) => Some(6443),

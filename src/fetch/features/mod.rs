@@ -9,8 +9,11 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Field, FieldType, GeometryKind};
 
+mod csv;
 mod geojson;
 mod shapefile;
+
+pub(super) use csv::rows as csv_rows;
 
 /// The feature set in a file.
 ///
@@ -21,6 +24,9 @@ pub(super) fn of_file(path: &Path, with_geometry: bool) -> Result<Value> {
         return shapefile::feature_set(path)?.to_json(with_geometry).map_err(|error| error.in_file(path));
     }
     let text = fs::read_to_string(path).map_err(|why| Error::file("can't read the features", path, &why))?;
+    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) && !with_geometry {
+        return csv::record_set(&text).and_then(|set| set.to_json(false)).map_err(|error| error.in_file(path));
+    }
     let value = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text)).map_err(|why| {
         bad(format!("the file is no JSON: {why}"))
             .in_file(path)

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use url::Url;
@@ -147,22 +148,27 @@ impl Job {
         Ok(())
     }
 
-    /// Asks the server to cancel the job, even if the session was stopped, and gives the status that it answers.
-    /// The tool may take a while to notice: [`Status::Cancelling`] is followed by the end.
+    /// Asks the server to cancel the job, even if the session was stopped, and waits for its end, but no longer than
+    /// `patience`: a tool may take a while to notice. Gives the status that was seen last.
     ///
     /// # Errors
     /// Where the server can't be asked; [`ErrorKind::Usage`] for a synchronous task, which can't be cancelled.
-    pub fn cancel(&mut self) -> Result<&Status> {
+    pub fn cancel(&mut self, patience: Duration) -> Result<&Status> {
         let State::Submitted(job) = &mut self.state else {
             return Err(Error::new(ErrorKind::Usage, "a synchronous task can't be cancelled").at_url(&self.url));
         };
         let session = self.origin.session.regardless();
-        let answer = session.ask(&post(&session, &child(&self.url, &["cancel"]), Vec::new()), false)?;
-        let told = JobStatus::from_json(&answer.skeleton.value);
+        let answer = session.ask(&post(&session, &child(&self.url, &["cancel"]), Vec::new()), false);
+        let told = JobStatus::from_json(&answer.map_err(|refused| expired(refused, &self.url))?.skeleton.value);
         job.status = match told.status {
             Status::Unknown(name) if name.is_empty() => Status::Cancelling,
             status => status,
         };
+        let start = Instant::now();
+        while job.status.phase() == Phase::Running && start.elapsed() < patience {
+            std::thread::sleep(Duration::from_millis(500).min(patience));
+            *job = ask(&session, &self.url)?;
+        }
         Ok(&job.status)
     }
 

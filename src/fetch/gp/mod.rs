@@ -26,6 +26,7 @@
 //! # Ok::<(), geohaul::Error>(())
 //! ```
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -35,26 +36,36 @@ use url::Url;
 use super::http::{FaultKind, Method, Request};
 use super::retry::{Cause, Refused};
 use super::session::{Answer, Session};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, redact};
 use crate::esri::failure::Shape;
-use crate::esri::job::{Job as JobStatus, Message};
-use crate::esri::task::{Execution, Service, Task as TaskInfo};
+use crate::esri::job::Job as JobStatus;
+use crate::esri::task::{Service, Task as TaskInfo};
 use crate::model::SpatialReference;
 use crate::report::Progress;
 
+mod hosted;
 mod image;
 mod job;
 mod parameters;
 mod record;
 mod recovery;
 mod results;
+mod units;
+mod uploads;
+mod values;
 mod wait;
 
+pub use hosted::Portal;
 pub use job::Job;
 pub use parameters::{Given, Parameters};
 pub use record::Record;
 pub use results::Results;
+use values::Encoded;
+pub use values::example;
 pub use wait::Polling;
+
+pub use crate::esri::job::{Level, Message, Phase, Status};
+pub use crate::esri::task::{Direction, Execution, Need, Parameter};
 
 /// How to run a task.
 #[derive(Debug, Clone)]
@@ -114,6 +125,8 @@ pub struct Task {
     info: Arc<TaskInfo>,
     execution: Execution,
     service: Arc<OnceLock<Service>>,
+    /// It is one of the tasks of hosted analysis, which take features as text.
+    hosted: bool,
 }
 
 impl Task {
@@ -142,7 +155,7 @@ impl Task {
             Some(execution) => execution,
             None => service_execution(session, &url, &service)?,
         };
-        Ok(Self { session: session.clone(), url, info: Arc::new(info), execution, service })
+        Ok(Self { session: session.clone(), url, info: Arc::new(info), execution, service, hosted: false })
     }
 
     /// What the task takes and gives.
@@ -167,8 +180,9 @@ impl Task {
     /// [`ErrorKind::Usage`] for values that the task can't take, before anything is sent; whatever keeps an answer away.
     pub fn run(&self, parameters: &Parameters, options: &Options, progress: &Arc<dyn Progress>) -> Result<Job> {
         let session = self.session.watched_by(Arc::clone(progress));
-        let mut params = parameters.encode(&self.info)?;
-        params.extend(self.settings(options)?);
+        let values = parameters.encode(&self.info, self.hosted)?;
+        let settings = self.settings(options)?;
+        let params = filled(values, &mut |path| self.upload(&session, path))?.into_iter().chain(settings).collect();
         let mut request = post(&session, &child(&self.url, &[self.operation()]), params);
         request.repeatable = false;
         if self.execution == Execution::Synchronous {
@@ -186,6 +200,32 @@ impl Task {
         };
         let status = JobStatus::from_json(&answer.skeleton.value);
         if status.id.is_empty() { self.executed(origin, answer) } else { Ok(Job::submitted(origin, status)) }
+    }
+
+    /// The request that [`Task::run`] would send, checked: its address and parameters. Nothing is sent or uploaded; a
+    /// file has the place of its item's id, and secrets are hidden.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for values that the task can't take.
+    pub fn preview(&self, parameters: &Parameters, options: &Options) -> Result<(Url, Vec<(String, String)>)> {
+        let values = parameters.encode(&self.info, self.hosted)?;
+        let mut params = filled(values, &mut |path| Ok(format!("(of {}, once it is uploaded)", path.display())))?;
+        params.extend(self.settings(options)?);
+        params.push(("f".to_owned(), "json".to_owned()));
+        let params = params.into_iter().map(|(name, value)| (name, hidden(&value))).collect();
+        Ok((child(&self.url, &[self.operation()]), params))
+    }
+
+    /// The id of a file at the service, to which it is brought.
+    fn upload(&self, session: &Session, path: &Path) -> Result<String> {
+        let service = job::service(session, &self.url, &self.service);
+        // A service that told nothing of itself may take it.
+        if !service.uploads && !service.tasks.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, "the service takes no uploads")
+                .in_file(path)
+                .hint("put the file where the server can get it, and give its address: NAME=https://..."));
+        }
+        uploads::upload(session, &parent(&self.url), path)
     }
 
     fn operation(&self) -> &'static str {
@@ -284,6 +324,57 @@ fn service_execution(session: &Session, task: &Url, known: &OnceLock<Service>) -
             .because("executionType is missing or unknown")
             .at_url(task)
     })
+}
+
+/// Values with the ids of files in their places.
+fn filled(values: Vec<(String, Encoded)>, id_of: &mut dyn FnMut(&Path) -> Result<String>) -> Result<Vec<(String, String)>> {
+    let fill = |(name, value): (String, Encoded)| {
+        let value = match value {
+            Encoded::Text(text) => text,
+            Encoded::Files { paths, multiple } => {
+                let items = paths.iter().map(|path| Ok(json!({"itemID": id_of(path)?}))).collect::<Result<Vec<_>>>();
+                match (items?.as_slice(), multiple) {
+                    ([item], false) => item.to_string(),
+                    (items, _) => Value::from(items).to_string(),
+                }
+            }
+        };
+        Ok((name, value))
+    };
+    values.into_iter().map(fill).collect()
+}
+
+/// A value without the secrets in it: the tokens of layers.
+fn hidden(value: &str) -> String {
+    fn hide(value: &mut Value) {
+        match value {
+            Value::Object(members) => {
+                for (key, value) in members {
+                    match key.to_lowercase().as_str() {
+                        "token" | "servicetoken" | "password" => *value = "[hidden]".into(),
+                        _ => hide(value),
+                    }
+                }
+            }
+            Value::Array(entries) => entries.iter_mut().for_each(hide),
+            Value::String(text) => {
+                if let Some(url) = text.contains("://").then(|| text.parse().ok()).flatten() {
+                    *text = redact(&url);
+                }
+            }
+            _ => {}
+        }
+    }
+    match serde_json::from_str(value) {
+        Ok(mut json @ (Value::Object(_) | Value::Array(_))) => {
+            hide(&mut json);
+            json.to_string()
+        }
+        _ => match value.parse() {
+            Ok(url) if value.contains("://") => redact(&url),
+            _ => value.to_owned(),
+        },
+    }
 }
 
 /// A POST of parameters: everything but descriptions goes into a body, where no cache and no length limit is.

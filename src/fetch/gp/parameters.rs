@@ -1,25 +1,20 @@
 //! The inputs of a task: what a person gives, checked against the task and brought into the form that it takes.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::values::{self, Encoded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::task::{Direction, Parameter, Task};
-use crate::fetch::features;
-
-/// The greatest integer of a `GPLong`.
-const GREATEST_LONG: i64 = 4_503_599_627_370_495;
+use crate::fetch::selection::names::nearest;
 
 /// The values for a task's inputs, by name, before any task has seen them.
 ///
 /// ```
-/// use geohaul::fetch::gp::{Given, Parameters};
+/// use geohaul::fetch::gp::Parameters;
 ///
-/// let parameters = Parameters::parse(["Distance={\"distance\":2,\"units\":\"esriMiles\"}", "Points=@wells.geojson"])
-///     .unwrap()
-///     .with("Segments", Given::Text("36".to_owned()));
+/// let parameters = Parameters::parse(["Distance=8.5 miles", "Points=@wells.geojson"]).unwrap().with("Segments", 36);
 /// assert_eq!(parameters.names().collect::<Vec<_>>(), ["Distance", "Points", "Segments"]);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,19 +24,21 @@ pub struct Parameters(Vec<(String, Given)>);
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Given {
-    /// Text: a number, a word, or JSON.
+    /// Text: a number, a word, a distance with its unit, an address, or JSON.
     Text(String),
-    /// A file: Esri JSON, GeoJSON or a Shapefile for rows, text for everything else.
+    /// A file: Esri JSON, GeoJSON or a Shapefile for rows, a file to upload for a parameter of files, text for
+    /// everything else.
     File(PathBuf),
     /// JSON that a program made.
     Json(Value),
 }
 
 impl Parameters {
-    /// From texts of the form `NAME=VALUE`. `@FILE` as the value reads a file, `@@` begins text with an `@`.
+    /// From texts of the form `NAME=VALUE`. `@FILE` as the value reads a file, `@@` begins text with an `@`. A name may
+    /// come again: then its parameter takes several values.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] where there is no `=`, or a name comes twice.
+    /// [`ErrorKind::Usage`] where there is no `=`.
     pub fn parse<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self> {
         let mut parameters = Self::default();
         for text in texts {
@@ -50,14 +47,21 @@ impl Parameters {
                 return Err(Error::new(ErrorKind::Usage, format!("'{text}' is no parameter"))
                     .hint("write NAME=VALUE, with NAME=@FILE for the contents of a file"));
             };
-            let name = name.trim();
-            if parameters.names().any(|before| before == name) {
-                return Err(Error::new(ErrorKind::Usage, format!("the parameter {name} is given twice"))
-                    .hint("several values in one parameter are a JSON array: NAME=[\"a\",\"b\"]"));
-            }
-            parameters = parameters.with(name, Given::from_text(value));
+            parameters = parameters.with(name.trim(), Given::from_text(value));
         }
         Ok(parameters)
+    }
+
+    /// From a JSON object of names and values. Text in it is read as in [`Parameters::parse`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where it is no object.
+    pub fn from_json(json: &Value) -> Result<Self> {
+        let members = json.as_object().ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "the parameters are no JSON object").hint("write {\"NAME\": VALUE, ...}")
+        })?;
+        let given = |value: &Value| value.as_str().map_or_else(|| Given::Json(value.clone()), Given::from_text);
+        Ok(Self(members.iter().map(|(name, value)| (name.clone(), given(value))).collect()))
     }
 
     /// One more value.
@@ -67,36 +71,44 @@ impl Parameters {
         self
     }
 
+    /// These values, and those of `others` for the names that these do not have.
+    #[must_use]
+    pub fn or(mut self, others: Self) -> Self {
+        let mine: Vec<String> = self.names().map(str::to_lowercase).collect();
+        self.0.extend(others.0.into_iter().filter(|(name, _)| !mine.contains(&name.to_lowercase())));
+        self
+    }
+
     /// The names in the order in which they were given.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The request parameters for `task`, in its order.
-    pub(super) fn encode(&self, task: &Task) -> Result<Vec<(String, String)>> {
-        let mut values = vec![None; task.parameters.len()];
-        for (name, given) in &self.0 {
-            let at = find(task, name)?;
-            if values[at].is_some() {
-                return Err(Error::new(ErrorKind::Usage, format!("the parameter {name} is given twice")));
-            }
-            let parameter = &task.parameters[at];
-            let value = encode(parameter, given).map_err(|error| error.in_layer(&parameter.name))?;
-            values[at] = Some((parameter.name.clone(), value));
+    /// The values for `task`, by the names and in the order of its parameters.
+    pub(super) fn encode(&self, task: &Task, hosted: bool) -> Result<Vec<(String, Encoded)>> {
+        let mut given: Vec<Vec<Given>> = vec![Vec::new(); task.parameters.len()];
+        for (name, value) in &self.0 {
+            given[find(task, name)?].push(value.clone());
         }
+        let named = task.parameters.iter().zip(&given).filter(|(_, values)| !values.is_empty());
+        let encode = |(parameter, values): (&Parameter, &Vec<Given>)| {
+            let value = values::encode(parameter, values, hosted).map_err(|error| error.in_layer(&parameter.name))?;
+            Ok((parameter.name.clone(), value))
+        };
+        let encoded = named.map(encode).collect::<Result<Vec<_>>>()?;
         let missing: Vec<&Parameter> = task
             .parameters
             .iter()
-            .zip(&values)
-            .filter(|(p, value)| value.is_none() && p.direction == Direction::Input && !p.may_be_left_out())
+            .zip(&given)
+            .filter(|(p, values)| values.is_empty() && p.direction == Direction::Input && !p.may_be_left_out())
             .map(|(parameter, _)| parameter)
             .collect();
         if let Some(first) = missing.first() {
             let names: Vec<&str> = missing.iter().map(|parameter| parameter.name.as_str()).collect();
             return Err(Error::new(ErrorKind::Usage, format!("the task {} needs a value for {}", task.name, names.join(", ")))
-                .hint(format!("for example: -p '{}={}'", first.name, example(&first.data_type))));
+                .hint(format!("for example: -p '{}={}'", first.name, values::example(first))));
         }
-        Ok(values.into_iter().flatten().collect())
+        Ok(encoded)
     }
 }
 
@@ -152,135 +164,29 @@ impl Given {
     }
 }
 
-/// The task's input of this name, in any case.
+/// The task's input of this name or title, in any case.
 fn find(task: &Task, name: &str) -> Result<usize> {
     let by = |same: &dyn Fn(&Parameter) -> bool| task.parameters.iter().position(same);
-    let found = by(&|p| p.name == name).or_else(|| by(&|p| p.name.to_lowercase() == name.to_lowercase()));
+    let lower = name.to_lowercase();
+    let found = by(&|p| p.name == name)
+        .or_else(|| by(&|p| p.name.to_lowercase() == lower))
+        .or_else(|| by(&|p| p.display_name.as_ref().is_some_and(|title| title.to_lowercase() == lower)));
     match found {
         Some(at) if task.parameters[at].direction == Direction::Input => Ok(at),
         Some(_) => Err(Error::new(ErrorKind::Usage, format!("{name} is an output of the task {}", task.name))
             .hint("leave it out: every output is fetched")),
         None => {
-            let mut names: Vec<&str> = task.inputs().map(|parameter| parameter.name.as_str()).collect();
-            names.sort_by_key(|known| distance(&known.to_lowercase(), &name.to_lowercase()));
+            let names: Vec<&str> = task.inputs().map(|parameter| parameter.name.as_str()).collect();
+            let meant = nearest(name, names.iter().copied());
+            let others: Vec<&str> = names.iter().copied().filter(|known| Some(*known) != meant).collect();
             let error = Error::new(ErrorKind::Usage, format!("the task {} has no parameter {name}", task.name));
-            Err(match names.as_slice() {
-                [] => error.hint("it takes none"),
-                [nearest] => error.hint(format!("it takes {nearest}")),
-                [nearest, others @ ..] => error.hint(format!("did you mean {nearest}? It also takes {}", others.join(", "))),
+            Err(match (meant, others.is_empty()) {
+                (Some(meant), true) => error.hint(format!("did you mean {meant}?")),
+                (Some(meant), false) => error.hint(format!("did you mean {meant}? It also takes {}", others.join(", "))),
+                (None, _) => error.hint(format!("it takes: {}", names.join(", "))),
             })
         }
     }
-}
-
-/// How many letters must change to make one word of another.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let changed = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[other.len()]
-}
-
-/// What a value of this type looks like on a command line.
-fn example(data_type: &str) -> &'static str {
-    match data_type {
-        "GPFeatureRecordSetLayer" => "@points.geojson",
-        "GPRecordSet" => "@table.json",
-        "GPLinearUnit" => r#"{"distance":8.5,"units":"esriMiles"}"#,
-        "GPArealUnit" => r#"{"area":50,"units":"esriSquareMiles"}"#,
-        "GPTimeUnit" => r#"{"time":3,"units":"esriTimeUnitsYears"}"#,
-        "GPBoolean" => "true",
-        "GPLong" => "10",
-        "GPDouble" => "2.5",
-        "GPDate" => "2025-01-31T14:00:00",
-        "GPDataFile" | "GPRasterData" | "GPRasterLayer" | "GPRasterDataLayer" => r#"{"url":"https://..."}"#,
-        multiple if multiple.starts_with("GPMultiValue") => r#"["a","b"]"#,
-        _ => "text",
-    }
-}
-
-/// The form in which a value goes into the request, by the declared type.
-fn encode(parameter: &Parameter, given: &Given) -> Result<String> {
-    if parameter.is_rows() {
-        return rows(given, parameter.data_type == "GPFeatureRecordSetLayer");
-    }
-    let text = match given {
-        Given::Text(text) => text.clone(),
-        Given::File(path) => read_text(path)?.trim_end_matches(['\r', '\n']).to_owned(),
-        Given::Json(Value::String(text)) => text.clone(),
-        Given::Json(value) => value.to_string(),
-    };
-    let trimmed = text.trim();
-    let wrong = |what: &str| {
-        Err(Error::new(ErrorKind::Usage, format!("'{}' is no {what}", shown(trimmed))).hint(format!(
-            "for example: -p '{}={}'",
-            parameter.name,
-            example(&parameter.data_type)
-        )))
-    };
-    match parameter.data_type.as_str() {
-        "GPBoolean" => match trimmed.to_ascii_lowercase().as_str() {
-            word @ ("true" | "false") => return Ok(word.to_owned()),
-            _ => return wrong("boolean (true or false)"),
-        },
-        "GPLong" => match trimmed.parse::<i64>() {
-            Ok(value) if (-GREATEST_LONG..=GREATEST_LONG).contains(&value) => return Ok(trimmed.to_owned()),
-            _ => return wrong("whole number (GPLong)"),
-        },
-        "GPDouble" => match trimmed.parse::<f64>() {
-            Ok(value) if value.is_finite() => return Ok(trimmed.to_owned()),
-            _ => return wrong("number (GPDouble)"),
-        },
-        "GPLinearUnit" if !is_json(trimmed, Value::is_object) => return wrong("distance with units (GPLinearUnit)"),
-        multiple if multiple.starts_with("GPMultiValue") && !is_json(trimmed, Value::is_array) => return wrong("JSON array"),
-        _ => {}
-    }
-    if !parameter.choices.is_empty() && parameter.data_type == "GPString" && !parameter.choices.contains(&text) {
-        return Err(Error::new(ErrorKind::Usage, format!("'{}' is none of the choices", shown(&text)))
-            .hint(format!("choose one of: {}", parameter.choices.join(", "))));
-    }
-    Ok(text)
-}
-
-fn is_json(text: &str, shape: fn(&Value) -> bool) -> bool {
-    serde_json::from_str(text).is_ok_and(|value| shape(&value))
-}
-
-/// Text short enough for a message.
-fn shown(text: &str) -> String {
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-/// Features (or, without geometry, records) as Esri JSON.
-fn rows(given: &Given, with_geometry: bool) -> Result<String> {
-    let value = match given {
-        Given::Json(value) => features::of_json(value.clone(), with_geometry)?,
-        Given::Text(text) => {
-            let value = serde_json::from_str(text).map_err(|_| {
-                Error::new(ErrorKind::Usage, format!("'{}' is neither JSON nor @FILE", shown(text)))
-                    .hint("features are given as @points.geojson, @points.shp, @layer.json, or as inline JSON")
-            })?;
-            features::of_json(value, with_geometry)?
-        }
-        Given::File(path) => features::of_file(path, with_geometry)?,
-    };
-    Ok(value.to_string())
-}
-
-fn read_text(path: &Path) -> Result<String> {
-    let text = fs::read_to_string(path).map_err(|why| Error::file("can't read the parameter's file", path, &why))?;
-    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
 }
 
 #[cfg(test)]
@@ -315,7 +221,12 @@ mod tests {
     const POINT: &str = r#"Input_Points={"x":1,"y":2,"spatialReference":{"wkid":4326}}"#;
 
     fn encoded(more: &[&str]) -> Result<Vec<(String, String)>> {
-        Parameters::parse([&[POINT], more].concat())?.encode(&task())
+        let values = Parameters::parse([&[POINT], more].concat())?.encode(&task(), false)?;
+        let text = |(name, value)| match value {
+            Encoded::Text(text) => (name, text),
+            Encoded::Files { .. } => panic!("a file"),
+        };
+        Ok(values.into_iter().map(text).collect())
     }
 
     fn refusal(text: &str) -> String {
@@ -347,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_is_required_and_has_no_default_is_asked_for() {
-        let error = Parameters::parse(["Count=1"]).unwrap().encode(&task()).unwrap_err();
+        let error = Parameters::parse(["Count=1"]).unwrap().encode(&task(), false).unwrap_err();
         assert_eq!(error.what(), "the task Work needs a value for Input_Points");
         assert!(error.hint_text().unwrap().contains("@points.geojson"));
     }
@@ -360,16 +271,16 @@ mod tests {
         assert!(refusal("Ratio=NaN").contains("is no number"));
         assert!(refusal("Keep=maybe").contains("true or false"));
         assert!(refusal("Distance=500").contains("esriMiles"));
-        assert!(refusal("Names=a,b").contains("JSON array"));
+        assert!(refusal("Names=a,b").contains("is no list"));
         assert!(refusal("Method=planar").contains("PLANAR, GEODESIC"));
         assert!(refusal("Table=roads").contains("neither JSON nor @FILE"));
         assert!(refusal("no equals sign").contains("NAME=VALUE"));
     }
 
     #[test]
-    fn a_name_given_twice_is_refused_in_any_spelling() {
-        assert!(Parameters::parse(["A=1", "A=2"]).is_err());
+    fn a_name_given_twice_is_refused_in_any_spelling_unless_it_takes_several_values() {
         assert!(refusal("input_points={}").contains("given twice"));
+        assert_eq!(encoded(&["Names=a", "names=b;c"]).unwrap()[1].1, r#"["a","b","c"]"#);
     }
 
     #[test]

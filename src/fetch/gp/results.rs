@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use url::Url;
@@ -32,6 +32,8 @@ pub struct Results {
     messages: Vec<Message>,
     pending: VecDeque<Pending>,
     ready: VecDeque<Result<Item>>,
+    /// The items of a portal that hold results.
+    items: Mutex<Vec<String>>,
 }
 
 /// Results that are still to be opened.
@@ -46,7 +48,7 @@ impl Results {
     /// What `execute` answered.
     pub(super) fn executed(origin: Arc<JobOrigin>, answer: Answer, messages: Vec<Message>) -> Self {
         let pending = VecDeque::from([Pending::Executed(Box::new(answer))]);
-        Self { url: origin.task_url.clone(), origin, messages, pending, ready: VecDeque::new() }
+        Self { url: origin.task_url.clone(), origin, messages, pending, ready: VecDeque::new(), items: Mutex::default() }
     }
 
     /// Those of a job that succeeded.
@@ -59,7 +61,7 @@ impl Results {
         let open =
             |(name, address): (String, String)| Pending::Result { url: address_in(&url, "results", &name, &address), name };
         let pending = results.into_iter().map(open).collect();
-        Self { origin, url, messages, pending, ready: VecDeque::new() }
+        Self { origin, url, messages, pending, ready: VecDeque::new(), items: Mutex::default() }
     }
 
     /// Leaves out all results but one.
@@ -76,6 +78,11 @@ impl Results {
     /// The address of the job; of a synchronous task, that of the task.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// The ids of the portal's items that hold the results which were opened so far.
+    pub fn output_items(&self) -> Vec<String> {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn next_item(&mut self) -> Option<Result<Item>> {
@@ -191,6 +198,9 @@ impl Results {
                 ))];
             }
         };
+        if let Some(id) = scalar.value.get("itemId").and_then(Value::as_str) {
+            self.items.lock().unwrap_or_else(PoisonError::into_inner).push(id.to_owned());
+        }
         match end_of(&url) {
             End::Layer => vec![self.open_layer(&scalar.name, &url).map(|layer| Item::Layer(Box::new(layer)))],
             End::ImageService => {

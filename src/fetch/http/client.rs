@@ -6,12 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use memchr::memmem;
 use reqwest::blocking::{Client, Response as Answer};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use url::Url;
 
-use super::{Fault, FaultKind, Method, Network, Request, Response, Transport};
+use super::{Fault, FaultKind, FilePart, Method, Network, Request, Response, Transport};
 use crate::error::{Error, ErrorKind, Result, redact};
 use crate::fetch::secret::{ExposeSecret, Secrets};
 
@@ -82,7 +83,13 @@ impl Transport for HttpTransport {
             }
             let mut call = match hop.method {
                 Method::Get => client.get(hop.full_url()),
-                Method::Post => client.post(hop.url.clone()).form(&form(&hop)),
+                Method::Post => match &hop.file {
+                    None => client.post(hop.url.clone()).form(&form(&hop)),
+                    Some(file) => {
+                        let (kind, body) = multipart(&form(&hop), file);
+                        client.post(hop.url.clone()).header(CONTENT_TYPE, kind).body(body)
+                    }
+                },
             };
             for (name, value) in &hop.secrets.headers {
                 call = call.header(name, sensitive(value.expose_secret()).map_err(located)?);
@@ -104,6 +111,31 @@ impl Transport for HttpTransport {
 fn form(request: &Request) -> Vec<(&str, &str)> {
     let params = request.params.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     params.chain(request.secrets.fields.iter().map(|(key, value)| (*key, value.expose_secret()))).collect()
+}
+
+/// A body with fields and a file (RFC 7578), and its type.
+fn multipart(fields: &[(&str, &str)], file: &FilePart) -> (String, Vec<u8>) {
+    let taken = |boundary: &str| {
+        fields.iter().any(|(_, value)| value.contains(boundary)) || memmem::find(&file.bytes, boundary.as_bytes()).is_some()
+    };
+    let boundary = (0_u64..).map(|number| format!("geohaul-{number}-boundary")).find(|boundary| !taken(boundary));
+    let boundary = boundary.unwrap_or_default();
+    // A quote or a line end in a name would end it early.
+    let quoted = |name: &str| name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+    let mut body = Vec::with_capacity(file.bytes.len() + 1024);
+    for (name, value) in fields {
+        let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{value}\r\n", quoted(name));
+        body.extend_from_slice(head.as_bytes());
+    }
+    let head = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\nContent-Type: application/octet-stream\r\n\r\n",
+        file.field,
+        quoted(&file.name)
+    );
+    body.extend_from_slice(head.as_bytes());
+    body.extend_from_slice(&file.bytes);
+    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={boundary}"), body)
 }
 
 fn sensitive(value: &str) -> Result<HeaderValue, Fault> {
@@ -139,6 +171,7 @@ fn next_hop(hop: &Request, answer: &Answer) -> Option<Result<Request, Fault>> {
     }
     next.method = Method::Get;
     next.params.clear();
+    next.file = None;
     if !upgrade && from.origin() != next.url.origin() {
         drop_token(&mut next.url);
         if let Ok(url) = hop.secrets.hide(next.url.as_str()).parse() {
@@ -282,6 +315,20 @@ mod tests {
         assert_eq!(wait("Wed, 21 Oct 2015 07:00:00 GMT", Some(now)), Some(Duration::ZERO));
         assert_eq!(wait("Wed, 21 Oct 2015 07:28:30 GMT", None), Some(Duration::ZERO));
         assert_eq!(wait("soon", None), None);
+    }
+
+    #[test]
+    fn a_file_goes_into_the_body_with_its_fields_under_a_boundary_that_is_in_none_of_them() {
+        let bytes = Bytes::from_static(b"--geohaul-0-boundary");
+        let file = FilePart { field: "file", name: "a\".zip".to_owned(), bytes };
+        let (kind, body) = multipart(&[("f", "json")], &file);
+        assert_eq!(kind, "multipart/form-data; boundary=geohaul-1-boundary");
+        let body = String::from_utf8(body).unwrap();
+        assert!(body.contains("name=\"f\"\r\n\r\njson\r\n--geohaul-1-boundary\r\n"), "{body}");
+        assert!(
+            body.contains("filename=\"a%22.zip\"")
+                && body.ends_with("\r\n\r\n--geohaul-0-boundary\r\n--geohaul-1-boundary--\r\n")
+        );
     }
 
     #[test]

@@ -1,5 +1,13 @@
 //! The decisions. Each way of paging has its method; all of them end in [`Pager::check`].
 
+mod again;
+mod by_spans;
+mod by_windows;
+
+use again::{Again, holds_twins};
+use by_spans::{SpanPage, is_crowded};
+use by_windows::Seen;
+
 use super::parts::{Part, Parts};
 use super::search::Search;
 use super::size::Size;
@@ -10,7 +18,7 @@ use crate::fetch::id_set::{IdSet, IdSpan};
 /// The most ids in one question, whatever the page size.
 const MOST_IDS: u64 = 1000;
 
-/// After this many pages in a row that say "more" and bring nothing new, offsets are given up.
+/// After this many pages in a row that say "more" and bring nothing new, that way is given up.
 const MOST_BARREN: u32 = 20;
 
 /// After this many single rows in a row that can't be had, the server is taken for broken and not the rows.
@@ -267,24 +275,25 @@ impl Pager {
             (ask, Outcome::Rows { rows, exceeded, ids, print, prints, cost }) => {
                 // Rows that came without ids must not be asked for again by id.
                 self.situation.has_ids &= ids.is_some() || rows == 0;
-                let full = exceeded || self.is_full(ask, rows);
-                // What follows is asked for from the last id on, since more rows may share it.
-                let next = ids.as_deref().filter(|_| full && matches!(ask, Ask::Span { .. })).and_then(last_of_several);
+                let full = exceeded || self.is_full(ask, rows, ids.as_deref());
+                self.repeats |= ids.as_deref().is_some_and(holds_twins);
+                let again = self.comes_again(ask, full, exceeded, ids.as_deref());
                 let (drop_rows, new) = match &mut self.phase {
                     Phase::Parts(parts) if ids.is_none() => {
                         let drop_rows = parts.keep(&prints);
                         self.count_rows(rows, drop_rows)
                     }
-                    _ => self.keep(rows, ids.as_deref(), next),
+                    _ => self.keep(rows, ids.as_deref(), again),
                 };
                 self.flag_seen |= exceeded;
                 self.lost = if rows > 0 { 0 } else { self.lost };
                 let step = match ask {
                     Ask::Window { offset, limit } => self.window(*offset, *limit, Seen { rows, exceeded, new, print, cost }),
+                    Ask::Objects(asked) if again == Again::All => Step { first: halves(asked), ..Step::default() },
                     Ask::Objects(asked) => self.objects(asked, exceeded, new, ids.is_some(), cost),
                     Ask::Span { span, limit } => {
                         let ids = ids.unwrap_or_default();
-                        self.span(*span, *limit, &SpanPage { ids: &ids, rows, full, exceeded, new, next, cost })
+                        self.span(*span, *limit, &SpanPage { ids: &ids, rows, full, exceeded, new, again, cost })
                     }
                     Ask::Part(part) => self.part(*part, full),
                     _ => self.everything(exceeded, &prints),
@@ -296,32 +305,34 @@ impl Pager {
         }
     }
 
-    /// Counts rows; which of them came before or come again `later`, by their id, and how many are new.
-    fn keep(&mut self, rows: u64, ids: Option<&[Option<i64>]>, later: Option<i64>) -> (Vec<usize>, u64) {
+    /// Counts rows; which of them came before or come `again`, by their id, and how many are new.
+    fn keep(&mut self, rows: u64, ids: Option<&[Option<i64>]>, again: Again) -> (Vec<usize>, u64) {
         let Some(ids) = ids else {
             self.rows += rows;
             return (Vec::new(), rows);
         };
-        let mut sorted: Vec<i64> = ids.iter().flatten().copied().collect();
-        sorted.sort_unstable();
-        self.repeats |= sorted.windows(2).any(|pair| pair[0] == pair[1]);
-        let those = |holds: &dyn Fn(i64) -> bool| -> Vec<usize> {
-            ids.iter().enumerate().filter_map(|(row, id)| id.filter(|id| holds(*id)).map(|_| row)).collect()
+        let later = |id: &Option<i64>| match again {
+            Again::Nothing => false,
+            Again::From(last) => *id == Some(last),
+            Again::All => true,
         };
-        let comes_later = |id: i64| Some(id) == later;
-        let postponed = those(&comes_later);
-        let old = those(&|id| !comes_later(id) && self.seen.contains(id));
-        for id in sorted.into_iter().filter(|id| !comes_later(*id)) {
-            self.seen.insert(id);
+        let (mut drop_rows, mut old, mut postponed) = (Vec::new(), 0, 0);
+        for (row, id) in ids.iter().enumerate() {
+            let came = id.is_some_and(|id| self.seen.contains(id));
+            old += u64::from(came);
+            postponed += u64::from(later(id));
+            // Where one id may stand on many rows, a second one is no duplicate.
+            if later(id) || (came && !self.repeats) {
+                drop_rows.push(row);
+            }
         }
-        let new = rows.saturating_sub((old.len() + postponed.len()) as u64);
-        // Where one id may stand on many rows, a second one is no duplicate.
-        let old = if self.repeats { Vec::new() } else { old };
-        self.rows += rows - (old.len() + postponed.len()) as u64;
-        self.duplicates += old.len() as u64;
-        let mut drop_rows = [old, postponed].concat();
-        drop_rows.sort_unstable();
-        (drop_rows, new)
+        for id in ids.iter().filter(|id| !later(id)).flatten() {
+            self.seen.insert(*id);
+        }
+        let dropped = drop_rows.len() as u64;
+        self.rows += rows.saturating_sub(dropped);
+        self.duplicates += dropped - postponed;
+        (drop_rows, rows.saturating_sub(old))
     }
 
     /// Counts rows of which some came before.
@@ -332,171 +343,21 @@ impl Pager {
     }
 
     /// A page holds all that the server sends at once, flag or no flag.
-    fn is_full(&mut self, ask: &Ask, rows: u64) -> bool {
+    fn is_full(&mut self, ask: &Ask, rows: u64, ids: Option<&[Option<i64>]>) -> bool {
         match (ask, &self.phase) {
-            (Ask::Span { span, limit }, Phase::Spans(_)) => rows >= *limit || self.may_be_cut(*span, rows),
+            (Ask::Span { span, limit }, Phase::Spans(_)) => {
+                let crowded = is_crowded(*span, rows) && !ids.is_some_and(holds_twins);
+                self.may_be_cut(*span, *limit, rows, crowded)
+            }
             (Ask::Part(_), Phase::Parts(parts)) => parts.is_full(rows),
             _ => false,
         }
-    }
-
-    /// Two short pages of the same length in a row: spans of the same width often hold the same number of rows, and
-    /// some servers cut at a number that they don't tell, and don't say so. What follows the last id tells which.
-    fn may_be_cut(&mut self, span: IdSpan, rows: u64) -> bool {
-        if let Some((from, cap)) = self.suspected
-            && from == span.from
-        {
-            self.suspected = None;
-            match rows {
-                0 | 1 => self.trusted = true,
-                _ => self.size.cap(cap),
-            }
-        }
-        let again = rows > 1 && rows == self.largest && !self.flag_seen && !self.trusted;
-        self.largest = self.largest.max(rows);
-        rows >= self.span_limit() || again
-    }
-
-    fn span(&mut self, span: IdSpan, limit: u64, page: &SpanPage<'_>) -> Step {
-        let limit = limit.min(self.span_limit());
-        let Phase::Spans(spans) = &mut self.phase else { return Step::default() };
-        if page.rows > 0 && !self.situation.has_ids {
-            return Step { then: Then::Stop("rows that were asked for by object id have none"), ..Step::default() };
-        }
-        self.barren = if page.exceeded && page.new == 0 { self.barren + 1 } else { 0 };
-        let strange = page.ids.iter().flatten().any(|id| !(span.from..=span.to).contains(id));
-        if strange || self.barren > MOST_BARREN {
-            // The condition is ignored, or empty pages say "more" for ever.
-            return self.turn_to_list();
-        }
-        match page.next {
-            _ if !page.full => {
-                spans.came_whole(span, page.rows, limit);
-                self.size.whole(limit, page.cost);
-                Step::default()
-            }
-            Some(next) => {
-                if !page.exceeded && page.rows < limit {
-                    self.suspected = Some((next, page.rows));
-                }
-                spans.came_in_part(span, next, page.rows, limit);
-                let rest = spans.again(IdSpan { from: next, to: span.to });
-                self.spans_first(rest)
-            }
-            // More is said to be there, but nothing came that says where to go on.
-            None if page.rows == 0 => Step { first: vec![Ask::IdList(span)], ..Step::default() },
-            None => self.halve(span),
-        }
-    }
-
-    /// Of a single row it can't be told whether another has its id.
-    fn span_limit(&self) -> u64 {
-        self.size.rows().max(2)
-    }
-
-    fn spans_first(&self, spans: impl IntoIterator<Item = IdSpan>) -> Step {
-        let limit = self.span_limit();
-        Step { first: spans.into_iter().map(|span| Ask::Span { span, limit }).collect(), ..Step::default() }
-    }
-
-    /// Asks for both halves of a span; of a single id, more can't be had.
-    fn halve(&mut self, span: IdSpan) -> Step {
-        let halves = if let Phase::Spans(spans) = &self.phase { spans.halves(span) } else { None };
-        self.doubtful |= halves.is_none();
-        self.spans_first(halves.into_iter().flatten())
     }
 
     fn part(&mut self, part: Part, full: bool) -> Step {
         let quarters = if full { part.quarters() } else { None };
         self.cut_off |= full && quarters.is_none();
         Step { first: quarters.into_iter().flatten().map(Ask::Part).collect(), ..Step::default() }
-    }
-
-    fn window(&mut self, offset: u64, limit: u64, page: Seen) -> Step {
-        let Seen { rows, exceeded, mut new, print, cost } = page;
-        let end = offset.saturating_add(limit);
-        // Pages that say "more" beyond the counted end, from rows without ids, are no news.
-        if !self.situation.has_ids && self.situation.count.is_some_and(|count| offset >= count) {
-            new = 0;
-        }
-        if offset == 0 {
-            self.first_print = Some(print);
-        } else if rows > 0 && Some(print) == self.first_print && (self.situation.has_ids || rows > 1) {
-            // The first page again: the offset was ignored.
-            return self.give_up_offsets("the server ignores resultOffset, and its rows have no object ids to ask for instead");
-        }
-        self.barren = if exceeded && new == 0 { self.barren + 1 } else { 0 };
-        if self.barren > MOST_BARREN {
-            return self.give_up_offsets("the server says that there is more, but sends nothing new");
-        }
-        self.largest = self.largest.max(rows);
-        if rows > limit {
-            // The limit was ignored, and the windows under way overlap this one.
-            self.horizon = offset.saturating_add(rows);
-            self.more = self.goes_on(self.horizon, rows, exceeded);
-            return Step { then: Then::Discard, ..Step::default() };
-        }
-        let position = match rows {
-            0 if exceeded => {
-                self.doubtful = true;
-                offset.saturating_add(if self.largest > 0 { self.largest.min(limit) } else { limit })
-            }
-            _ => offset + rows,
-        };
-        let goes_on = self.goes_on(position, rows, exceeded);
-        if position < end {
-            self.learn_cap(rows);
-            if goes_on {
-                return self.again_from(position, end);
-            }
-        } else {
-            self.size.whole(limit, cost);
-        }
-        if end == self.horizon {
-            self.more = goes_on;
-        } else if rows == 0 && !exceeded {
-            // Nothing here and no flag: reading further ahead is of no use.
-            self.more = false;
-        }
-        Step::default()
-    }
-
-    /// Whether there are rows from `position` on, after an answer of `rows` rows that ended there.
-    fn goes_on(&self, position: u64, rows: u64, exceeded: bool) -> bool {
-        exceeded
-            || rows > 0
-                && match self.situation.count {
-                    Some(count) => position < count,
-                    // Without a count only a server that is known to set the flag is believed.
-                    None => !self.flag_seen,
-                }
-    }
-
-    /// Two short pages of the same length in a row: the server sends no more than that at once.
-    fn learn_cap(&mut self, rows: u64) {
-        self.size.short();
-        self.short = if rows > 0 && self.short.0 == rows { (rows, self.short.1 + 1) } else { (rows, 1) };
-        if rows > 0 && self.short.1 >= 2 && rows == self.largest {
-            self.size.cap(rows);
-        }
-    }
-
-    /// Asks for what is left of a window: as the next in line, in pieces of the page size, or, where nothing was
-    /// asked for beyond it, by reading on from there.
-    fn again_from(&mut self, position: u64, end: u64) -> Step {
-        if end == self.horizon {
-            self.horizon = position;
-            self.more = true;
-            return Step::default();
-        }
-        let mut first = Vec::new();
-        let mut offset = position;
-        while offset < end {
-            let limit = self.size.rows().min(end - offset);
-            first.push(Ask::Window { offset, limit });
-            offset += limit;
-        }
-        Step { first, ..Step::default() }
     }
 
     fn objects(&mut self, asked: &[i64], exceeded: bool, new: u64, has_ids: bool, cost: Cost) -> Step {
@@ -667,33 +528,6 @@ impl Pager {
         }
         self.phase = Phase::Done;
     }
-}
-
-/// What a window's page was.
-struct Seen {
-    rows: u64,
-    exceeded: bool,
-    new: u64,
-    print: u64,
-    cost: Cost,
-}
-
-/// What a span's page was.
-struct SpanPage<'a> {
-    ids: &'a [Option<i64>],
-    rows: u64,
-    full: bool,
-    exceeded: bool,
-    new: u64,
-    /// Where to go on.
-    next: Option<i64>,
-    cost: Cost,
-}
-
-/// The last of ids that ascend and are not all the same.
-fn last_of_several(ids: &[Option<i64>]) -> Option<i64> {
-    let last = ids.last().copied().flatten()?;
-    (ids.is_sorted() && ids.first()?.is_some_and(|first| first < last)).then_some(last)
 }
 
 fn halves(ids: &[i64]) -> Vec<Ask> {

@@ -26,9 +26,10 @@ pub(super) struct Spans {
 impl Spans {
     /// All ids, of which there are `rows` or so within `inhabited`.
     pub(super) fn new(inhabited: IdSpan, rows: Option<u64>, page_size: u64) -> Self {
-        let rows_of_a_page = page_size as f64 * FILL;
-        let share = rows.map_or(1.0, |rows| rows_of_a_page / rows.max(1) as f64);
-        Self { inhabited, left: Some(IdSpan::ALL), width: (length(inhabited) * share).max(rows_of_a_page).max(1.0) }
+        let share = rows.map_or(1.0, |rows| page_size as f64 * FILL / rows.max(1) as f64);
+        // Of so few ids, each on one row, there are never more rows than a page holds.
+        let width = (length(inhabited) * share).max(page_size as f64);
+        Self { inhabited, left: Some(IdSpan::ALL), width }
     }
 
     /// The next span.
@@ -54,7 +55,7 @@ impl Spans {
             0 => f64::INFINITY,
             _ => length(self.within(span)) * (limit as f64 * FILL).max(1.0) / rows as f64,
         };
-        self.width = wished.clamp(1.0, self.width.max(length(self.within(span))) * MOST_GROWTH);
+        self.width = wished.min(self.width.max(length(self.within(span))) * MOST_GROWTH).max(limit as f64);
     }
 
     /// Learns from a span of which `rows` rows came, up to the id `last`.

@@ -388,6 +388,27 @@ proptest! {
     }
 
     #[test]
+    fn every_row_of_a_join_comes_exactly_once(
+        times in prop::collection::vec((0..3000_i64, 1..6_usize), 1..80), mix: u32, orders: bool, by_lists: bool, size in 1..30_u64,
+        more in 0..30_u64, ahead in 1..5_usize, flags: bool,
+    ) {
+        let mut ids: Vec<i64> = times.iter().flat_map(|(id, times)| vec![*id; *times]).collect();
+        if !orders {
+            ids.sort_by_key(|id| (*id as u32).wrapping_mul(mix | 1).rotate_left(7));
+        }
+        // An answer holds at least all rows of one id.
+        let most = ids.iter().map(|id| ids.iter().filter(|other| *other == id).count()).max().unwrap_or(1) as u64;
+        let (size, cap) = (size.max(most + 1), most + 1 + more);
+        // A cap that is neither told nor flagged shows in ordered spans only.
+        let server = match flags || by_lists || !orders {
+            true => Server { orders, cap, ..Server::of(ids) },
+            false => Server { orders, cap: cap.max(size), flags: false, ..Server::of(ids) },
+        };
+        let start = if by_lists { Start::ObjectIds } else { ends(&server.ids) };
+        whole(server, start, size, ahead);
+    }
+
+    #[test]
     fn without_id_lists_offsets_alone_are_enough_where_they_work(server in servers(), size in 1..50_u64, ahead in 1..5_usize) {
         let ghosts = BTreeSet::new();
         whole(Server { lists: false, offsets: true, ghosts, ..server }, Start::Offsets, size, ahead);
@@ -415,6 +436,12 @@ fn even_ids_take_about_a_question_per_page_and_come_in_order() {
 }
 
 #[test]
+fn ids_without_gaps_take_a_question_per_page() {
+    let asked = by_spans(Server::of(1..=100_000), 1000, 8);
+    assert!(asked < 110, "{asked}");
+}
+
+#[test]
 fn deserts_are_crossed_in_leaps_and_crowded_spans_are_split() {
     let crowds = (0..20_000).chain(1_000_000_000..1_000_020_000).chain([i64::MAX - 1, i64::MIN + 1]);
     let asked = by_spans(Server::of(crowds), 1000, 8);
@@ -433,6 +460,55 @@ fn ids_beyond_the_stated_ends_come_all_the_same() {
 fn an_id_on_several_rows_is_not_cut_apart_by_a_page() {
     let ids = (0..500).flat_map(|id| vec![id; (id % 4 + 1) as usize]);
     by_spans(Server { cap: 10, ..Server::of(ids) }, 10, 3);
+}
+
+#[test]
+fn ids_on_several_rows_that_the_server_does_not_sort_come_whole() {
+    let ids: Vec<i64> = (0..500).flat_map(|id| vec![id * 7919 % 503; (id % 4 + 1) as usize]).collect();
+    by_spans(Server { orders: false, cap: 10, ..Server::of(ids.clone()) }, 10, 3);
+    whole(Server { cap: 10, ..Server::of(ids) }, Start::ObjectIds, 10, 3);
+}
+
+#[test]
+fn as_many_rows_as_ids_are_no_proof_where_an_id_stands_on_several() {
+    let ids = (1..=20).flat_map(|id| [id, id]);
+    let (pager, _) =
+        whole(Server { cap: 10, flags: false, ..Server::of(ids) }, Start::IdSpans(IdSpan { from: 1, to: 20 }), 10, 1);
+    assert_eq!(pager.describe(), "spans of object ids");
+}
+
+#[test]
+fn rows_of_one_id_that_are_too_many_for_an_answer_are_no_endless_loop() {
+    let ids = (0..5).flat_map(|id| vec![id; if id == 3 { 30 } else { 1 }]);
+    for start in [Start::ObjectIds, Start::IdSpans(IdSpan { from: 0, to: 4 })] {
+        let mut server = Server { cap: 10, ..Server::of(ids.clone()) };
+        let (kept, pager) = export(&mut server, start, 10, 2).unwrap();
+        assert_eq!(kept.len(), 14, "ten of the thirty, once, and the others");
+        assert!(pager.count_after() > Some(pager.rows()), "the count tells");
+    }
+}
+
+#[test]
+fn spans_that_are_refused_in_the_middle_lead_to_lists() {
+    let mut server = Server::of(0..100);
+    let mut pager = Pager::new(situation(ends(&server.ids), 10, Some(100)));
+    let (mut asks, mut kept) = (VecDeque::new(), Vec::new());
+    while let Some(ask) = asks.pop_front().or_else(|| pager.next_ask(asks.len())) {
+        let outcome = match ask {
+            Ask::Span { .. } if server.asked > 3 => Outcome::Refused,
+            _ => server.answer(&ask),
+        };
+        let step = pager.outcome(&ask, outcome.clone());
+        if let Outcome::Rows { ids: Some(ids), .. } = outcome {
+            kept.extend(ids.iter().enumerate().filter(|(row, _)| !step.drop_rows.contains(row)).filter_map(|(_, id)| *id));
+        }
+        if step.then == Then::Discard {
+            asks.clear();
+        }
+        step.first.into_iter().rev().for_each(|ask| asks.push_front(ask));
+    }
+    kept.sort_unstable();
+    assert_eq!((kept, pager.describe().as_str()), (server.ids, "spans of object ids, then lists of object ids"));
 }
 
 #[test]

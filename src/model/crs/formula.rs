@@ -4,7 +4,7 @@ use std::f64::consts::{FRAC_PI_2, PI};
 
 use super::Crs;
 #[cfg(not(feature = "gdal"))]
-use super::{Dialect, SpatialReference, Transform, unknown};
+use super::{Dialect, SpatialReference, Transform, tables, unknown};
 #[cfg(not(feature = "gdal"))]
 use crate::error::{Error, ErrorKind, Result};
 
@@ -73,7 +73,23 @@ pub(super) fn crs_of(sr: &SpatialReference) -> Result<Crs> {
     match sr.code() {
         Some(4326) => Ok(wgs84()),
         Some(3857 | 3785 | 102_100 | 102_113 | 900_913) => Ok(web_mercator()),
-        _ => Err(without_gdal(unknown(&sr.to_string()))),
+        _ => {
+            let listed = [sr.latest_wkid, sr.wkid].into_iter().flatten().find_map(|code| Some((code, tables::geographic(code)?)));
+            listed.map(geographic).ok_or_else(|| without_gdal(unknown(&sr.to_string())))
+        }
+    }
+}
+
+/// A system of Esri's list.
+#[cfg(not(feature = "gdal"))]
+fn geographic((code, wkt): (u32, &str)) -> Crs {
+    let authority = if code <= 32_767 { "EPSG" } else { "ESRI" };
+    Crs {
+        name: wkt.split('"').nth(1).unwrap_or("unnamed").to_owned(),
+        authority: Some((authority.to_owned(), code)),
+        geographic: wkt.contains(r#"UNIT["Degree""#),
+        definition: format!("{authority}:{code}"),
+        esri_wkt: Some(wkt.to_owned()),
     }
 }
 
@@ -109,6 +125,11 @@ pub(super) fn written_as(crs: &Crs, dialect: Dialect) -> Option<String> {
 #[cfg(not(feature = "gdal"))]
 pub(super) fn transform_between(from: &Crs, to: &Crs) -> Result<Transform> {
     Err(without_gdal(Error::new(ErrorKind::SpatialReference, format!("no way is known from {from} to {to}"))))
+}
+
+#[cfg(not(feature = "gdal"))]
+pub(super) fn transform_by_name(from: &Crs, to: &Crs, _name: &str) -> Result<Transform> {
+    transform_between(from, to)
 }
 
 #[cfg(not(feature = "gdal"))]

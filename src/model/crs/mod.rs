@@ -12,8 +12,12 @@ use crate::error::{Error, ErrorKind, Result};
 mod formula;
 #[cfg(feature = "gdal")]
 mod osr;
+mod tables;
+mod vertical;
 #[cfg(not(feature = "gdal"))]
 use formula as osr;
+
+pub use vertical::Vertical;
 
 /// A spatial reference as ArcGIS writes it. Nothing is filled in: what the server did not say is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -266,6 +270,8 @@ pub struct Transform {
     pub ballpark: bool,
     /// Grids that a better operation would need and that are not installed.
     pub missing_grids: Vec<String>,
+    /// The full name of the one operation to take, where one was named.
+    named: Option<String>,
     method: Method,
 }
 
@@ -293,6 +299,7 @@ impl Transform {
             accuracy_m: Some(0.0),
             ballpark: false,
             missing_grids: Vec::new(),
+            named: None,
             method,
         };
         if formula::is_web_mercator(from) && to.is_wgs84() {
@@ -302,6 +309,18 @@ impl Transform {
             return Ok(Some(by_formula(Method::Wgs84ToWebMercator)));
         }
         osr::transform_between(from, to).map(Some)
+    }
+
+    /// The way that is called so, in whole or in part, or has this code (`EPSG:1314`); `None` where the two are the same
+    /// system.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SpatialReference`] where PROJ knows none of that name between the two; it lists those that it knows.
+    pub fn by_name(from: &Crs, to: &Crs, name: &str) -> Result<Option<Self>> {
+        match Self::between(from, to)? {
+            None => Ok(None),
+            Some(_) => osr::transform_by_name(from, to, name).map(Some),
+        }
     }
 
     /// Transforms the vertices in place. A vertex that can't be transformed becomes NaN.
@@ -327,6 +346,26 @@ impl Transform {
         let ballpark = if self.ballpark { ", ballpark: no datum shift" } else { "" };
         format!("reprojected from {} to {} by {}, {accuracy}{ballpark}", self.from, self.to, self.operation)
     }
+}
+
+/// The first of several systems that stand side by side (Esri puts `,VERTCS[...]` behind the horizontal one), on
+/// one line.
+fn first_system(text: &str) -> String {
+    let (mut depth, mut quoted, mut line) = (0_usize, false, String::with_capacity(text.len()));
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '[' | '(' if !quoted => depth += 1,
+            ']' | ')' if !quoted => depth = depth.saturating_sub(1),
+            c if !quoted && c.is_whitespace() => continue,
+            _ => {}
+        }
+        line.push(c);
+        if depth == 0 && !quoted && matches!(c, ']' | ')') {
+            break;
+        }
+    }
+    line
 }
 
 fn unknown(what: &str) -> Error {

@@ -7,7 +7,7 @@ use gdal::config::{clear_thread_local_config_option, set_thread_local_config_opt
 use gdal::errors::GdalError;
 use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
 
-use super::{Crs, Dialect, Method, SpatialReference, Transform, unknown};
+use super::{Crs, Dialect, Method, SpatialReference, Transform, first_system, tables, unknown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gdal_ffi::{self, Area, Candidate, Pipeline};
 
@@ -20,6 +20,10 @@ pub(super) fn crs_of(sr: &SpatialReference) -> Result<Crs> {
     let mut causes = Vec::new();
     let mut keep = |cause| causes.push(cause);
     let known = [sr.latest_wkid, sr.wkid].into_iter().flatten().find_map(|code| by_code(code).map_err(&mut keep).ok());
+    // Esri's own list has more geographic systems than PROJ.
+    let known = known.or_else(|| {
+        [sr.latest_wkid, sr.wkid].into_iter().flatten().find_map(|code| by_wkt(tables::geographic(code)?).map_err(&mut keep).ok())
+    });
     let known = known.or_else(|| [&sr.wkt, &sr.wkt2].into_iter().flatten().find_map(|wkt| by_wkt(wkt).map_err(&mut keep).ok()));
     known.ok_or_else(|| not_known(&sr.to_string(), causes.into_iter().next()))
 }
@@ -66,7 +70,11 @@ fn current(code: u32) -> u32 {
 fn by_authority(authority: &str, code: u32) -> Result<Crs, Cause> {
     let definition = format!("{authority}:{code}");
     let srs = horizontal(|| SpatialRef::from_definition(&definition))?;
-    let crs = describe(&srs, registered(&srs).or_else(|| identify(&srs)))?;
+    let mut crs = describe(&srs, registered(&srs).or_else(|| identify(&srs)))?;
+    if let Some(listed) = tables::geographic(code) {
+        // Esri's own words.
+        crs.esri_wkt = Some(without_height_unit(listed));
+    }
     if crs.is("EPSG", 3785) {
         // The registry's method for it has no name in Esri's dialect; Esri's own entry does.
         let esri = horizontal(|| SpatialRef::from_definition("ESRI:102113"))?;
@@ -78,37 +86,30 @@ fn by_authority(authority: &str, code: u32) -> Result<Crs, Cause> {
 /// From WKT of any dialect. It gets a code only where it *is* the system of that code; otherwise it stays itself.
 fn by_wkt(text: &str) -> Result<Crs, Cause> {
     let text = first_system(text);
-    let srs = horizontal(|| SpatialRef::from_wkt(&text))?;
+    let in_esris = is_esris(&text);
+    let srs = horizontal(|| if in_esris { SpatialRef::from_esri(&text) } else { SpatialRef::from_wkt(&text) })?;
     let claimed = registered(&srs).filter(|(authority, code)| {
         horizontal(|| SpatialRef::from_definition(&format!("{authority}:{code}"))).is_ok_and(|there| there == srs)
     });
     let mut crs = describe(&srs, claimed.or_else(|| identify(&srs)))?;
-    let is_esri =
-        text.starts_with(['P', 'G']) && !["AUTHORITY[", "AXIS[", "TOWGS84[", "ID["].iter().any(|node| text.contains(node));
-    if is_esri && !srs.is_compound() {
-        crs.esri_wkt = Some(text);
+    if in_esris && !srs.is_compound() {
+        crs.esri_wkt = Some(without_height_unit(&text));
     }
     Ok(crs)
 }
 
-/// The first of several systems that stand side by side (Esri puts `,VERTCS[...]` behind the horizontal one), on
-/// one line.
-fn first_system(text: &str) -> String {
-    let (mut depth, mut quoted, mut line) = (0_usize, false, String::with_capacity(text.len()));
-    for c in text.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            '[' | '(' if !quoted => depth += 1,
-            ']' | ')' if !quoted => depth = depth.saturating_sub(1),
-            c if !quoted && c.is_whitespace() => continue,
-            _ => {}
-        }
-        line.push(c);
-        if depth == 0 && !quoted && matches!(c, ']' | ')') {
-            break;
-        }
+/// Whether WKT is in Esri's dialect, and not in OGC's, which has other names for nodes, units and parameters.
+fn is_esris(text: &str) -> bool {
+    let others = ["AUTHORITY[", "AXIS[", "TOWGS84[", ",ID[", "UNIT[\"degree\"", "UNIT[\"metre\"", "PARAMETER[\"latitude_of"];
+    ["PROJCS[", "GEOGCS["].iter().any(|start| text.starts_with(start)) && !others.iter().any(|node| text.contains(node))
+}
+
+/// The horizontal part of a geographic system with heights, in Esri's dialect.
+fn without_height_unit(wkt: &str) -> String {
+    match wkt.rfind(",LINUNIT[") {
+        Some(at) if wkt.starts_with("GEOGCS[") => format!("{}]", &wkt[..at]),
+        _ => wkt.to_owned(),
     }
-    line
 }
 
 /// Opens a system and takes its vertical part off.
@@ -156,6 +157,7 @@ fn describe(srs: &SpatialRef, authority: Option<(String, u32)>) -> Result<Crs, C
         return Err("it is no horizontal system".to_owned());
     }
     let (wkt2, said) = gdal_ffi::quietly(|| gdal_ffi::export_wkt(srs, "WKT2_2019"));
+    let unsayable = authority.as_ref().is_some_and(|(_, code)| AXES_UNSAID.contains(code));
     let definition = match &authority {
         Some((name, code)) => format!("{name}:{code}"),
         None => wkt2.or_else(|| srs.to_wkt().ok()).ok_or_else(|| said.unwrap_or_else(|| "it has no WKT".to_owned()))?,
@@ -165,9 +167,13 @@ fn describe(srs: &SpatialRef, authority: Option<(String, u32)>) -> Result<Crs, C
         authority,
         geographic: srs.is_geographic() && (srs.angular_units() - 1_f64.to_radians()).abs() < 1e-12,
         definition,
-        esri_wkt: esri_wkt(srs),
+        esri_wkt: if unsayable { None } else { esri_wkt(srs) },
     })
 }
+
+/// Codes whose axes point south and west, or along meridians of a pole, which their WKT in Esri's dialect would not
+/// say: coordinates would be taken for others.
+const AXES_UNSAID: [u32; 3] = [5482, 8044, 8045];
 
 pub(super) fn written_as(crs: &Crs, dialect: Dialect) -> Option<String> {
     let srs = horizontal(|| SpatialRef::from_definition(&crs.definition)).ok()?;
@@ -202,8 +208,16 @@ const ESRI_UNITS: [(&str, &str); 19] = [
     (r#"UNIT["Indian yard","#, r#"UNIT["Yard_Indian","#),
 ];
 
+/// WKT in Esri's dialect; `None` where Esri has no name for the method, since PROJ then writes EPSG's, which neither
+/// Esri's programs nor PROJ read.
 fn esri_wkt(srs: &SpatialRef) -> Option<String> {
     let (wkt, _) = gdal_ffi::quietly(|| gdal_ffi::export_wkt(srs, "WKT1_ESRI"));
+    let is_foreign = |node: &str| {
+        let name = node.split('"').next().unwrap_or_default();
+        name.contains(['(', ' '])
+    };
+    let nodes = |wkt: &str, node: &str| wkt.split(node).skip(1).any(is_foreign);
+    let wkt = wkt.filter(|wkt| !nodes(wkt, "PROJECTION[\"") && !nodes(wkt, "PARAMETER[\""));
     let esri = |wkt: String, (epsg, esri): &(&str, &str)| if wkt.contains(epsg) { wkt.replace(epsg, esri) } else { wkt };
     Some(ESRI_UNITS.iter().fold(wkt?, esri))
 }
@@ -220,8 +234,48 @@ pub(super) fn transform_between(from: &Crs, to: &Crs) -> Result<Transform> {
         accuracy_m: choice.accuracy(),
         ballpark: choice.main().ballpark,
         missing_grids: choice.missing_grids.into_iter().collect(),
+        named: None,
         method: Method::Proj,
     })
+}
+
+pub(super) fn transform_by_name(from: &Crs, to: &Crs, name: &str) -> Result<Transform> {
+    let no_way = |cause: String| {
+        Error::new(ErrorKind::SpatialReference, format!("no transformation \"{name}\" is known from {from} to {to}"))
+            .because(cause)
+    };
+    let (candidates, _) = gdal_ffi::candidates(&from.definition, &to.definition).map_err(no_way)?;
+    let is_code = name.split_once(':').is_some_and(|(_, code)| code.parse::<u32>().is_ok());
+    let wanted = if is_code {
+        gdal_ffi::operation_name(name).ok_or_else(|| no_way("PROJ does not know the code".to_owned()))?
+    } else {
+        name.to_owned()
+    };
+    let key = |name: &str| name.to_lowercase();
+    let exact = candidates.iter().find(|candidate| key(&candidate.name) == key(&wanted));
+    let found = exact.or_else(|| candidates.iter().find(|candidate| key(&candidate.name).contains(&key(&wanted))));
+    let Some(found) = found else {
+        let names = candidates.iter().take(20).map(|candidate| format!("\"{}\"", candidate.name)).collect::<Vec<_>>().join(", ");
+        return Err(no_way(format!("PROJ knows {names}")));
+    };
+    if !found.missing_grids.is_empty() {
+        return Err(no_way(format!("it needs grids that are not installed: {}", found.missing_grids.join(", "))));
+    }
+    Ok(Transform {
+        from: from.clone(),
+        to: to.clone(),
+        operation: plain_name(&found.name).to_owned(),
+        accuracy_m: found.accuracy,
+        ballpark: found.ballpark,
+        missing_grids: Vec::new(),
+        named: Some(found.name.clone()),
+        method: Method::Proj,
+    })
+}
+
+/// The order of the axes is no part of an operation: coordinates go in and come out with longitude first.
+fn plain_name(name: &str) -> &str {
+    name.trim_end_matches(" + axis order change (2D)")
 }
 
 /// The operations that PROJ will take within the source's area of use: for each point the most accurate of those
@@ -262,8 +316,7 @@ impl<'a> Choice<'a> {
     }
 
     fn describe(&self) -> String {
-        // The order of the axes is no part of it: coordinates go in and come out with longitude first.
-        let name = self.main().name.trim_end_matches(" + axis order change (2D)");
+        let name = plain_name(&self.main().name);
         match self.taken.len() {
             1 => name.to_owned(),
             several => format!("the best of {several} operations for each place, mostly {name}"),
@@ -310,19 +363,27 @@ fn samples(area: Option<Area>) -> impl Iterator<Item = [f64; 2]> {
     })
 }
 
+/// From, to, ballpark or not, and the operation that was named.
+type Key = (String, String, bool, Option<String>);
+
 pub(super) fn apply(transform: &Transform, xy: &mut [[f64; 2]]) -> Result<()> {
     /// More than a run needs: one for each output that reprojects.
     const MOST: usize = 16;
     thread_local! {
         // PROJ's objects can't cross threads, and one takes milliseconds to make.
-        static READY: RefCell<Vec<([String; 2], bool, Pipeline)>> = const { RefCell::new(Vec::new()) };
+        static READY: RefCell<Vec<(Key, Pipeline)>> = const { RefCell::new(Vec::new()) };
     }
     let (from, to) = (&transform.from.definition, &transform.to.definition);
+    let is_it = |key: &Key| key.0 == *from && key.1 == *to && key.2 == transform.ballpark && key.3 == transform.named;
     READY.with_borrow_mut(|ready| {
-        let at = match ready.iter().position(|([f, t], ballpark, _)| f == from && t == to && *ballpark == transform.ballpark) {
+        let at = match ready.iter().position(|(key, _)| is_it(key)) {
             Some(at) => at,
             None => {
-                let pipeline = Pipeline::new(from, to, transform.ballpark).map_err(|cause| {
+                let pipeline = match &transform.named {
+                    Some(name) => Pipeline::named(from, to, name),
+                    None => Pipeline::new(from, to, transform.ballpark),
+                };
+                let pipeline = pipeline.map_err(|cause| {
                     Error::new(
                         ErrorKind::SpatialReference,
                         format!("can't reproject from {} to {}", transform.from, transform.to),
@@ -332,11 +393,11 @@ pub(super) fn apply(transform: &Transform, xy: &mut [[f64; 2]]) -> Result<()> {
                 if ready.len() == MOST {
                     ready.remove(0);
                 }
-                ready.push(([from.clone(), to.clone()], transform.ballpark, pipeline));
+                ready.push(((from.clone(), to.clone(), transform.ballpark, transform.named.clone()), pipeline));
                 ready.len() - 1
             }
         };
-        ready[at].2.run(xy);
+        ready[at].1.run(xy);
         Ok(())
     })
 }

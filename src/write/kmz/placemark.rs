@@ -186,7 +186,7 @@ impl<'a> Page<'a> {
             ShapeKind::Polygon => shape.polygon_sizes().count(),
         };
         let with_z = self.has_z(shape, row);
-        if members > 1 {
+        if members > usize::from(!self.plan.promote_multi) {
             self.push("<MultiGeometry>");
         }
         match shape.kind {
@@ -195,7 +195,7 @@ impl<'a> Page<'a> {
             ShapeKind::Polyline => self.lines(shape, with_z),
             ShapeKind::Polygon => self.polygons(shape, with_z),
         }
-        if members > 1 {
+        if members > usize::from(!self.plan.promote_multi) {
             self.push("</MultiGeometry>");
         }
     }

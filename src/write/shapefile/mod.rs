@@ -116,7 +116,15 @@ impl<'s> DataSet<'s> {
     fn create(stage: &'s Stage, plan: Arc<WritePlan>, warnings: &mut Vec<String>) -> Result<Self> {
         let shapes = shp::Writer::create(stage, shapes::ShapeType::of(&plan)?)?;
         match plan.crs.as_ref().map(|crs| (crs, &crs.esri_wkt)) {
-            Some((_, Some(wkt))) => write_whole(stage, "prj", wkt)?,
+            Some((_, Some(wkt))) => match plan.vertical.as_ref().map(|vertical| (vertical, &vertical.esri_wkt)) {
+                // ArcGIS sets the vertical system behind the horizontal one, and GDAL reads that.
+                Some((_, Some(vertical))) => write_whole(stage, "prj", &format!("{wkt},{vertical}"))?,
+                Some((vertical, None)) => {
+                    warnings.push(format!("the .prj does not say what z are measured from: {vertical}"));
+                    write_whole(stage, "prj", wkt)?;
+                }
+                None => write_whole(stage, "prj", wkt)?,
+            },
             Some((crs, None)) => warnings.push(format!("no .prj was written: {crs} has no WKT in Esri's dialect")),
             None => warnings.push("no .prj was written: the spatial reference is unknown".to_owned()),
         }
