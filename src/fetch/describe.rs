@@ -31,7 +31,7 @@ pub enum Description {
     /// A service with layers.
     Service(ServiceInfo),
     /// A layer or table.
-    Layer(LayerDescription),
+    Layer(Box<LayerDescription>),
     /// A geoprocessing service.
     GpService(task::Service),
     /// A geoprocessing task.
@@ -84,13 +84,13 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
             let selection = Selection { where_clause: where_clause.clone(), ..Selection::default() };
             let options = LayerOptions { selection, wire: WireChoice::Json, ..LayerOptions::default() };
             let source = LayerSource::open(session, url, options, Arc::clone(progress))?;
-            Description::Layer(LayerDescription {
+            Description::Layer(Box::new(LayerDescription {
                 header: source.header().clone(),
                 max_record_count: info.max_record_count,
                 supports_pagination: info.supports_pagination,
                 capabilities: info.capabilities,
                 warnings: source.warnings(),
-            })
+            }))
         }
         Target::NamedLayers { .. } | Target::Item { .. } => {
             contents(&mut Layers::open(session, target, LayerOptions::default(), &[], Arc::clone(progress))?)?

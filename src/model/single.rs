@@ -184,6 +184,9 @@ fn broken(why: &str) -> Error {
     Error::new(ErrorKind::Input, "the WKB can't be read").because(why)
 }
 
+/// The x and y of vertices, and z and m where there are some.
+type Vertices = (Vec<[f64; 2]>, Vec<f64>, Vec<f64>);
+
 /// Takes WKB apart from the front.
 struct Reader<'a> {
     bytes: &'a [u8],
@@ -265,7 +268,7 @@ impl Reader<'_> {
         })
     }
 
-    fn vertices(&mut self, count: u32) -> Result<(Vec<[f64; 2]>, Vec<f64>, Vec<f64>)> {
+    fn vertices(&mut self, count: u32) -> Result<Vertices> {
         let size = 16 + 8 * (usize::from(self.z) + usize::from(self.m));
         if self.bytes.len() / size < count as usize {
             return Err(broken("it ends too early"));
