@@ -101,7 +101,7 @@ impl Features {
         let body = RefCell::new(body);
         let found = contents(&skeleton, "features", &|range| read_range(&body, range))?;
         let mut sets = found.into_iter().filter_map(|found| match found {
-            Found::Rows(set) => Some(set),
+            Found::Rows(set) => Some(*set),
             Found::Value { .. } => None,
         });
         let (Some(FeatureSet { header, rows, cut_off, .. }), None) = (sets.next(), sets.next()) else {

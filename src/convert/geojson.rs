@@ -36,7 +36,7 @@ pub fn to_geojson(esri_json: &str) -> Result<FeatureCollection> {
     let slice = |offset: u64, len: u64| bytes.slice(offset as usize..(offset + len) as usize);
     let found = contents(&skeleton, "features", &|range| Ok(slice(range.offset, range.len)))?;
     let mut sets = found.into_iter().filter_map(|found| match found {
-        Found::Rows(set) => Some(set),
+        Found::Rows(set) => Some(*set),
         Found::Value { .. } => None,
     });
     let (Some(FeatureSet { header, rows, cut_off, .. }), None) = (sets.next(), sets.next()) else {

@@ -17,7 +17,7 @@ use crate::model::{FieldType, GeometryKind, Header, SpatialReference};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found {
     /// A feature set or record set.
-    Rows(FeatureSet),
+    Rows(Box<FeatureSet>),
     /// A geoprocessing result that is no rows.
     Value {
         /// The parameter.
@@ -125,7 +125,7 @@ impl Contents<'_> {
         let mut warnings = Vec::new();
         let header = header(name, definition, set, &rows, self.read, &mut warnings)?;
         let cut_off = exceeded_transfer_limit(set) || exceeded_transfer_limit(&self.skeleton.value);
-        self.found.push(Found::Rows(FeatureSet { header, rows, cut_off, warnings }));
+        self.found.push(Found::Rows(Box::new(FeatureSet { header, rows, cut_off, warnings })));
         Ok(())
     }
 }

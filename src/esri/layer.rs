@@ -54,9 +54,9 @@ pub struct LayerInfo {
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
     /// How it is drawn, and what its rows say of time and height.
-    pub drawing: Option<Drawing>,
+    pub drawing: Option<Box<Drawing>>,
     /// What it says of itself.
-    pub about: About,
+    pub about: Box<About>,
     /// Subtypes or feature types.
     pub subtypes: Option<Subtypes>,
     /// `f=pbf` is among the formats of its queries.
@@ -120,8 +120,8 @@ impl LayerInfo {
             capabilities: text("capabilities").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
             last_edit: json.get("editingInfo").and_then(|info| info.get("lastEditDate")).and_then(Value::as_i64),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
-            drawing: Drawing::of(json),
-            about: About::of(json),
+            drawing: Drawing::of(json).map(Box::new),
+            about: Box::new(About::of(json)),
             subtypes: subtypes_of(json),
             offers_pbf: text("supportedQueryFormats")
                 .is_some_and(|list| list.split(',').any(|format| format.trim().eq_ignore_ascii_case("PBF"))),

@@ -202,7 +202,8 @@ fn contents_of(body: Body, name: &str) -> Result<Vec<Content>> {
     let found = contents(&skeleton, name, &|range| body.read(range))?;
     let content = |found| match found {
         Found::Value { name, data_type, value } => Content::Value(Scalar { name, data_type, value }),
-        Found::Rows(FeatureSet { header, rows, cut_off, warnings: own }) => {
+        Found::Rows(set) => {
+            let FeatureSet { header, rows, cut_off, warnings: own } = *set;
             let part = Part { body: Arc::clone(&body), wire: Wire::Json, pages: rows.pages };
             let warnings = warnings.iter().cloned().chain(own).collect();
             Content::Layer(Box::new(SavedLayer { header, parts: vec![part], cut_off, carriage: Carriage::default(), warnings }))

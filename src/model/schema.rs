@@ -272,10 +272,10 @@ pub struct Header {
     pub subtypes: Option<Subtypes>,
     /// How it is drawn, where that is known.
     #[serde(skip)]
-    pub drawing: Option<Drawing>,
+    pub drawing: Option<Box<Drawing>>,
     /// What it says of itself.
     #[serde(skip_serializing_if = "About::is_empty")]
-    pub about: About,
+    pub about: Box<About>,
 }
 
 impl Header {
@@ -295,7 +295,7 @@ impl Header {
             dates_in_unknown_time_zone: false,
             subtypes: None,
             drawing: None,
-            about: About::default(),
+            about: Box::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use super::{Part, Shape, ShapeKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kinds {
     /// Lines and polygons are always of the multi type, so that all rows of a layer have one type.
+    #[cfg_attr(not(any(feature = "geopackage", feature = "gdal")), allow(dead_code, reason = "their writers ask for it"))]
     Multi,
     /// A single line or polygon is of the single type.
     AsIs,
