@@ -8,7 +8,7 @@ mod rows;
 use std::path::{Path, PathBuf};
 
 use geohaul::model::plan::ColumnKind;
-use geohaul::model::{Domain, Field, FieldType, GeometryKind, ShapeKind};
+use geohaul::model::{About, Domain, Field, FieldType, GeometryKind, ShapeKind};
 use geohaul::report::LossKind;
 use geohaul::write::geopackage::GeoPackage;
 use geohaul::write::{Stage, Target, Written};
@@ -244,6 +244,20 @@ fn spatial_references_have_their_definitions_in_both_dialects() {
     );
     let text = judge("ogrinfo", &["-al", "-so", path.to_str().unwrap()], &[]);
     assert!(text.contains(r#"ID["EPSG",27700]"#) && text.contains(r#"ID["ESRI",102001]"#), "{text}");
+}
+
+#[test]
+fn what_a_layer_says_of_itself_is_its_description_and_metadata() {
+    let about = About { description: Some("Wells & springs".to_owned()), copyright: Some("© them".to_owned()) };
+    let layers = [Layer::new("A", None).plan(|plan| plan.about = about), Layer::new("B", None)];
+    let (_dir, path, _) = written(&layers);
+    let query =
+        "SELECT c.table_name, description, metadata FROM gpkg_contents c LEFT JOIN gpkg_metadata_reference r USING (table_name)
+                 LEFT JOIN gpkg_metadata m ON m.id = r.md_file_id ORDER BY 1";
+    let text = sql(&path, query);
+    let expected = "A|Wells & springs|{\"@context\":\"https://schema.org/\",\"@type\":\"Dataset\",\"name\":\"A\",\
+                    \"description\":\"Wells & springs\",\"copyrightNotice\":\"© them\"}\nB||\n";
+    assert_eq!(text, expected);
 }
 
 #[test]

@@ -223,9 +223,10 @@ fn output(
         }),
         dates_are_utc: !header.dates_in_unknown_time_zone,
         time_zone: options.time_zone.clone(),
+        about: (*header.about).clone(),
         drawing: header.drawing.as_ref().map(|drawing| {
             let fields = header.fields.iter().map(|field| field.name.clone()).collect();
-            Arc::new(Drawing { fields, ..drawing.clone() })
+            Arc::new(Drawing { fields, ..(**drawing).clone() })
         }),
         // Who asks for WGS 84 wants longitudes within ±180, and no polygon around the world.
         antimeridian: if by_rule || matches!(&options.crs, CrsChoice::To(crs) if crs.is_wgs84()) {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{fields_of, mark_edit_dates, subtypes_of};
-use crate::model::{Drawing, Field, FieldType, GeometryKind, SpatialReference, Subtypes};
+use crate::model::{About, Drawing, Field, FieldType, GeometryKind, SpatialReference, Subtypes};
 
 /// Names that object ids go by where nothing says which field it is, the likeliest first.
 const OBJECT_ID_NAMES: [&str; 4] = ["OBJECTID", "FID", "OID", "ID"];
@@ -54,7 +54,9 @@ pub struct LayerInfo {
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
     /// How it is drawn, and what its rows say of time and height.
-    pub drawing: Option<Drawing>,
+    pub drawing: Option<Box<Drawing>>,
+    /// What it says of itself.
+    pub about: Box<About>,
     /// Subtypes or feature types.
     pub subtypes: Option<Subtypes>,
     /// `f=pbf` is among the formats of its queries.
@@ -118,7 +120,8 @@ impl LayerInfo {
             capabilities: text("capabilities").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
             last_edit: json.get("editingInfo").and_then(|info| info.get("lastEditDate")).and_then(Value::as_i64),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
-            drawing: Drawing::of(json),
+            drawing: Drawing::of(json).map(Box::new),
+            about: Box::new(About::of(json)),
             subtypes: subtypes_of(json),
             offers_pbf: text("supportedQueryFormats")
                 .is_some_and(|list| list.split(',').any(|format| format.trim().eq_ignore_ascii_case("PBF"))),

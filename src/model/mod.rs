@@ -3,6 +3,7 @@
 //! Nothing here fetches, decides or writes. Imports go down: `fetch`, `convert` and `write` all know this
 //! module, and never each other.
 
+pub mod about;
 pub mod area;
 pub mod batch;
 pub mod codebook;
@@ -18,6 +19,7 @@ pub mod time;
 pub mod value;
 pub(crate) mod wkb;
 
+pub use about::About;
 pub use area::Area;
 pub use batch::{Batch, Cell, Span};
 pub use crs::{Crs, SpatialReference, Transform};

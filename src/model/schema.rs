@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Drawing, SpatialReference};
+use super::{About, Drawing, SpatialReference};
 
 /// A field type of the ArcGIS REST API. An unknown type is kept by name and written as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -272,7 +272,10 @@ pub struct Header {
     pub subtypes: Option<Subtypes>,
     /// How it is drawn, where that is known.
     #[serde(skip)]
-    pub drawing: Option<Drawing>,
+    pub drawing: Option<Box<Drawing>>,
+    /// What it says of itself.
+    #[serde(skip_serializing_if = "About::is_empty")]
+    pub about: Box<About>,
 }
 
 impl Header {
@@ -292,6 +295,7 @@ impl Header {
             dates_in_unknown_time_zone: false,
             subtypes: None,
             drawing: None,
+            about: Box::default(),
         }
     }
 

@@ -162,7 +162,7 @@ fn write_layer(
         }
     }
     drop(insert);
-    table.finish(file, &boxes, &time::now()).map_err(failed)
+    table.finish(file, &boxes).map_err(failed)
 }
 
 /// The statement that adds a row.

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{quoted, rtree, srs};
 use crate::model::schema::Domain;
-use crate::model::{Column, Crs, FieldType, GeometryKind, WritePlan};
+use crate::model::{Column, Crs, FieldType, GeometryKind, WritePlan, time};
 use crate::write::tables::{table_name, unused_name};
 use crate::write::typed::{CellType, object_id_column};
 
@@ -115,9 +115,12 @@ impl Table {
         let identifier = if taken.contains(&plan.layer.to_lowercase()) { &table.name } else { &plan.layer };
         let data_type = if table.geometry.is_some() { "features" } else { "attributes" };
         file.execute(
-            "INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id) VALUES (?1, ?2, ?3, ?4)",
-            params![table.name, data_type, identifier, srs_id],
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id, description) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![table.name, data_type, identifier, srs_id, plan.about.description.as_deref().unwrap_or_default()],
         )?;
+        if !plan.about.is_empty() {
+            table.add_metadata(file, plan)?;
+        }
         if let Some(geometry) = &table.geometry {
             file.execute(
                 "INSERT INTO gpkg_geometry_columns VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -126,6 +129,26 @@ impl Table {
         }
         plan.columns.iter().try_for_each(|column| table.describe(file, column))?;
         Ok(table)
+    }
+
+    /// What the layer says of itself: the metadata extension, in the words of schema.org.
+    fn add_metadata(&self, file: &Connection, plan: &WritePlan) -> rusqlite::Result<()> {
+        let mut json = json!({"@context": "https://schema.org/", "@type": "Dataset", "name": plan.layer});
+        for (key, text) in [("description", &plan.about.description), ("copyrightNotice", &plan.about.copyright)] {
+            if let Some(text) = text {
+                json[key] = json!(text);
+            }
+        }
+        file.execute(
+            "INSERT INTO gpkg_metadata (md_scope, md_standard_uri, mime_type, metadata)
+             VALUES ('dataset', 'https://schema.org/', 'application/ld+json', ?1)",
+            [json.to_string()],
+        )?;
+        file.execute(
+            "INSERT INTO gpkg_metadata_reference (reference_scope, table_name, timestamp, md_file_id) VALUES ('table', ?1, ?2, ?3)",
+            params![self.name, moment_now(), file.last_insert_rowid()],
+        )?;
+        Ok(())
     }
 
     /// The alias and domain of a column: the schema extension.
@@ -155,9 +178,8 @@ impl Table {
     }
 
     /// After the last row: the extent, and the spatial index over the boxes of all rows.
-    pub(super) fn finish(&self, file: &Connection, boxes: &[(i64, [f64; 4])], now: &str) -> rusqlite::Result<()> {
-        let now = now.replace('Z', ".000Z");
-        file.execute("UPDATE gpkg_contents SET last_change = ?2 WHERE table_name = ?1", params![self.name, now])?;
+    pub(super) fn finish(&self, file: &Connection, boxes: &[(i64, [f64; 4])]) -> rusqlite::Result<()> {
+        file.execute("UPDATE gpkg_contents SET last_change = ?2 WHERE table_name = ?1", params![self.name, moment_now()])?;
         let Some(geometry) = &self.geometry else { return Ok(()) };
         let extent = boxes.iter().fold([f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY], |all, (_, one)| {
             [all[0].min(one[0]), all[1].min(one[1]), all[2].max(one[2]), all[3].max(one[3])]
@@ -175,6 +197,11 @@ impl Table {
         let definition = "http://www.geopackage.org/spec120/#extension_rtree";
         extension(file, &self.name, Some(geometry), "gpkg_rtree_index", definition)
     }
+}
+
+/// Now, as the standard wants it.
+fn moment_now() -> String {
+    time::now().replace('Z', ".000Z")
 }
 
 fn geometry_type(plan: &WritePlan) -> &'static str {
