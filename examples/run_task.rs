@@ -5,6 +5,8 @@
 //! cargo run --example run_task http://127.0.0.1:8085/arcgis/rest/services/Demo/GPServer/Buffer results/
 //! ```
 
+#![allow(clippy::print_stdout, reason = "it shows what it did")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

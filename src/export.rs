@@ -561,7 +561,7 @@ fn open_stages(outputs: &[Output], options: &ExportOptions, kept: Option<&Path>)
 
 /// Says among kept pages that outputs which stand are ours.
 fn mark_placed(kept: &Path) -> Result<()> {
-    let mark = File::create(kept.join(PLACED)).and_then(|file| file.sync_all());
+    let mark = std::fs::create_dir_all(kept).and_then(|()| File::create(kept.join(PLACED))).and_then(|file| file.sync_all());
     mark.map_err(|why| Error::file("can't keep pages for --resume", kept, &why))
 }
 

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::crs::Vertical;
 use crate::model::plan::{Antimeridian, ColumnKind, CrsRule, FormatInfo};
-use crate::model::{Column, Crs, Field, FieldType, GeometryKind, Header, ReadPlan, Transform, WritePlan};
+use crate::model::{Column, Crs, Drawing, Field, FieldType, GeometryKind, Header, ReadPlan, Transform, WritePlan};
 use crate::report::{LossKind, Losses};
 
 use super::domains::{Domains, labelled};
@@ -223,6 +223,10 @@ fn output(
         }),
         dates_are_utc: !header.dates_in_unknown_time_zone,
         time_zone: options.time_zone.clone(),
+        drawing: header.drawing.as_ref().map(|drawing| {
+            let fields = header.fields.iter().map(|field| field.name.clone()).collect();
+            Arc::new(Drawing { fields, ..drawing.clone() })
+        }),
         // Who asks for WGS 84 wants longitudes within ±180, and no polygon around the world.
         antimeridian: if by_rule || matches!(&options.crs, CrsChoice::To(crs) if crs.is_wgs84()) {
             options.antimeridian

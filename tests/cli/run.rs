@@ -332,3 +332,36 @@ fn values_of_every_type_stand_in_results_json_as_the_server_wrote_them() {
     let expected: serde_json::Map<String, Value> = values.into_iter().map(|(name, _, value)| (name.to_owned(), value)).collect();
     assert_eq!(desk.json("out/results.json"), Value::Object(expected));
 }
+
+#[test]
+fn archives_among_the_results_are_left_alone_unless_they_are_to_be_unpacked() {
+    let file = |name: &str| json!({"url": format!("/files/{name}.zip")});
+    let results =
+        || vec![("Good", "GPDataFile", file("good")), ("Evil", "GPDataFile", file("evil")), ("Count", "GPLong", json!(1))];
+    let files = |call: &Call| {
+        let name = if call.path.ends_with("good.zip") { "data/roads.txt" } else { "../../evil.txt" };
+        Reply::bytes("application/zip", zipped(name))
+    };
+    let (_server, desk, url) = tool(true, results(), files);
+    desk.ok(&["run", &url, "-o", "out"]);
+    assert_eq!(desk.names("out"), ["Evil.zip", "Good.zip", "results.json"]);
+
+    let run = desk.run(&["run", &url, "-o", "new", "--unzip"]);
+    assert_eq!(
+        (run.status, desk.names("new")),
+        (3, ["Evil.zip", "Good", "Good.zip", "results.json"].map(str::to_owned).to_vec())
+    );
+    assert_eq!(desk.read("new/Good/data/roads.txt"), "roads");
+    assert!(
+        run.stderr.contains("failed: the archive is not unpacked: the name \"../../evil.txt\" leads out of it"),
+        "{}",
+        run.stderr
+    );
+    assert!(!desk.path("evil.txt").exists() && !desk.path("../evil.txt").exists());
+}
+
+/// An archive with one file, made by Python.
+fn zipped(name: &str) -> Vec<u8> {
+    let script = "import io, sys, zipfile\nb = io.BytesIO()\nz = zipfile.ZipFile(b, 'w')\nz.writestr(sys.argv[1], 'roads')\nz.close()\nsys.stdout.buffer.write(b.getvalue())";
+    std::process::Command::new("python3").args(["-c", script, name]).output().unwrap().stdout
+}

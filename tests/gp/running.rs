@@ -207,8 +207,8 @@ fn an_error_of_execute_carries_the_servers_words() {
 #[test]
 fn the_output_spatial_reference_is_asked_for_in_both_ways() {
     let script = Script::default().on("/T", [task("Synchronous", &[])]).on("/T/execute", [json!({"results": []})]);
-    let mut options = Options::default();
-    options.out_sr = SpatialReference::from_json(&json!({"wkid": 102100, "latestWkid": 3857}));
+    let out_sr = SpatialReference::from_json(&json!({"wkid": 102100, "latestWkid": 3857}));
+    let options = Options { out_sr, ..Options::default() };
     let (script, _, _) = run_with(script, &Parameters::default(), &options);
     assert_eq!(script.sent("/T/execute", "env:outSR").as_deref(), Some("102100"));
     let context: Value = serde_json::from_str(&script.sent("/T/execute", "context").unwrap()).unwrap();
