@@ -540,3 +540,28 @@ fn pages_under_way_are_bounded_by_the_permits() {
     assert!(pages.next().is_none());
     assert!(server.pages().len() <= 1 + 2, "the probe and two pages");
 }
+
+#[test]
+fn of_multipatches_the_footprints_are_asked_for_and_a_warning_says_so() {
+    let server = Server::start(|call| {
+        let fields = json!([{"name": "OBJECTID", "type": "esriFieldTypeOID"}]);
+        let reference = json!({"wkid": 3857});
+        if !call.path.ends_with("/query") {
+            return Reply::json(&json!({"id": 0, "name": "Towers", "type": "Feature Layer", "hasZ": true, "fields": fields,
+                "geometryType": "esriGeometryMultiPatch", "extent": {"spatialReference": reference}, "objectIdField": "OBJECTID"}));
+        }
+        if call.param("returnCountOnly") == "true" {
+            return Reply::json(&json!({"count": 1}));
+        }
+        if call.param("returnIdsOnly") == "true" {
+            return Reply::json(&json!({"objectIdFieldName": "OBJECTID", "objectIds": [1]}));
+        }
+        assert_eq!((call.param("multipatchOption"), call.param("returnZ")), ("xyFootprint", "false"));
+        let ring = json!([[0, 0], [0, 1], [1, 1], [1, 0], [0, 0]]);
+        Reply::json(&json!({"geometryType": "esriGeometryPolygon", "spatialReference": reference, "fields": fields,
+            "objectIdFieldName": "OBJECTID", "features": [{"attributes": {"OBJECTID": 1}, "geometry": {"rings": [ring]}}]}))
+    });
+    let export = export(&layer_url(&server), 10).unwrap();
+    assert_eq!((export.ids, export.header.geometry, export.header.has_z), (vec![1], Some(GeometryKind::Polygon), false));
+    assert!(export.warnings.iter().any(|warning| warning.contains("footprints")), "{:?}", export.warnings);
+}

@@ -194,9 +194,6 @@ fn refuse_what_has_no_rows(info: &LayerInfo, json: &Value) -> Result<()> {
     if let Some(kind) = &info.unknown_geometry {
         return Err(unsupported(format!("geometries of the type {kind} are not known")));
     }
-    if info.geometry == Some(GeometryKind::Multipatch) {
-        return Err(unsupported("multipatches (3D surfaces) can't be exported".to_owned()));
-    }
     let service = json.get("layers").is_some() || json.get("services").is_some() || json.get("tasks").is_some();
     if service || (info.fields.is_empty() && info.layer_type.is_none() && info.geometry.is_none()) {
         return Err(Error::new(ErrorKind::Usage, "the address names no layer or table")
@@ -330,8 +327,14 @@ impl Opening<'_> {
         if self.query.wants_geometry() && header.geometry.is_none() && info.layer_type.as_deref() != Some("Table") {
             header.geometry = said.get("geometryType").and_then(Value::as_str).and_then(GeometryKind::from_esri);
         }
+        let is_multipatch = header.geometry == Some(GeometryKind::Multipatch);
+        if is_multipatch {
+            header.geometry = Some(GeometryKind::Polygon);
+            warnings
+                .push(format!("\"{name}\" holds multipatches (3D surfaces); what comes is their footprints, without heights"));
+        }
         let flag = |key: &str, claimed: bool| said.get(key).and_then(Value::as_bool).map_or(claimed, |told| told && claimed);
-        header.has_z = header.geometry.is_some() && flag("hasZ", info.has_z);
+        header.has_z = header.geometry.is_some() && flag("hasZ", info.has_z && !is_multipatch);
         header.has_m = header.geometry.is_some() && flag("hasM", info.has_m);
         if header.geometry.is_some() {
             header.spatial_reference = said.get("spatialReference").and_then(SpatialReference::from_json);

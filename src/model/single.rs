@@ -184,7 +184,7 @@ fn broken(why: &str) -> Error {
     Error::new(ErrorKind::Input, "the WKB can't be read").because(why)
 }
 
-/// The x and y of vertices, and z and m where there are some.
+/// Vertices, with their z and m where there are any.
 type Vertices = (Vec<[f64; 2]>, Vec<f64>, Vec<f64>);
 
 /// Takes WKB apart from the front.
@@ -276,12 +276,11 @@ impl Reader<'_> {
         let (mut xy, mut z, mut m) = (Vec::with_capacity(count as usize), Vec::new(), Vec::new());
         for _ in 0..count {
             xy.push([self.real()?, self.real()?]);
-            for (wanted, values) in [(self.z, &mut z), (self.m, &mut m)] {
-                if wanted {
-                    let bytes = self.bytes.split_first_chunk::<8>().ok_or_else(|| broken("it ends too early"))?;
-                    self.bytes = bytes.1;
-                    values.push(if self.little { f64::from_le_bytes(*bytes.0) } else { f64::from_be_bytes(*bytes.0) });
-                }
+            if self.z {
+                z.push(self.real()?);
+            }
+            if self.m {
+                m.push(self.real()?);
             }
         }
         Ok((xy, z, m))

@@ -5,6 +5,7 @@ use super::{Part, Shape, ShapeKind};
 
 /// Which geometry types a layer's rows get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "geopackage"), allow(dead_code, reason = "a lone geometry is what it is"))]
 pub(crate) enum Kinds {
     /// Lines and polygons are always of the multi type, so that all rows of a layer have one type.
     #[cfg(any(feature = "geopackage", feature = "gdal"))]

@@ -11,7 +11,7 @@ use crate::fetch::id_set::IdSpan;
 use crate::fetch::paging::{Ask, Part, Region};
 use crate::fetch::selection::Checked;
 use crate::fetch::session::Session;
-use crate::model::{ReadPlan, SpatialReference, Wire};
+use crate::model::{GeometryKind, ReadPlan, SpatialReference, Wire};
 
 /// What the statistics of [`Query::extremes`] are called.
 pub(super) const LEAST: &str = "least_id";
@@ -56,6 +56,9 @@ impl Query {
         let table = info.is_table();
         let offset = selection.max_offset.map(|distance| ("maxAllowableOffset", distance.to_string()));
         let datum = selection.datum_transformation.as_ref().map(|way| ("datumTransformation", way.clone()));
+        // Nothing here reads a three-dimensional surface, but its outline on the ground is a polygon.
+        let is_multipatch = info.geometry == Some(GeometryKind::Multipatch);
+        let footprint = is_multipatch.then(|| ("multipatchOption", "xyFootprint".to_owned()));
         Ok(Self {
             url,
             selection: selection.check(info)?,
@@ -65,9 +68,9 @@ impl Query {
             extent: info.extent.map(|extent| (extent, info.extent_sr.clone())),
             geometry_field: info.geometry_field.clone(),
             geometry: !table && !selection.no_geometry,
-            z: info.has_z,
+            z: info.has_z && !is_multipatch,
             m: info.has_m,
-            treatment: offset.into_iter().chain(datum).collect(),
+            treatment: offset.into_iter().chain(datum).chain(footprint).collect(),
             unknown_time_zone: info.dates_in_unknown_time_zone,
         })
     }
