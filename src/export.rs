@@ -205,6 +205,32 @@ pub fn export(
     }
 }
 
+/// Exports the one layer of an input into anything that takes bytes, in a format of one file.
+///
+/// # Errors
+/// As [`export`]; [`ErrorKind::Usage`] for a format of several files, [`ErrorKind::File`] where `out` takes no more. Nothing
+/// is written to `out` before the layer is whole.
+pub fn export_to(
+    input: &mut dyn Input,
+    format: &'static dyn AnyFormat,
+    out: &mut dyn std::io::Write,
+    options: &ExportOptions,
+    progress: &Arc<dyn Progress>,
+) -> Result<Report> {
+    let failed = |why: std::io::Error| Error::new(ErrorKind::File, "can't write the output").because(why);
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let path = folder.path().join(format!("layer.{}", format.info().endings[0]));
+    let output = Output { path: path.clone(), format };
+    let report = export(input, &Destination::Files(vec![output]), options, progress)?;
+    if report.layers.iter().flat_map(|layer| &layer.outputs).any(|output| output.files.len() > 1) {
+        return Err(Error::new(ErrorKind::Usage, format!("{} is several files, and not one stream", format.info().title))
+            .hint("write it to a path: geohaul::export"));
+    }
+    let mut file = std::fs::File::open(&path).map_err(failed)?;
+    std::io::copy(&mut file, out).map_err(failed)?;
+    Ok(report)
+}
+
 /// Adds a layer to the report, and says where its pages are kept.
 fn add_layer(done: ExportedLayer, report: &mut Report) -> Option<PathBuf> {
     report.warnings.extend(done.warnings);
@@ -432,7 +458,15 @@ fn fill(
         outputs.iter().zip(&plan.outputs).zip(stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
     let domains = plan.domains.as_deref();
     let (clip_area, cancel) = (clip.as_ref(), &options.cancel);
-    let way = Way { header: &header, read: &plan.read, clip: clip_area, domains, lanes: lanes.collect(), cancel };
+    let way = Way {
+        header: &header,
+        read: &plan.read,
+        clip: clip_area,
+        domains,
+        options: &options.plan,
+        lanes: lanes.collect(),
+        cancel,
+    };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
 
     let fallback = hauled.evidence.carriage.fallback.as_ref();
@@ -446,7 +480,7 @@ fn fill(
     }
     let mut written = Vec::new();
     for ((output, plan), done) in outputs.iter().zip(&plan.outputs).zip(hauled.written) {
-        written.push(output_report(output, plan, done, hauled.evidence.rows - hauled.clipped.outside)?);
+        written.push(output_report(output, plan, done, hauled.evidence.rows - hauled.clipped.outside + hauled.added)?);
     }
     if options.strict {
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
@@ -527,7 +561,7 @@ fn open_stages(outputs: &[Output], options: &ExportOptions, kept: Option<&Path>)
 
 /// Says among kept pages that outputs which stand are ours.
 fn mark_placed(kept: &Path) -> Result<()> {
-    let mark = File::create(kept.join(PLACED)).and_then(|file| file.sync_all());
+    let mark = std::fs::create_dir_all(kept).and_then(|()| File::create(kept.join(PLACED))).and_then(|file| file.sync_all());
     mark.map_err(|why| Error::file("can't keep pages for --resume", kept, &why))
 }
 
@@ -607,6 +641,7 @@ struct Way<'a> {
     read: &'a ReadPlan,
     clip: Option<&'a convert::Clip>,
     domains: Option<&'a convert::Domains>,
+    options: &'a PlanOptions,
     lanes: Vec<Lane<'a>>,
     cancel: &'a Cancel,
 }
@@ -615,6 +650,8 @@ struct Hauled {
     evidence: Evidence,
     losses: Losses,
     clipped: Clipped,
+    /// Rows that came of multipart geometries.
+    added: u64,
     written: Vec<Written>,
 }
 
@@ -684,12 +721,13 @@ fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Perm
         return Err(Error::new(ErrorKind::Cancelled, "the work was stopped"));
     }
     let evidence = guarded("the source", || pages.finish())?;
-    let (mut losses, mut clipped) = (Losses::default(), Clipped::default());
-    for (page_losses, page_clipped) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
+    let (mut losses, mut clipped, mut added) = (Losses::default(), Clipped::default(), 0);
+    for (page_losses, page_clipped, page_added) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
         losses.append(page_losses);
         clipped.add(page_clipped);
+        added += page_added;
     }
-    Ok(Hauled { evidence, losses, clipped, written })
+    Ok(Hauled { evidence, losses, clipped, added, written })
 }
 
 /// Does a step whose panic is an error like any other.
@@ -705,7 +743,7 @@ fn work(
     permit: Permit,
     way: &Way<'_>,
     senders: &[Sender<Packet>],
-    tallies: &Mutex<BTreeMap<u64, (Losses, Clipped)>>,
+    tallies: &Mutex<BTreeMap<u64, (Losses, Clipped, u64)>>,
 ) {
     let (seq, permit) = (page.seq, Arc::new(permit));
     let parsed = guarded("a worker", || {
@@ -714,10 +752,14 @@ fn work(
             Some(clip) => clip.apply(batch),
             None => (batch, Clipped::default()),
         };
+        if way.options.make_valid {
+            convert::make_valid(&mut batch, way.header.object_id, &mut losses);
+        }
         if let Some(domains) = way.domains {
             domains.apply(&mut batch, way.header, &mut losses);
         }
-        tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped));
+        let added = if way.options.explode { convert::explode(&mut batch) } else { 0 };
+        tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped, added));
         Ok(batch)
     });
     drop(page);

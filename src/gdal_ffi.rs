@@ -266,6 +266,28 @@ impl Context {
         (known != 0 && area.west >= -180.0 && area.south >= -90.0).then_some(area)
     }
 
+    /// All ways from one system to another, in PROJ's order.
+    fn operations(&self, from: &Object, to: &Object) -> Result<Vec<Object>, String> {
+        let mut found = Vec::new();
+        // SAFETY: context and objects are alive; search and list are used within this block and destroyed once; every
+        // index is below the count.
+        unsafe {
+            let search = c::proj_create_operation_factory_context(self.0, ptr::null());
+            if search.is_null() {
+                return Err(self.last_error());
+            }
+            c::proj_operation_factory_context_set_spatial_criterion(self.0, search, c::PARTIAL_INTERSECTION);
+            let list = c::proj_create_operations(self.0, from.0, to.0, search);
+            c::proj_operation_factory_context_destroy(search);
+            if list.is_null() {
+                return Err(self.last_error());
+            }
+            found.extend((0..c::proj_list_get_count(list)).filter_map(|at| self.own(c::proj_list_get(self.0, list, at)).ok()));
+            c::proj_list_destroy(list);
+        }
+        Ok(found)
+    }
+
     fn describe(&self, operation: &Object) -> Candidate {
         // SAFETY: context and operation are alive; the name belongs to the operation and is copied at once.
         unsafe {
@@ -329,28 +351,18 @@ impl Drop for Object {
 pub(crate) fn candidates(from: &str, to: &str) -> Result<(Vec<Candidate>, Option<Area>), String> {
     let context = Context::new()?;
     let (from, to) = (context.create(from)?, context.create(to)?);
-    let mut found = Vec::new();
-    // SAFETY: context and objects are alive; search and list are used within this block and destroyed once; every
-    // index is below the count.
-    unsafe {
-        let search = c::proj_create_operation_factory_context(context.0, ptr::null());
-        if search.is_null() {
-            return Err(context.last_error());
-        }
-        c::proj_operation_factory_context_set_spatial_criterion(context.0, search, c::PARTIAL_INTERSECTION);
-        let list = c::proj_create_operations(context.0, from.0, to.0, search);
-        c::proj_operation_factory_context_destroy(search);
-        if list.is_null() {
-            return Err(context.last_error());
-        }
-        for index in 0..c::proj_list_get_count(list) {
-            if let Ok(operation) = context.own(c::proj_list_get(context.0, list, index)) {
-                found.push(context.describe(&operation));
-            }
-        }
-        c::proj_list_destroy(list);
-    }
+    let found = context.operations(&from, &to)?.iter().map(|operation| context.describe(operation)).collect();
     Ok((found, context.area_of_use(&from)))
+}
+
+/// The name of an operation by its code, such as `EPSG:1314`.
+pub(crate) fn operation_name(code: &str) -> Option<String> {
+    let (authority, number) = code.split_once(':')?;
+    let context = Context::new().ok()?;
+    let urn = format!("urn:ogc:def:coordinateOperation:{}::{number}", authority.to_ascii_uppercase());
+    let operation = context.create(&urn).ok()?;
+    // SAFETY: the operation is alive; the name belongs to it and is copied at once.
+    unsafe { text_of(c::proj_get_name(operation.0)) }
 }
 
 /// A transformation that is ready to run in this thread: for each point PROJ takes the most accurate operation
@@ -374,6 +386,20 @@ impl Pipeline {
             .own(unsafe { c::proj_create_crs_to_crs_from_pj(context.0, from.0, to.0, ptr::null_mut(), options.as_ptr()) })?;
         // SAFETY: context and object are alive.
         let object = context.own(unsafe { c::proj_normalize_for_visualization(context.0, object.0) })?;
+        Ok(Self { object, _context: context })
+    }
+
+    /// The same by the one operation of this name.
+    pub(crate) fn named(from: &str, to: &str, name: &str) -> Result<Self, String> {
+        let context = Context::new()?;
+        let (from, to) = (context.create(from)?, context.create(to)?);
+        let operations = context.operations(&from, &to)?;
+        // SAFETY: the operation is alive; the name belongs to it and is copied at once.
+        let is_it = |operation: &&Object| unsafe { text_of(c::proj_get_name(operation.0)) }.as_deref() == Some(name);
+        let operation = operations.iter().find(is_it).ok_or_else(|| format!("PROJ has no operation \"{name}\""))?;
+        // SAFETY: context and operation are alive.
+        let object = context.own(unsafe { c::proj_normalize_for_visualization(context.0, operation.0) })?;
+        drop((from, to, operations));
         Ok(Self { object, _context: context })
     }
 

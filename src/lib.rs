@@ -72,7 +72,7 @@ pub mod write;
 
 pub use convert::{CrsChoice, PlanOptions, to_geojson};
 pub use error::{Error, ErrorKind, Result, redact};
-pub use export::{Destination, ExportOptions, Output, export};
+pub use export::{Destination, ExportOptions, Output, export, export_to};
 pub use fetch::saved::Saved;
 pub use fetch::session::Session;
 pub use fetch::target::Target;

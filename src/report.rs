@@ -3,6 +3,7 @@
 //! The library never prints. The command line shows the report in short, and writes it whole with `--report`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -94,6 +95,8 @@ pub enum LossKind {
     OutOfRange,
     /// A value is none of its domain's codes, so it has no label.
     UnknownCode,
+    /// A polygon whose rings crossed was mended, as was asked for.
+    MadeValid,
 }
 
 impl LossKind {
@@ -119,15 +122,18 @@ impl LossKind {
             Self::LongEdge => "edge longer than 180 degrees of longitude kept as it is",
             Self::NotOnEarth => "coordinates are no longitude and latitude, kept as they are",
             Self::OutOfRange => "value outside of its domain's range kept as it is",
+            Self::MadeValid => "polygon made valid",
             Self::UnknownCode => "value is none of its domain's codes and has no label",
         }
     }
 
     /// `false` for what changes the form but loses nothing that was in the data.
     pub fn is_loss(self) -> bool {
-        use LossKind::{CutAtAntimeridian, Folded, LongEdge, NotOnEarth, OutOfRange, Renamed, TypeWidened, UnknownCode};
+        use LossKind::{
+            CutAtAntimeridian, Folded, LongEdge, MadeValid, NotOnEarth, OutOfRange, Renamed, TypeWidened, UnknownCode,
+        };
         let form_only = matches!(self, Renamed | TypeWidened | CutAtAntimeridian | Folded | LongEdge | NotOnEarth);
-        !form_only && !matches!(self, OutOfRange | UnknownCode)
+        !form_only && !matches!(self, OutOfRange | UnknownCode | MadeValid)
     }
 }
 
@@ -148,6 +154,22 @@ pub struct Loss {
     /// The first feature it happened to, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<String>,
+    /// Further ones, at most a hundred, where each is a geometry that is not in the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<String>,
+}
+
+/// So many features are named one by one.
+const MOST_NAMED: usize = 100;
+
+impl Loss {
+    fn join(&mut self, later: Self) {
+        self.count += later.count;
+        if self.kind == LossKind::NotTransformed {
+            self.further.extend(later.first.into_iter().chain(later.further));
+            self.further.truncate(MOST_NAMED);
+        }
+    }
 }
 
 /// Losses while they are being counted. Adding the tallies of pages in page order gives the same result
@@ -173,19 +195,23 @@ impl Losses {
         if count == 0 {
             return;
         }
-        self.0.entry((kind, field.map(str::to_owned))).and_modify(|loss| loss.count += count).or_insert_with(|| Loss {
-            kind,
-            field: field.map(str::to_owned),
-            detail,
-            count,
-            first: first(),
-        });
+        let loss = |first| Loss { kind, field: field.map(str::to_owned), detail, count, first, further: Vec::new() };
+        match self.0.entry((kind, field.map(str::to_owned))) {
+            Entry::Vacant(place) => drop(place.insert(loss(first()))),
+            Entry::Occupied(mut before) => {
+                let named = kind == LossKind::NotTransformed && before.get().further.len() < MOST_NAMED;
+                before.get_mut().join(loss(if named { first() } else { None }));
+            }
+        }
     }
 
     /// Adds the losses of a later page.
     pub fn append(&mut self, later: Losses) {
         for (key, loss) in later.0 {
-            self.0.entry(key).and_modify(|before| before.count += loss.count).or_insert(loss);
+            match self.0.entry(key) {
+                Entry::Vacant(place) => drop(place.insert(loss)),
+                Entry::Occupied(mut before) => before.get_mut().join(loss),
+            }
         }
     }
 

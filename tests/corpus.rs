@@ -16,6 +16,33 @@ fn every_feature_set_of_testdata_is_in_every_output_as_it_was() {
 }
 
 #[test]
+fn every_kml_is_valid_by_the_schema_and_both_drivers_of_gdal_find_its_rows_and_holes() {
+    if !tools::runs("python3", &["-c", "import lxml, pykml"]) {
+        return tools::leave_out("the check of KML", "python3 with lxml and pykml");
+    }
+    let corpus = std::env::var_os("GEOHAUL_CORPUS").map_or_else(|| tools::in_clone("../shared/corpus"), PathBuf::from);
+    let folders = [tools::in_clone("testdata/geometry"), corpus];
+    let mut judge = Command::new("python3");
+    judge.arg(tools::in_clone("tests/kml/check.py")).arg(env!("CARGO_BIN_EXE_geohaul"));
+    let output =
+        judge.args(folders.iter().filter(|folder| folder.is_dir())).env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+    let (said, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}\n{complaint}");
+}
+
+#[test]
+fn the_pairs_of_arcgis2geojson_come_out_as_its_own_tests_expect() {
+    let corpus = std::env::var_os("GEOHAUL_CORPUS").map_or_else(|| tools::in_clone("../shared/corpus"), PathBuf::from);
+    let pairs = corpus.join("chris48s-arcgis2geojson/pairs.json");
+    if !pairs.is_file() || !tools::runs("python3", &["--version"]) {
+        return;
+    }
+    let judge = [tools::in_clone("tests/corpus/pairs.py"), PathBuf::from(env!("CARGO_BIN_EXE_geohaul")), pairs];
+    let output = Command::new("python3").args(judge).env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
 fn every_feature_set_of_the_corpus_is_in_every_output_as_it_was() {
     let corpus = std::env::var_os("GEOHAUL_CORPUS").map_or_else(|| tools::in_clone("../shared/corpus"), PathBuf::from);
     if corpus.is_dir() {

@@ -144,7 +144,7 @@ fn says(run: &Run, status: i32, words: &[&str]) {
 fn a_layer_is_named_regardless_of_case_with_spaces_and_a_pasted_query() {
     let desk = Desk::new();
     let run = desk.export(&desk.url("/City/FeatureServer/main%20roads/query?where=A%3D1&f=html"), &["-o", "a.geojson"]);
-    says(&run, 0, &[]);
+    says(&run, 0, &["the address chooses rows", "where A=1"]);
     assert_eq!(desk.rows("a.geojson"), 3);
     assert!(desk.server.pages().iter().all(|call| call.path.contains("/1/") && call.param("where") == "A=1"));
 }
@@ -233,6 +233,8 @@ fn collections_and_files_among_the_items_of_a_portal_are_fetched() {
     let portal = desk.server.url("/portal").to_string();
     says(&desk.export(&item('2'), &["--portal", &portal, "-o", "notes.geojson"]), 0, &[]);
     assert_eq!(desk.rows("notes.geojson"), 1);
+    says(&desk.export(&item('2'), &["--portal", &portal, "-o", "resumed/", "--resume"]), 0, &[]);
+    assert_eq!(desk.names("resumed"), ["Notes.geojson"]);
     says(&desk.export(&item('2'), &["--portal", &portal, "-o", "b/", "--limit", "1"]), 1, &["nothing can be selected"]);
     says(&desk.export(&item('3'), &["--portal", &portal, "-o", "files/"]), 0, &[]);
     assert_eq!(std::fs::read_to_string(desk.dir.path().join("files/wells.csv")).unwrap(), "a,b\n1,2\n");

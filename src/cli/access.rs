@@ -9,7 +9,7 @@ use super::args::{AccessArgs, Hidden};
 use super::keyring::SystemKeyring;
 use super::printer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fetch::auth::{Access, Credential, Kept, Login, Store};
+use crate::fetch::auth::{Access, Credential, Locked, Login, Store};
 use crate::fetch::http::Network;
 use crate::fetch::pasted::Pasted;
 use crate::fetch::secret::{self, SecretString};
@@ -108,7 +108,7 @@ pub(super) fn store() -> Option<Store> {
 /// The logins that `geohaul login` keeps. Those that the keyring does not give are told of.
 pub(super) fn kept() -> Result<Vec<Login>> {
     let (logins, locked) = store().map_or_else(|| Ok(Default::default()), |store| store.load())?;
-    let words = |(kept, why): (Kept, String)| {
+    let words = |Locked { kept, why }: Locked| {
         format!("the sign-in for {} is in the system's keyring, which does not give it: {why}", kept.site)
     };
     printer::warnings(&locked.into_iter().map(words).collect::<Vec<_>>());

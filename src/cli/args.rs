@@ -576,6 +576,10 @@ pub struct OutputArgs {
     /// Accept a transformation without datum shift where no better one is known.
     #[arg(long, help_heading = "Spatial reference")]
     pub allow_ballpark: bool,
+    /// The transformation to take where PROJ knows several: its name, a part of it, or its code (EPSG:1314). The report
+    /// names the one that was taken.
+    #[arg(long, value_name = "NAME|CODE", help_heading = "Spatial reference")]
+    pub transformation: Option<String>,
     /// Geometries across the 180th meridian, in outputs of longitude and latitude.
     #[arg(long, value_enum, default_value = "fold", help_heading = "Spatial reference")]
     pub antimeridian: Antimeridian,
@@ -583,6 +587,15 @@ pub struct OutputArgs {
     /// default is ten times the spatial reference's own tolerance, or a centimetre.
     #[arg(long, value_name = "UNITS", value_parser = positive, help_heading = "Spatial reference")]
     pub curve_tolerance: Option<f64>,
+    /// A row for each part of a geometry, with its attributes repeated.
+    #[arg(long, help_heading = "Geometry")]
+    pub explode: bool,
+    /// Mend polygons whose rings cross or touch themselves or each other; valid ones stay as they are.
+    #[arg(long, help_heading = "Geometry")]
+    pub make_valid: bool,
+    /// Write every line and polygon as a multi geometry, so that all features are of one type.
+    #[arg(long, conflicts_with = "explode", help_heading = "Geometry")]
+    pub promote_multi: bool,
     /// Values of fields that have a list of codes: the code, its label, or both (NAME and NAME_label).
     #[arg(long, value_enum, default_value = "code", help_heading = "Attributes")]
     pub domains: Domains,

@@ -7,13 +7,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, ExportOptions};
 use crate::fetch::layer::LayerOptions;
 use crate::fetch::layers::Layers;
+use crate::fetch::selection::Selection;
 use crate::fetch::target::Target;
 
 pub(super) fn run(args: &ExportArgs) -> Result<Status> {
     if let Some(done) = job::export(args)? {
         return Ok(done);
     }
-    let access::Opened { target, session, warnings } = access::open(&args.access, &args.url)?;
+    let access::Opened { target, session, mut warnings } = access::open(&args.access, &args.url)?;
     refuse_what_has_no_layers(&target)?;
     if !args.layers.is_empty() && matches!(target, Target::Layer { .. }) {
         return Err(Error::new(ErrorKind::Usage, "--layers chooses from a service, and the address names a layer")
@@ -36,6 +37,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
             .hint("add --project server and --crs"));
     }
     let (selection, clip) = selection::read(&args.selection)?;
+    warnings.extend(chosen_by_the_address(&target, &selection));
     let options = LayerOptions {
         selection,
         out_sr,
@@ -60,6 +62,13 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
         ErrorKind::Cancelled => error.hint("with --resume the same command goes on where it was stopped"),
         _ => error,
     })
+}
+
+/// A pasted query may hold a condition that nobody thought of any more.
+fn chosen_by_the_address(target: &Target, selection: &Selection) -> Option<String> {
+    let (Target::Layer { where_clause, .. } | Target::NamedLayers { where_clause, .. }) = target else { return None };
+    let condition = where_clause.as_ref().filter(|_| selection.where_clause.is_none())?;
+    Some(format!("the address chooses rows, and only those are exported: where {condition}"))
 }
 
 fn refuse_what_has_no_layers(target: &Target) -> Result<()> {

@@ -127,6 +127,10 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         curve_tolerance: args.curve_tolerance,
         domains: args.domains.into(),
         aliases: args.aliases,
+        explode: args.explode,
+        make_valid: args.make_valid,
+        promote_multi: args.promote_multi,
+        transformation: args.transformation.clone(),
         time_zone: args.time_zone.clone(),
     };
     Ok(ExportOptions {

@@ -135,7 +135,7 @@ fn output_text(text: &mut String, output: &OutputReport) {
 }
 
 fn losses_text(text: &mut String, losses: &Losses) {
-    for Loss { kind, field, detail, count, first } in losses.iter() {
+    for Loss { kind, field, detail, count, first, .. } in losses.iter() {
         let field = field.as_ref().map_or(String::new(), |field| format!("{field}: "));
         let detail = detail.as_ref().map_or(String::new(), |detail| format!(" ({detail})"));
         let times = if *count > 1 { format!(", {count} times") } else { String::new() };

@@ -24,7 +24,7 @@ pub struct Clip {
 }
 
 /// A vertex with z and m; NaN is "none".
-type Vertex = [f64; 4];
+pub(super) type Vertex = [f64; 4];
 
 /// What is left of a geometry.
 enum Left {
@@ -102,6 +102,18 @@ impl Clip {
         }
     }
 
+    /// The polygon of all that any of the rings surrounds, but for holes: without rings that cross.
+    pub(super) fn mended(shape: Shape<'_>) -> Vec<(Role, Vec<Vertex>)> {
+        let (low, high) = bounds(shape.xy().iter());
+        let wide = [high[0] - low[0], high[1] - low[1]].map(|side| side.max(1e-9));
+        let ([west, south], [east, north]) = ([low[0] - wide[0], low[1] - wide[1]], [high[0] + wide[0], high[1] + wide[1]]);
+        let around = vec![[west, south], [west, north], [east, north], [east, south], [west, south]];
+        let edges = Edges::of(std::iter::once(around.as_slice()));
+        let clip = Self { rings: vec![around], edges, low: [west, south], high: [east, north] };
+        let (parts, _) = clip.intersection(shape, low, high);
+        parts
+    }
+
     fn points(&self, shape: Shape<'_>) -> Left {
         let vertices = vertices(shape);
         let kept: Vec<Vertex> = vertices.iter().copied().filter(|vertex| self.edges.enclose([vertex[0], vertex[1]])).collect();
@@ -169,6 +181,22 @@ impl Clip {
     }
 
     fn polygon(&self, shape: Shape<'_>, low: [f64; 2], high: [f64; 2]) -> Left {
+        let (parts, kept) = self.intersection(shape, low, high);
+        let tolerance = (high[0] - low[0]).max(high[1] - low[1]) * GRID;
+        let (mut area, mut border) = (0.0, 0.0);
+        for part in shape.parts() {
+            area -= signed_area2(part.xy) / 2.0;
+            border += length(part.xy);
+        }
+        match parts.is_empty() {
+            true => Left::Nothing,
+            false if (area - kept).abs() <= tolerance * border => Left::All,
+            false => Left::Parts(parts),
+        }
+    }
+
+    /// The rings of what lies inside, each with its role, and their area.
+    fn intersection(&self, shape: Shape<'_>, low: [f64; 2], high: [f64; 2]) -> (Vec<(Role, Vec<Vertex>)>, f64) {
         // Only what is near counts: the grid becomes as fine as the geometry allows.
         let extent = (high[0] - low[0]).max(high[1] - low[1]);
         let around = ([low[0] - extent / 8.0, low[1] - extent / 8.0], [high[0] + extent / 8.0, high[1] + extent / 8.0]);
@@ -179,7 +207,7 @@ impl Clip {
         let tolerance = extent * GRID;
         let original = Original { vertices: vertices(shape), edges: Edges::of(shape.parts().map(|part| part.xy)) };
         let mut parts = Vec::new();
-        let (mut kept, mut border) = (0.0, 0.0);
+        let mut kept = 0.0;
         for polygon in &cut.0 {
             for (at, ring) in std::iter::once(polygon.exterior()).chain(polygon.interiors()).enumerate() {
                 // The crate's shells run counter-clockwise.
@@ -196,16 +224,7 @@ impl Clip {
                 parts.push((role, if (area > 0.0) == (role == Role::Shell) { ring } else { ring.into_iter().rev().collect() }));
             }
         }
-        let mut area = 0.0;
-        for part in shape.parts() {
-            area -= signed_area2(part.xy) / 2.0;
-            border += length(part.xy);
-        }
-        match parts.is_empty() {
-            true => Left::Nothing,
-            false if (area - kept).abs() <= tolerance * border => Left::All,
-            false => Left::Parts(parts),
-        }
+        (parts, kept)
     }
 
     /// A computed vertex where it is exactly.
@@ -287,23 +306,27 @@ fn length(line: &[[f64; 2]]) -> f64 {
 
 fn rebuilt(source: &Geometries, left: Vec<Left>) -> Geometries {
     let mut geometry = Geometries::default();
-    let (has_z, has_m) = (!source.z.is_empty(), !source.m.is_empty());
     for (row, left) in left.into_iter().enumerate() {
         match left {
             Left::All => copy_rows(&mut geometry, source, row..row + 1),
-            Left::Parts(parts) => {
-                for (role, vertices) in parts {
-                    geometry.xy.extend(vertices.iter().map(|vertex| [vertex[0], vertex[1]]));
-                    geometry.z.extend(vertices.iter().filter(|_| has_z).map(|vertex| vertex[2]));
-                    geometry.m.extend(vertices.iter().filter(|_| has_m).map(|vertex| vertex[3]));
-                    geometry.end_part(role);
-                }
-                geometry.end_row(source.kinds[row]);
-            }
+            Left::Parts(parts) => rebuilt_as(&mut geometry, source, row, parts),
             Left::Nothing => {}
         }
     }
     geometry
+}
+
+/// Adds a row of `source`, of these parts.
+pub(super) fn rebuilt_as(into: &mut Geometries, source: &Geometries, row: usize, parts: Vec<(Role, Vec<Vertex>)>) {
+    let (has_z, has_m) = (!source.z.is_empty(), !source.m.is_empty());
+    let kind = if parts.is_empty() { ShapeKind::Null } else { source.kinds[row] };
+    for (role, vertices) in parts {
+        into.xy.extend(vertices.iter().map(|vertex| [vertex[0], vertex[1]]));
+        into.z.extend(vertices.iter().filter(|_| has_z).map(|vertex| vertex[2]));
+        into.m.extend(vertices.iter().filter(|_| has_m).map(|vertex| vertex[3]));
+        into.end_part(role);
+    }
+    into.end_row(kind);
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ fn feature(plan: &WritePlan, batch: &Batch, row: usize, shape: Shape<'_>) -> Fea
     }
 }
 
-fn json_value(value: Value<'_>, column: &Column, plan: &WritePlan) -> JsonValue {
+pub(super) fn json_value(value: Value<'_>, column: &Column, plan: &WritePlan) -> JsonValue {
     let date = (column.kind == ColumnKind::DateTime && !matches!(value, Value::Text(_)))
         .then(|| value.as_i64().and_then(|ms| plan.iso(&column.field, ms)))
         .flatten();

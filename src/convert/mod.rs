@@ -4,18 +4,25 @@ mod antimeridian;
 mod clip;
 mod curves;
 mod domains;
+mod features;
 mod geojson;
 mod pbf_rows;
 pub mod plan;
 mod reproject;
+mod reshape;
 mod rings;
 mod rows;
 mod shapes;
 mod split;
+mod stabbing;
 
 pub use clip::Clip;
 pub use domains::Domains;
+pub use features::{Feature, Features, features};
 pub use geojson::to_geojson;
+
+pub use crate::model::Geometry;
 pub use plan::{CrsChoice, DomainText, OutputPlan, Plan, PlanOptions, plan};
 pub use reproject::for_output;
+pub use reshape::{explode, make_valid};
 pub use rows::parse_page;

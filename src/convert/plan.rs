@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::crs::Vertical;
 use crate::model::plan::{Antimeridian, ColumnKind, CrsRule, FormatInfo};
-use crate::model::{Column, Crs, Field, FieldType, GeometryKind, Header, ReadPlan, Transform, WritePlan};
+use crate::model::{Column, Crs, Drawing, Field, FieldType, GeometryKind, Header, ReadPlan, Transform, WritePlan};
 use crate::report::{LossKind, Losses};
 
 use super::domains::{Domains, labelled};
@@ -63,6 +63,14 @@ pub struct PlanOptions {
     pub domains: DomainText,
     /// Columns are named by the alias of their field.
     pub aliases: bool,
+    /// A row for each part of a geometry.
+    pub explode: bool,
+    /// Polygons that break the rules of OGC are mended.
+    pub make_valid: bool,
+    /// Lines and polygons are written as multi geometries, whatever they have.
+    pub promote_multi: bool,
+    /// The transformation to take, by its name or code (`EPSG:1314`); the default is the best for the area.
+    pub transformation: Option<String>,
     /// The time zone that dates are written in, where theirs is known; the default is UTC.
     pub time_zone: Option<TimeZone>,
 }
@@ -168,7 +176,10 @@ fn output(
     check_geometry(header, format)?;
     let crs = target_crs(header, format, options, source, &mut warnings)?;
     let transform = match (source, &crs) {
-        (Some(from), Some(to)) => Transform::between(from, to)?,
+        (Some(from), Some(to)) => match &options.transformation {
+            Some(name) => Transform::by_name(from, to, name)?,
+            None => Transform::between(from, to)?,
+        },
         _ => None,
     };
     if let Some(transform) = &transform {
@@ -193,7 +204,11 @@ fn output(
     let write = WritePlan {
         layer: header.name.clone(),
         columns: columns(header, format, options, labels, &mut losses),
-        geometry: header.geometry,
+        geometry: match header.geometry {
+            Some(GeometryKind::Multipoint) if options.explode => Some(GeometryKind::Point),
+            kind => kind,
+        },
+        promote_multi: options.promote_multi,
         z: header.has_z && format.z,
         vertical: header.spatial_reference.as_ref().filter(|_| header.has_z && format.z).and_then(Vertical::of),
         m: header.has_m && format.m,
@@ -208,7 +223,16 @@ fn output(
         }),
         dates_are_utc: !header.dates_in_unknown_time_zone,
         time_zone: options.time_zone.clone(),
-        antimeridian: if by_rule { options.antimeridian } else { Antimeridian::Off },
+        drawing: header.drawing.as_ref().map(|drawing| {
+            let fields = header.fields.iter().map(|field| field.name.clone()).collect();
+            Arc::new(Drawing { fields, ..drawing.clone() })
+        }),
+        // Who asks for WGS 84 wants longitudes within ±180, and no polygon around the world.
+        antimeridian: if by_rule || matches!(&options.crs, CrsChoice::To(crs) if crs.is_wgs84()) {
+            options.antimeridian
+        } else {
+            Antimeridian::Off
+        },
     };
     Ok(OutputPlan { write: Arc::new(write), losses, warnings })
 }

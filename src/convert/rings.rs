@@ -2,14 +2,12 @@
 //!
 //! Esri puts the rings of all polygons of a feature into one list, in any order: a clockwise ring is a shell, a
 //! counter-clockwise one a hole. A hole belongs to the smallest shell that contains it. Where no ring is
-//! clockwise the orientation says nothing, and nesting decides. Rings of thousands are searched through an
-//! R-tree of their boxes and, per ring, bands of edges, so the work stays near-linear.
+//! clockwise the orientation says nothing, and nesting decides. Rings of thousands are searched by size through R-trees of
+//! their boxes (`stabbing.rs`) and, per ring, bands of edges, so the work stays near-linear.
 
 use std::cell::OnceCell;
 
-use rstar::primitives::{GeomWithData, Rectangle};
-use rstar::{AABB, RTree};
-
+use super::stabbing::Stabbing;
 use crate::model::Geometries;
 use crate::model::geometry::{Role, signed_area2};
 
@@ -184,10 +182,14 @@ impl Bands {
     }
 }
 
-type Entry = GeomWithData<Rectangle<[f64; 2]>, usize>;
-
 struct Nesting<'a> {
     rings: Vec<Ring<'a>>,
+}
+
+/// The rings that others may lie in, from small to large; of equal ones the later first.
+struct Around {
+    order: Vec<usize>,
+    boxes: Stabbing,
 }
 
 impl<'a> Nesting<'a> {
@@ -198,39 +200,43 @@ impl<'a> Nesting<'a> {
     fn place(&self) -> Vec<Placed> {
         let some_clockwise = self.rings.iter().any(|ring| ring.area < 0.0);
         let parents = if some_clockwise {
-            let tree = self.tree(|ring| ring.area < 0.0);
-            let around = |ring: usize| self.smallest_around(&tree, ring, |outer| self.size(outer) >= self.size(ring));
-            (0..self.rings.len()).map(|ring| if self.rings[ring].area < 0.0 { None } else { around(ring) }).collect()
+            let shells = self.around(|ring| ring.area < 0.0);
+            let shell_of = |ring: usize| self.smallest_around(&shells, ring, |_| true);
+            (0..self.rings.len()).map(|ring| if self.rings[ring].area < 0.0 { None } else { shell_of(ring) }).collect()
         } else {
             self.parents_by_depth()
         };
         self.order(&parents)
     }
 
-    /// The rings for which `keep` holds, by their boxes.
-    fn tree(&self, keep: impl Fn(&Ring<'_>) -> bool) -> RTree<Entry> {
-        let kept = self.rings.iter().enumerate().filter(|(_, ring)| keep(ring));
-        RTree::bulk_load(kept.map(|(index, ring)| Entry::new(Rectangle::from_corners(ring.low, ring.high), index)).collect())
+    /// The rings for which `keep` holds.
+    fn around(&self, keep: impl Fn(&Ring<'_>) -> bool) -> Around {
+        let mut order: Vec<usize> = (0..self.rings.len()).filter(|ring| keep(&self.rings[*ring])).collect();
+        order.sort_by(|a, b| self.size(*a).total_cmp(&self.size(*b)).then(b.cmp(a)));
+        let boxes = Stabbing::new(order.iter().map(|ring| [self.rings[*ring].low, self.rings[*ring].high]).collect());
+        Around { order, boxes }
     }
 
     fn size(&self, ring: usize) -> f64 {
         self.rings[ring].area.abs()
     }
 
-    /// The smallest ring of the tree that contains `ring`, of those for which `may` holds. One of just its size comes
-    /// last: an island that fills a hole is not what the hole was cut from.
-    fn smallest_around(&self, tree: &RTree<Entry>, ring: usize, may: impl Fn(usize) -> bool) -> Option<usize> {
+    /// The smallest ring that contains `ring`, of those for which `may` holds. One of just its size comes last: an island
+    /// that fills a hole is not what the hole was cut from.
+    fn smallest_around(&self, around: &Around, ring: usize, may: impl Fn(usize) -> bool) -> Option<usize> {
         let inner = &self.rings[ring];
-        let at = AABB::from_point(inner.inner_point());
-        let mut around: Vec<usize> = tree.locate_in_envelope_intersecting(at).map(|entry| entry.data).collect();
-        around.retain(|outer| *outer != ring && may(*outer));
-        let alike = self.size(ring) * (1.0 + 1e-9);
-        around.sort_by(|a, b| {
-            let [(a_is_alike, a_size), (b_is_alike, b_size)] =
-                [a, b].map(|outer| (self.size(*outer) <= alike, self.size(*outer)));
-            a_is_alike.cmp(&b_is_alike).then(a_size.total_cmp(&b_size)).then(b.cmp(a))
-        });
-        around.into_iter().find(|outer| self.rings[*outer].contains(inner))
+        let size = self.size(ring);
+        let alike = size * (1.0 + 1e-9);
+        let first_larger = |size: f64| around.order.partition_point(|outer| self.size(*outer) <= size);
+        let larger = first_larger(alike);
+        let no_smaller = around.order.partition_point(|outer| self.size(*outer) < size).min(larger);
+        let mut contains = |at: usize| {
+            let outer = around.order[at];
+            outer != ring && may(outer) && self.rings[outer].contains(inner)
+        };
+        let point = inner.inner_point();
+        let found = around.boxes.first(larger..around.order.len(), point, &mut contains);
+        found.or_else(|| around.boxes.first(no_smaller..larger, point, &mut contains)).map(|at| around.order[at])
     }
 
     /// Whether `inner` may lie in `outer` where orientation says nothing: its box does. Of two equal rings the earlier
@@ -242,9 +248,9 @@ impl<'a> Nesting<'a> {
 
     /// Even nesting depth is a shell, odd a hole of the ring around it.
     fn parents_by_depth(&self) -> Vec<Option<usize>> {
-        let tree = self.tree(|_| true);
+        let all = self.around(|_| true);
         let around: Vec<Option<usize>> =
-            (0..self.rings.len()).map(|ring| self.smallest_around(&tree, ring, |outer| self.may_hold(outer, ring))).collect();
+            (0..self.rings.len()).map(|ring| self.smallest_around(&all, ring, |outer| self.may_hold(outer, ring))).collect();
         let mut is_hole = vec![false; around.len()];
         // From large to small, so that the ring around is known first.
         let mut by_size: Vec<usize> = (0..around.len()).collect();

@@ -1,5 +1,7 @@
 //! One geometry object to flat arrays: points, multipoints, paths, rings, envelopes.
 
+use std::collections::HashMap;
+
 use crate::esri::scan::{Cursor, Syntax};
 use crate::model::geometry::{Role, signed_area2};
 use crate::model::{Geometries, GeometryKind, Header, ShapeKind, Span, SpatialReference};
@@ -274,7 +276,8 @@ impl Shapes {
                 into.text.push(into.text[start]);
             }
         }
-        let fits = into.xy.len() - start >= 4 && signed_area2(&into.xy[start..]) != 0.0;
+        let ring = &into.xy[start..];
+        let fits = ring.len() >= 4 && (signed_area2(ring) != 0.0 || is_figure_of_eight(ring));
         if fits {
             into.end_part(Role::Shell);
         } else {
@@ -417,6 +420,22 @@ impl Shapes {
         }
         even_out(into);
     }
+}
+
+/// Whether a ring surrounds something although its area is 0: the areas of its loops cancel each other, and its edges
+/// do not.
+fn is_figure_of_eight(ring: &[[f64; 2]]) -> bool {
+    let mut edges: HashMap<[u64; 4], i32> = HashMap::new();
+    let bits = |vertex: [f64; 2]| vertex.map(|ordinate| (ordinate + 0.0).to_bits());
+    for edge in ring.windows(2).filter(|edge| edge[0] != edge[1]) {
+        let ([a, b], [c, d]) = (bits(edge[0]), bits(edge[1]));
+        let (key, way) = if (a, b) < (c, d) { ([a, b, c, d], 1) } else { ([c, d, a, b], -1) };
+        *edges.entry(key).or_default() += way;
+    }
+    let [x0, y0] = ring[0];
+    let far = ring.iter().find(|vertex| **vertex != ring[0]).copied().unwrap_or(ring[0]);
+    let on_a_line = |[x, y]: &[f64; 2]| (far[0] - x0) * (y - y0) == (x - x0) * (far[1] - y0);
+    edges.values().any(|ways| *ways != 0) && !ring.iter().all(on_a_line)
 }
 
 /// Side arrays are as long as `xy` or empty.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{fields_of, mark_edit_dates, subtypes_of};
-use crate::model::{Field, FieldType, GeometryKind, SpatialReference, Subtypes};
+use crate::model::{Drawing, Field, FieldType, GeometryKind, SpatialReference, Subtypes};
 
 /// Names that object ids go by where nothing says which field it is, the likeliest first.
 const OBJECT_ID_NAMES: [&str; 4] = ["OBJECTID", "FID", "OID", "ID"];
@@ -53,6 +53,8 @@ pub struct LayerInfo {
     pub last_edit: Option<i64>,
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
+    /// How it is drawn, and what its rows say of time and height.
+    pub drawing: Option<Drawing>,
     /// Subtypes or feature types.
     pub subtypes: Option<Subtypes>,
     /// `f=pbf` is among the formats of its queries.
@@ -116,6 +118,7 @@ impl LayerInfo {
             capabilities: text("capabilities").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
             last_edit: json.get("editingInfo").and_then(|info| info.get("lastEditDate")).and_then(Value::as_i64),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
+            drawing: Drawing::of(json),
             subtypes: subtypes_of(json),
             offers_pbf: text("supportedQueryFormats")
                 .is_some_and(|list| list.split(',').any(|format| format.trim().eq_ignore_ascii_case("PBF"))),

@@ -314,6 +314,7 @@ impl Opening<'_> {
         let mut header = Header { count, dates_in_unknown_time_zone: info.dates_in_unknown_time_zone, ..Header::new(name) };
         header.fields = info.fields.clone();
         header.subtypes = info.subtypes.clone();
+        header.drawing = info.drawing.clone();
         let told = said.get("fields").map(fields_of).unwrap_or_default();
         for field in told.into_iter().filter(|field| field.field_type != FieldType::Geometry) {
             // The layer's own list knows more (domains); the answer's may hold more.

@@ -329,6 +329,11 @@ impl Source for SavedLayer {
         self.warnings.clone()
     }
 
+    fn keep_pages_in(&mut self, _directory: &Path) -> Result<()> {
+        // They are here already.
+        Ok(())
+    }
+
     fn open(self: Box<Self>, _read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
         let in_memory = self.parts.iter().all(|part| matches!(*part.body, Body::Memory(_)));
         let strategy = if in_memory { "one answer" } else { "saved file" }.to_owned();

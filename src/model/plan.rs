@@ -1,10 +1,12 @@
 //! Plans: what to ask of the source, and what each output writes. Made in one place, `convert::plan`.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::crs::Vertical;
-use super::{Crs, Field, GeometryKind, Transform, time};
+use super::{Crs, Drawing, Field, GeometryKind, Transform, time};
 
 /// What to ask of a source: the union of what all outputs want.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +111,8 @@ pub struct WritePlan {
     pub columns: Vec<Column>,
     /// The geometry kind to declare; `None` is a table.
     pub geometry: Option<GeometryKind>,
+    /// Write lines and polygons as multi geometries, whatever they have.
+    pub promote_multi: bool,
     /// Write z.
     pub z: bool,
     /// Write m.
@@ -133,6 +137,8 @@ pub struct WritePlan {
     pub rfc7946: bool,
     /// What becomes of geometries across the 180th meridian.
     pub antimeridian: Antimeridian,
+    /// How the layer is drawn, where that is known.
+    pub drawing: Option<Arc<Drawing>>,
 }
 
 impl WritePlan {

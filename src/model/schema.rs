@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::SpatialReference;
+use super::{Drawing, SpatialReference};
 
 /// A field type of the ArcGIS REST API. An unknown type is kept by name and written as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -270,6 +270,9 @@ pub struct Header {
     /// The subtypes, where it has any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subtypes: Option<Subtypes>,
+    /// How it is drawn, where that is known.
+    #[serde(skip)]
+    pub drawing: Option<Drawing>,
 }
 
 impl Header {
@@ -288,6 +291,7 @@ impl Header {
             count: None,
             dates_in_unknown_time_zone: false,
             subtypes: None,
+            drawing: None,
         }
     }
 

@@ -223,9 +223,14 @@ impl Encoder<'_> {
 
     fn geometry(&mut self, shape: Shape<'_>) {
         let z = self.plan.z && !shape.z().is_empty();
-        let single = shape.part_count() == 1;
+        let single = shape.part_count() == 1 && !self.plan.promote_multi;
         match shape.kind {
             ShapeKind::Null => self.out.extend_from_slice(b"null"),
+            ShapeKind::Point if self.plan.promote_multi => {
+                self.open("MultiPoint");
+                shape.parts().for_each(|part| self.vertices(part, z));
+                self.out.push(b'}');
+            }
             ShapeKind::Point => {
                 self.open("Point");
                 shape.parts().for_each(|part| self.vertex(part, 0, z));
@@ -256,7 +261,7 @@ impl Encoder<'_> {
 
     fn polygons(&mut self, shape: Shape<'_>, z: bool) {
         let mut parts = shape.parts();
-        let single = shape.polygon_sizes().nth(1).is_none();
+        let single = shape.polygon_sizes().nth(1).is_none() && !self.plan.promote_multi;
         self.open(if single { "Polygon" } else { "MultiPolygon" });
         if single {
             self.list(parts, |encoder, ring| encoder.ring(ring, z));

@@ -31,8 +31,6 @@ mod stage;
 mod tables;
 pub mod typed;
 mod unzip;
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
-mod wkb;
 mod wkt;
 
 pub use names::{safe_file_stem, unique_file_stem};

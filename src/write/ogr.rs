@@ -7,12 +7,12 @@ use jiff::tz::TimeZone;
 
 use super::tables::table_name;
 use super::typed::{self, CellType, Datum, TypedRows, TypedShape};
-use super::wkb::Kinds;
 use super::{AnyFormat, Encoded, Event, Format, Rows, Stage, Written};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gdal_ffi::quietly;
 use crate::gdal_ffi::vector::{DataSet, Driver, Feature, FieldKind, Layer, NewField, geometry_type, version};
 use crate::model::plan::{CrsRule, FormatInfo};
+use crate::model::wkb::Kinds;
 use crate::model::{Column, Crs, Domain, FieldType, GeometryKind, WritePlan};
 use crate::report::{LossKind, Losses};
 

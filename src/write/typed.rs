@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
-use super::wkb::{self, Dimensions, Kinds};
 use super::{Rows, feature_words};
 #[cfg(any(feature = "geopackage", feature = "gdal"))]
 use crate::model::ShapeKind;
 use crate::model::plan::ColumnKind;
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+use crate::model::wkb::{self, Dimensions, Kinds};
 use crate::model::{Column, FieldType, Value, WritePlan};
 use crate::report::{LossKind, Losses};
 

@@ -26,7 +26,7 @@ mod web_tier;
 pub use access::Access;
 pub use identity::{Identity, identify};
 pub use login::{Credential, Login};
-pub use store::{Kept, Keyring, Store};
+pub use store::{Kept, Keyring, Locked, Store};
 
 use cell::{Cell, Token};
 use login::Known;

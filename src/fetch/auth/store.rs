@@ -59,6 +59,15 @@ impl Kept {
     }
 }
 
+/// A kept login whose secret the keyring does not give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locked {
+    /// The login.
+    pub kept: Kept,
+    /// The keyring's words.
+    pub why: String,
+}
+
 /// A file of logins, and a keyring for their secrets.
 #[derive(Clone)]
 pub struct Store {
@@ -105,17 +114,17 @@ impl Store {
     ///
     /// # Errors
     /// Those of [`Store::list`].
-    pub fn load(&self) -> Result<(Vec<Login>, Vec<(Kept, String)>)> {
+    pub fn load(&self) -> Result<(Vec<Login>, Vec<Locked>)> {
         let (mut logins, mut locked) = (Vec::new(), Vec::new());
         for mut entry in self.entries()? {
             if entry.kept.in_keyring {
-                match self.from_keyring(&entry.kept) {
+                match self.secret_of(&entry.kept) {
                     Ok(secret) => {
                         let key = secret_key(&entry.value);
                         entry.value[key] = secret.expose_secret().into();
                     }
                     Err(why) => {
-                        locked.push((entry.kept, why));
+                        locked.push(Locked { kept: entry.kept, why });
                         continue;
                     }
                 }
@@ -125,7 +134,7 @@ impl Store {
         Ok((logins, locked))
     }
 
-    fn from_keyring(&self, kept: &Kept) -> Result<SecretString, String> {
+    fn secret_of(&self, kept: &Kept) -> Result<SecretString, String> {
         self.keyring.as_ref().ok_or("no keyring is at hand")?.get(&kept.secret_name())
     }
 
@@ -419,7 +428,7 @@ mod tests {
         keyring.lock();
         let (logins, locked) = store.load().unwrap();
         assert!(logins.is_empty());
-        assert_eq!((locked[0].0.who.as_str(), locked[0].1.as_str()), ("user ann", "locked"));
+        assert_eq!((locked[0].kept.who.as_str(), locked[0].why.as_str()), ("user ann", "locked"));
         assert!(store.forget(|_| true).unwrap_err().what().contains("keyring keeps the secret"));
         assert_eq!(sites(&store), ["https://a.example/"]);
     }

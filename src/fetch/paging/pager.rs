@@ -59,8 +59,9 @@ pub struct Pager {
     largest: u64,
     /// Rows of the last short page, and how many in a row were that short.
     short: (u64, u32),
-    /// The beginning of what follows a page that may have been cut without a word, and that page's rows.
-    suspected: Option<(i64, u64)>,
+    /// The beginning of what follows a page that may have been cut without a word, that page's rows, and how many of them
+    /// were to come again.
+    suspected: Option<(i64, u64, u64)>,
     /// Pages that may have been cut were none.
     trusted: bool,
     barren: u32,
@@ -204,7 +205,7 @@ impl Pager {
                 }
                 Phase::Spans(spans) => {
                     if let Some(span) = spans.next() {
-                        return Some(Ask::Span { span, limit: self.span_limit() });
+                        return Some(self.span_ask(span));
                     }
                     if under_way > 0 {
                         return None;

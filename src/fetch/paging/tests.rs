@@ -478,6 +478,18 @@ fn as_many_rows_as_ids_are_no_proof_where_an_id_stands_on_several() {
 }
 
 #[test]
+fn rows_of_an_id_that_come_again_are_no_sign_of_a_cap() {
+    // Two short pages of six rows in a row; of the second, the four of id 20 are asked for again.
+    let ids: Vec<i64> = [vec![1; 6], vec![10; 2], vec![20; 4], (30..50).collect()].concat();
+    let mut pager = Pager::new(situation(ends(&ids), 8, Some(ids.len() as u64)));
+    let first = Ask::Span { span: IdSpan { from: i64::MIN, to: 9 }, limit: 8 };
+    pager.outcome(&first, rows(&[1; 6], false));
+    let again = pager.outcome(&Ask::Span { span: IdSpan { from: 10, to: 29 }, limit: 8 }, rows(&ids[6..12], false)).first;
+    pager.outcome(&again[0], rows(&[20; 4], false));
+    assert!(matches!(pager.next_ask(0), Some(Ask::Span { limit: 8, .. })), "{pager:?}");
+}
+
+#[test]
 fn rows_of_one_id_that_are_too_many_for_an_answer_are_no_endless_loop() {
     let ids = (0..5).flat_map(|id| vec![id; if id == 3 { 30 } else { 1 }]);
     for start in [Start::ObjectIds, Start::IdSpans(IdSpan { from: 0, to: 4 })] {

@@ -128,6 +128,11 @@ pub(super) fn transform_between(from: &Crs, to: &Crs) -> Result<Transform> {
 }
 
 #[cfg(not(feature = "gdal"))]
+pub(super) fn transform_by_name(from: &Crs, to: &Crs, _name: &str) -> Result<Transform> {
+    transform_between(from, to)
+}
+
+#[cfg(not(feature = "gdal"))]
 fn without_gdal(error: Error) -> Error {
     error
         .because("this build has no GDAL, so it knows WGS 84 and web mercator only")

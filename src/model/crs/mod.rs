@@ -270,6 +270,8 @@ pub struct Transform {
     pub ballpark: bool,
     /// Grids that a better operation would need and that are not installed.
     pub missing_grids: Vec<String>,
+    /// The full name of the one operation to take, where one was named.
+    named: Option<String>,
     method: Method,
 }
 
@@ -297,6 +299,7 @@ impl Transform {
             accuracy_m: Some(0.0),
             ballpark: false,
             missing_grids: Vec::new(),
+            named: None,
             method,
         };
         if formula::is_web_mercator(from) && to.is_wgs84() {
@@ -306,6 +309,18 @@ impl Transform {
             return Ok(Some(by_formula(Method::Wgs84ToWebMercator)));
         }
         osr::transform_between(from, to).map(Some)
+    }
+
+    /// The way that is called so, in whole or in part, or has this code (`EPSG:1314`); `None` where the two are the same
+    /// system.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SpatialReference`] where PROJ knows none of that name between the two; it lists those that it knows.
+    pub fn by_name(from: &Crs, to: &Crs, name: &str) -> Result<Option<Self>> {
+        match Self::between(from, to)? {
+            None => Ok(None),
+            Some(_) => osr::transform_by_name(from, to, name).map(Some),
+        }
     }
 
     /// Transforms the vertices in place. A vertex that can't be transformed becomes NaN.

@@ -234,8 +234,48 @@ pub(super) fn transform_between(from: &Crs, to: &Crs) -> Result<Transform> {
         accuracy_m: choice.accuracy(),
         ballpark: choice.main().ballpark,
         missing_grids: choice.missing_grids.into_iter().collect(),
+        named: None,
         method: Method::Proj,
     })
+}
+
+pub(super) fn transform_by_name(from: &Crs, to: &Crs, name: &str) -> Result<Transform> {
+    let no_way = |cause: String| {
+        Error::new(ErrorKind::SpatialReference, format!("no transformation \"{name}\" is known from {from} to {to}"))
+            .because(cause)
+    };
+    let (candidates, _) = gdal_ffi::candidates(&from.definition, &to.definition).map_err(no_way)?;
+    let is_code = name.split_once(':').is_some_and(|(_, code)| code.parse::<u32>().is_ok());
+    let wanted = if is_code {
+        gdal_ffi::operation_name(name).ok_or_else(|| no_way("PROJ does not know the code".to_owned()))?
+    } else {
+        name.to_owned()
+    };
+    let key = |name: &str| name.to_lowercase();
+    let exact = candidates.iter().find(|candidate| key(&candidate.name) == key(&wanted));
+    let found = exact.or_else(|| candidates.iter().find(|candidate| key(&candidate.name).contains(&key(&wanted))));
+    let Some(found) = found else {
+        let names = candidates.iter().take(20).map(|candidate| format!("\"{}\"", candidate.name)).collect::<Vec<_>>().join(", ");
+        return Err(no_way(format!("PROJ knows {names}")));
+    };
+    if !found.missing_grids.is_empty() {
+        return Err(no_way(format!("it needs grids that are not installed: {}", found.missing_grids.join(", "))));
+    }
+    Ok(Transform {
+        from: from.clone(),
+        to: to.clone(),
+        operation: plain_name(&found.name).to_owned(),
+        accuracy_m: found.accuracy,
+        ballpark: found.ballpark,
+        missing_grids: Vec::new(),
+        named: Some(found.name.clone()),
+        method: Method::Proj,
+    })
+}
+
+/// The order of the axes is no part of an operation: coordinates go in and come out with longitude first.
+fn plain_name(name: &str) -> &str {
+    name.trim_end_matches(" + axis order change (2D)")
 }
 
 /// The operations that PROJ will take within the source's area of use: for each point the most accurate of those
@@ -276,8 +316,7 @@ impl<'a> Choice<'a> {
     }
 
     fn describe(&self) -> String {
-        // The order of the axes is no part of it: coordinates go in and come out with longitude first.
-        let name = self.main().name.trim_end_matches(" + axis order change (2D)");
+        let name = plain_name(&self.main().name);
         match self.taken.len() {
             1 => name.to_owned(),
             several => format!("the best of {several} operations for each place, mostly {name}"),
@@ -324,19 +363,27 @@ fn samples(area: Option<Area>) -> impl Iterator<Item = [f64; 2]> {
     })
 }
 
+/// From, to, ballpark or not, and the operation that was named.
+type Key = (String, String, bool, Option<String>);
+
 pub(super) fn apply(transform: &Transform, xy: &mut [[f64; 2]]) -> Result<()> {
     /// More than a run needs: one for each output that reprojects.
     const MOST: usize = 16;
     thread_local! {
         // PROJ's objects can't cross threads, and one takes milliseconds to make.
-        static READY: RefCell<Vec<([String; 2], bool, Pipeline)>> = const { RefCell::new(Vec::new()) };
+        static READY: RefCell<Vec<(Key, Pipeline)>> = const { RefCell::new(Vec::new()) };
     }
     let (from, to) = (&transform.from.definition, &transform.to.definition);
+    let is_it = |key: &Key| key.0 == *from && key.1 == *to && key.2 == transform.ballpark && key.3 == transform.named;
     READY.with_borrow_mut(|ready| {
-        let at = match ready.iter().position(|([f, t], ballpark, _)| f == from && t == to && *ballpark == transform.ballpark) {
+        let at = match ready.iter().position(|(key, _)| is_it(key)) {
             Some(at) => at,
             None => {
-                let pipeline = Pipeline::new(from, to, transform.ballpark).map_err(|cause| {
+                let pipeline = match &transform.named {
+                    Some(name) => Pipeline::named(from, to, name),
+                    None => Pipeline::new(from, to, transform.ballpark),
+                };
+                let pipeline = pipeline.map_err(|cause| {
                     Error::new(
                         ErrorKind::SpatialReference,
                         format!("can't reproject from {} to {}", transform.from, transform.to),
@@ -346,11 +393,11 @@ pub(super) fn apply(transform: &Transform, xy: &mut [[f64; 2]]) -> Result<()> {
                 if ready.len() == MOST {
                     ready.remove(0);
                 }
-                ready.push(([from.clone(), to.clone()], transform.ballpark, pipeline));
+                ready.push(((from.clone(), to.clone(), transform.ballpark, transform.named.clone()), pipeline));
                 ready.len() - 1
             }
         };
-        ready[at].2.run(xy);
+        ready[at].1.run(xy);
         Ok(())
     })
 }

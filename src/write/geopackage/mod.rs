@@ -8,10 +8,10 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement};
 
 use super::typed::{self, Datum, TypedRows};
-use super::wkb::Kinds;
 use super::{Encoded, Event, Format, Rows, Stage, Written};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::plan::{CrsRule, FormatInfo};
+use crate::model::wkb::Kinds;
 use crate::model::{GeometryKind, WritePlan, time};
 use crate::report::{LossKind, Losses};
 

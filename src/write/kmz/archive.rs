@@ -1,4 +1,4 @@
-//! The zip archive (APPNOTE 6.3) with its one deflated entry.
+//! The zip archive (APPNOTE 6.3): one large deflated entry, and small ones behind it.
 //!
 //! Made here and not by the `zip` crate for two reasons. Pages are deflated by the workers, which is most of a
 //! KMZ's work: deflated pieces that end at a byte stand one after another. And the sizes are known before the
@@ -64,8 +64,15 @@ impl Body {
         self.file.write_all(&piece.deflated)
     }
 
-    /// Writes the archive: one entry of head, body and tail.
-    pub(super) fn finish(self, name: &str, head: &Piece, tail: &Piece, out: &mut impl Write) -> io::Result<()> {
+    /// Writes the archive: one entry of head, body and tail, then the others, each with its name.
+    pub(super) fn finish(
+        self,
+        name: &str,
+        head: &Piece,
+        tail: &Piece,
+        others: &[(String, Vec<u8>)],
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         let mut crc = head.crc.clone();
         crc.combine(&self.crc);
         crc.combine(&tail.crc);
@@ -80,7 +87,22 @@ impl Body {
         io::copy(&mut body.take(self.deflated), out)?;
         out.write_all(&tail.deflated)?;
         out.write_all(&STREAM_END)?;
-        out.write_all(&entry.directory(local.len() as u64 + deflated))?;
+        let mut directory = entry.central_header(0);
+        let mut offset = local.len() as u64 + deflated;
+        for (name, bytes) in others {
+            let piece = Piece::of(bytes);
+            let deflated = piece.deflated.len() as u64 + STREAM_END.len() as u64;
+            let entry = Entry { name, size: bytes.len() as u64, deflated, crc: piece.crc.finalize() };
+            let local = entry.local_header();
+            out.write_all(&local)?;
+            out.write_all(&piece.deflated)?;
+            out.write_all(&STREAM_END)?;
+            directory.extend_from_slice(&entry.central_header(offset));
+            offset += local.len() as u64 + deflated;
+        }
+        let count = 1 + others.len() as u64;
+        out.write_all(&directory)?;
+        out.write_all(&end_of_archive(directory.len() as u64, offset, count))?;
         out.flush()
     }
 }
@@ -102,49 +124,44 @@ impl Entry<'_> {
     fn local_header(&self) -> Vec<u8> {
         let mut out = Vec::new();
         put(&mut out, &[0x0403_4b50], 4);
-        self.put_facts(&mut out);
+        self.put_facts(&mut out, if self.is_large() { 20 } else { 0 });
         out.extend_from_slice(self.name.as_bytes());
         self.put_sizes(&mut out);
         out
     }
 
-    /// The central directory, which begins at `offset`, and the end of the archive.
-    fn directory(&self, offset: u64) -> Vec<u8> {
+    /// The entry in the central directory; its local header is at `offset`.
+    fn central_header(&self, offset: u64) -> Vec<u8> {
+        let far = offset >= FIELD_FULL;
+        let mut extra = Vec::new();
+        if self.is_large() {
+            put(&mut extra, &[self.size, self.deflated], 8);
+        }
+        if far {
+            put(&mut extra, &[offset], 8);
+        }
         let mut out = Vec::new();
         put(&mut out, &[0x0201_4b50], 4);
         put(&mut out, &[self.version()], 2); // made by
-        self.put_facts(&mut out);
+        self.put_facts(&mut out, if extra.is_empty() { 0 } else { extra.len() as u64 + 4 });
         put(&mut out, &[0, 0, 0], 2); // comment, disk, internal attributes
-        put(&mut out, &[0, 0], 4); // external attributes, where the entry starts
+        put(&mut out, &[0, offset.min(FIELD_FULL)], 4); // external attributes, where the entry starts
         out.extend_from_slice(self.name.as_bytes());
-        self.put_sizes(&mut out);
-        let length = out.len() as u64;
-
-        if self.is_large() {
-            put(&mut out, &[0x0606_4b50], 4);
-            put(&mut out, &[44], 8); // length of what follows
-            put(&mut out, &[self.version(), self.version()], 2);
-            put(&mut out, &[0, 0], 4); // disks
-            put(&mut out, &[1, 1, length, offset], 8);
-            put(&mut out, &[0x0706_4b50, 0], 4);
-            put(&mut out, &[offset + length], 8);
-            put(&mut out, &[1], 4); // disks
+        if !extra.is_empty() {
+            put(&mut out, &[1, extra.len() as u64], 2);
+            out.extend_from_slice(&extra);
         }
-        put(&mut out, &[0x0605_4b50], 4);
-        put(&mut out, &[0, 0, 1, 1], 2); // disks, entries
-        put(&mut out, &[length, offset.min(u64::from(u32::MAX))], 4);
-        put(&mut out, &[0], 2); // comment
         out
     }
 
     /// What the two headers have in common.
-    fn put_facts(&self, out: &mut Vec<u8>) {
+    fn put_facts(&self, out: &mut Vec<u8>, extra: u64) {
         const DEFLATE: u64 = 8;
         const FIRST_OF_1980: u64 = 0x21; // the same input gives the same bytes, so no clock
         let sizes = if self.is_large() { [u64::from(u32::MAX); 2] } else { [self.deflated, self.size] };
         put(out, &[self.version(), 0, DEFLATE, 0, FIRST_OF_1980], 2);
         put(out, &[u64::from(self.crc), sizes[0], sizes[1]], 4);
-        put(out, &[self.name.len() as u64, if self.is_large() { 20 } else { 0 }], 2);
+        put(out, &[self.name.len() as u64, extra], 2);
     }
 
     /// The extra field.
@@ -159,6 +176,29 @@ impl Entry<'_> {
     fn version(&self) -> u64 {
         if self.is_large() { 45 } else { 20 }
     }
+}
+
+/// A field of 32 bits that says that the number stands elsewhere.
+const FIELD_FULL: u64 = u32::MAX as u64;
+
+/// The end of the archive, behind a central directory of this length and number of entries that begins at `offset`.
+fn end_of_archive(length: u64, offset: u64, entries: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    if offset >= FIELD_FULL {
+        put(&mut out, &[0x0606_4b50], 4);
+        put(&mut out, &[44], 8); // length of what follows
+        put(&mut out, &[45, 45], 2);
+        put(&mut out, &[0, 0], 4); // disks
+        put(&mut out, &[entries, entries, length, offset], 8);
+        put(&mut out, &[0x0706_4b50, 0], 4);
+        put(&mut out, &[offset + length], 8);
+        put(&mut out, &[1], 4); // disks
+    }
+    put(&mut out, &[0x0605_4b50], 4);
+    put(&mut out, &[0, 0, entries, entries], 2); // disks, entries
+    put(&mut out, &[length, offset.min(FIELD_FULL)], 4);
+    put(&mut out, &[0], 2); // comment
+    out
 }
 
 /// Appends numbers, `width` bytes each, the lowest byte first.
@@ -181,7 +221,7 @@ mod tests {
         for _ in 0..count {
             middle.append(&piece).unwrap();
         }
-        middle.finish("doc.kml", &Piece::of(head), &Piece::of(tail), &mut File::create(&path).unwrap()).unwrap();
+        middle.finish("doc.kml", &Piece::of(head), &Piece::of(tail), &[], &mut File::create(&path).unwrap()).unwrap();
         let script = format!("import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1])\ni, = z.infolist()\n{script}");
         let run = std::process::Command::new("python3").arg("-c").arg(script).arg(&path).output().unwrap();
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));

@@ -12,12 +12,16 @@ use crate::model::plan::{CrsRule, FormatInfo};
 use crate::model::{GeometryKind, WritePlan};
 
 mod archive;
+mod marker;
 mod placemark;
 mod schema;
+mod style;
+mod symbol;
 mod xml;
 
 use archive::{Body, Piece};
 use schema::Schema;
+use style::Styles;
 
 /// The KMZ format.
 pub struct Kmz;
@@ -67,14 +71,14 @@ impl Format for Kmz {
     fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<Piece>>>) -> Result<Written> {
         let mut layers = 0_usize;
         let mut first_start = Vec::new();
-        let mut schemas = BTreeSet::new();
+        let mut seen = Seen::default();
         let mut body = Body::new(stage.scratch()?);
         let mut written = Written::default();
         for event in events {
             let appended = match event? {
                 Event::Begin(plan) => {
                     layers += 1;
-                    let start = layer_start(&plan, &mut schemas);
+                    let start = layer_start(&plan, &mut seen);
                     if layers == 1 {
                         first_start = start;
                         Ok(())
@@ -102,8 +106,10 @@ impl Format for Kmz {
         head.extend_from_slice(&first_start);
         tail.extend_from_slice(KML_END);
         let mut file = stage.create(&stage.main_file())?;
-        body.finish("doc.kml", &Piece::of(&head), &Piece::of(&tail), &mut file).map_err(|why| stage.write_error(&why))?;
+        body.finish("doc.kml", &Piece::of(&head), &Piece::of(&tail), &seen.images, &mut file)
+            .map_err(|why| stage.write_error(&why))?;
 
+        written.warnings.append(&mut seen.warnings);
         if written.rows > MANY_FEATURES {
             let rows = written.rows;
             written.warnings.push(format!("{rows} features in one KMZ: Google Earth becomes slow above {MANY_FEATURES}"));
@@ -117,13 +123,38 @@ const KML_END: &[u8] = b"</kml>\n";
 const DOCUMENT_START: &[u8] = b"<Document>\n";
 const DOCUMENT_END: &[u8] = b"</Document>\n";
 
+/// What the layers so far have in the file.
+#[derive(Default)]
+struct Seen {
+    /// Of schemas and styles.
+    ids: BTreeSet<String>,
+    /// By their names in the archive.
+    images: Vec<(String, Vec<u8>)>,
+    warnings: Vec<String>,
+}
+
 /// The start of a layer's document. An id may stand only once in a file, so a layer that is like one before it in
 /// name and columns refers to that one's schema.
-fn layer_start(plan: &WritePlan, schemas: &mut BTreeSet<String>) -> Vec<u8> {
+fn layer_start(plan: &WritePlan, seen: &mut Seen) -> Vec<u8> {
     let mut text = DOCUMENT_START.to_vec();
     xml::push_element(&mut text, "name", &plan.layer);
+    match Styles::of(plan) {
+        Some(styles) => {
+            if seen.ids.insert(styles.prefix().to_owned()) {
+                text.extend_from_slice(&styles.to_kml());
+                seen.images.extend(styles.files().map(|(name, bytes)| (name, bytes.to_vec())));
+            }
+        }
+        None => {
+            let kind =
+                plan.drawing.as_ref().and_then(|drawing| drawing.info.pointer("/renderer/type")?.as_str().map(str::to_owned));
+            seen.warnings.extend(
+                kind.map(|kind| format!("the layer's renderer ({kind}) can't be drawn in KML; it has the viewer's own style")),
+            );
+        }
+    }
     if let Some(schema) = Schema::of(plan)
-        && schemas.insert(schema.id.clone())
+        && seen.ids.insert(schema.id.clone())
     {
         text.extend_from_slice(&schema.to_kml());
     }

@@ -1,9 +1,12 @@
 //! Rows as `Placemark` text.
 
+use std::borrow::Cow;
+
 use super::schema::Schema;
+use super::style::Styles;
 use super::xml;
 use crate::model::plan::ColumnKind;
-use crate::model::{Column, Part, Shape, ShapeKind, Value, WritePlan};
+use crate::model::{Column, Domain, Part, Shape, ShapeKind, Value, WritePlan, time};
 use crate::report::{LossKind, Losses};
 use crate::write::number::{push_coordinate, push_xy};
 use crate::write::{Rows, cell, feature_words};
@@ -12,10 +15,22 @@ use crate::write::{Rows, cell, feature_words};
 pub(super) fn encode(plan: &WritePlan, rows: Rows<'_>) -> (Vec<u8>, Losses) {
     let count = rows.batch.rows();
     let capacity = rows.batch.text.len() + rows.geometry.xy.len() * 24 + count * 128;
-    let mut page = Page { plan, rows, schema: Schema::of(plan), out: Vec::with_capacity(capacity), losses: Losses::default() };
+    let styles = Styles::of(plan);
+    let mut page = Page {
+        plan,
+        rows,
+        styles: styles.as_ref(),
+        schema: Schema::of(plan),
+        out: Vec::with_capacity(capacity),
+        losses: Losses::default(),
+    };
     for row in 0..count {
         page.push("<Placemark>");
         page.name(row);
+        page.hidden(row);
+        page.labels(row);
+        page.time(row);
+        page.style(row);
         page.attributes(row);
         page.geometry(row);
         page.push("</Placemark>\n");
@@ -27,6 +42,7 @@ pub(super) fn encode(plan: &WritePlan, rows: Rows<'_>) -> (Vec<u8>, Losses) {
 struct Page<'a> {
     plan: &'a WritePlan,
     rows: Rows<'a>,
+    styles: Option<&'a Styles>,
     schema: Option<Schema>,
     out: Vec<u8>,
     losses: Losses,
@@ -44,7 +60,7 @@ impl<'a> Page<'a> {
     /// The display field, where it is not null.
     fn name(&mut self, row: usize) {
         let plan = self.plan;
-        let Some(display) = plan.display else { return };
+        let Some(display) = self.styles.and_then(Styles::label).or(plan.display) else { return };
         let value = self.rows.batch.value(row, display);
         let text = match plan.columns.iter().find(|column| column.from == display) {
             Some(column) => cell::text(plan, column, &value),
@@ -56,6 +72,74 @@ impl<'a> Page<'a> {
             xml::push_text(&mut self.out, &text);
             self.push("</name>");
         }
+    }
+
+    /// What the renderer does not draw is there, and not shown.
+    fn hidden(&mut self, row: usize) {
+        if self.styles.is_some_and(|styles| styles.id(self.rows.batch, row).is_none()) {
+            self.push("<visibility>0</visibility>");
+        }
+    }
+
+    fn style(&mut self, row: usize) {
+        if let Some(id) = self.styles.and_then(|styles| styles.id(self.rows.batch, row)) {
+            self.push("<styleUrl>#");
+            self.push(&id);
+            self.push("</styleUrl>");
+        }
+    }
+
+    /// The balloon of a layer with coded values: a table of aliases and of labels in place of codes. A viewer makes the
+    /// balloon of others from the attributes.
+    fn labels(&mut self, row: usize) {
+        let plan = self.plan;
+        let label_of = |column: &Column, value: &Value<'_>| match &column.field.domain {
+            Some(Domain::Coded { codes, .. }) => {
+                let text = value.to_text()?;
+                let is = |code: &serde_json::Value| code.as_str().map_or_else(|| code.to_string() == text, |code| code == text);
+                codes.iter().find(|(code, _)| is(code)).map(|(_, label)| label.clone())
+            }
+            _ => None,
+        };
+        if !plan.columns.iter().any(|column| matches!(column.field.domain, Some(Domain::Coded { .. }))) {
+            return;
+        }
+        let mut table = b"<table>".to_vec();
+        for column in &plan.columns {
+            let value = self.rows.batch.value(row, column.from);
+            let text = label_of(column, &value).or_else(|| cell::text(plan, column, &value).map(Cow::into_owned));
+            table.extend_from_slice(b"<tr><th>");
+            xml::push_text(&mut table, column.field.alias.as_deref().unwrap_or(&column.name));
+            table.extend_from_slice(b"</th><td>");
+            xml::push_text(&mut table, text.as_deref().unwrap_or_default());
+            table.extend_from_slice(b"</td></tr>");
+        }
+        table.extend_from_slice(b"</table>");
+        self.push("<description>");
+        // HTML within XML: it is escaped once more.
+        xml::push_text(&mut self.out, &String::from_utf8_lossy(&table));
+        self.push("</description>");
+    }
+
+    /// When the row is: from one time to another, or at one.
+    fn time(&mut self, row: usize) {
+        let plan = self.plan;
+        let Some(drawing) = plan.drawing.as_deref() else { return };
+        let moment = |field: &Option<String>| {
+            let column = drawing.column(field.as_deref()?)?;
+            let millis = self.rows.batch.value(row, column).as_i64()?;
+            // A KML time without zone is local to the viewer.
+            time::iso(millis, plan.dates_are_utc)
+        };
+        let [begin, end] = [0, 1].map(|at| moment(&drawing.time_fields[at]));
+        let element =
+            |name: &str, text: &Option<String>| text.as_ref().map_or(String::new(), |text| format!("<{name}>{text}</{name}>"));
+        let text = match (&begin, &drawing.time_fields[1]) {
+            (None, _) if end.is_none() => return,
+            (Some(_), None) => format!("<TimeStamp>{}</TimeStamp>", element("when", &begin)),
+            _ => format!("<TimeSpan>{}{}</TimeSpan>", element("begin", &begin), element("end", &end)),
+        };
+        self.push(&text);
     }
 
     /// All values that are not null; an empty text is there, empty.
@@ -102,7 +186,7 @@ impl<'a> Page<'a> {
             ShapeKind::Polygon => shape.polygon_sizes().count(),
         };
         let with_z = self.has_z(shape, row);
-        if members > 1 {
+        if members > usize::from(!self.plan.promote_multi) {
             self.push("<MultiGeometry>");
         }
         match shape.kind {
@@ -111,7 +195,7 @@ impl<'a> Page<'a> {
             ShapeKind::Polyline => self.lines(shape, with_z),
             ShapeKind::Polygon => self.polygons(shape, with_z),
         }
-        if members > 1 {
+        if members > usize::from(!self.plan.promote_multi) {
             self.push("</MultiGeometry>");
         }
     }
@@ -168,6 +252,13 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// In metres.
+    fn height(&mut self, z: f64) {
+        let unit = self.plan.drawing.as_ref().map_or(1.0, |drawing| drawing.height_unit_m);
+        let decimals = if unit == 1.0 { None } else { Some(4) };
+        push_coordinate(&mut self.out, z * unit, decimals);
+    }
+
     fn coordinates(&mut self, part: Part<'_>, vertices: impl Iterator<Item = usize>, with_z: bool) {
         self.push("<coordinates>");
         for (n, vertex) in vertices.enumerate() {
@@ -177,7 +268,7 @@ impl<'a> Page<'a> {
             push_xy(&mut self.out, self.rows.batch, &part, vertex, self.plan.decimals);
             if with_z {
                 self.out.push(b',');
-                push_coordinate(&mut self.out, part.z[vertex], None);
+                self.height(part.z[vertex]);
             }
         }
         self.push("</coordinates>");

@@ -53,6 +53,6 @@ fn kml_type(kind: ColumnKind) -> &'static str {
 }
 
 /// The FNV-1a hash: the same in every run and build, which the standard library's hashes do not promise.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

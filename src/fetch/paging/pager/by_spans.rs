@@ -21,13 +21,14 @@ impl Pager {
     /// often hold the same number of rows, and some servers cut at a number that they don't tell, and don't say so. What
     /// follows the last id tells which. `crowded`: there is no room for more.
     pub(super) fn may_be_cut(&mut self, span: IdSpan, limit: u64, rows: u64, crowded: bool) -> bool {
-        if let Some((from, cap)) = self.suspected
+        if let Some((from, cap, known)) = self.suspected
             && from == span.from
         {
             self.suspected = None;
-            match rows {
-                0 | 1 => self.trusted = true,
-                _ => self.size.cap(cap),
+            if rows <= known {
+                self.trusted = true;
+            } else {
+                self.size.cap(cap);
             }
         }
         let again = rows > 1 && rows == self.largest && !self.flag_seen && !self.trusted;
@@ -55,7 +56,8 @@ impl Pager {
             }
             Again::From(next) => {
                 if !page.exceeded && page.rows < limit {
-                    self.suspected = Some((next, page.rows));
+                    let known = page.ids.iter().filter(|id| **id == Some(next)).count() as u64;
+                    self.suspected = Some((next, page.rows, known));
                 }
                 spans.came_in_part(span, next, page.rows, limit);
                 let rest = spans.again(IdSpan { from: next, to: span.to });
@@ -72,9 +74,14 @@ impl Pager {
         self.size.rows().max(2)
     }
 
+    /// The question for a span. A single id can't be divided, so all of its rows are asked for at once.
+    pub(super) fn span_ask(&self, span: IdSpan) -> Ask {
+        let least = if span.from == span.to { self.situation.page_size } else { 0 };
+        Ask::Span { span, limit: self.span_limit().max(least) }
+    }
+
     fn spans_first(&self, spans: impl IntoIterator<Item = IdSpan>) -> Step {
-        let limit = self.span_limit();
-        Step { first: spans.into_iter().map(|span| Ask::Span { span, limit }).collect(), ..Step::default() }
+        Step { first: spans.into_iter().map(|span| self.span_ask(span)).collect(), ..Step::default() }
     }
 
     /// Asks for both halves of a span; of a single id, more can't be had.

@@ -1,7 +1,7 @@
 //! Geometries as ISO WKB, little-endian: shells counter-clockwise and holes clockwise, so canonical rings are written
 //! backwards.
 
-use crate::model::{Part, Shape, ShapeKind};
+use super::{Part, Shape, ShapeKind};
 
 /// Which geometry types a layer's rows get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
