@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use geohaul::error::{Error, ErrorKind};
-use geohaul::fetch::Source;
 use geohaul::fetch::auth::{Access, Credential, Login, SignIn};
 use geohaul::fetch::gp::{Options, Parameters, Polling, Task};
 use geohaul::fetch::http::{Fault, HttpTransport, Method, Request, Response, SharedTransport, Transport};
 use geohaul::fetch::layer::{LayerOptions, LayerSource};
 use geohaul::fetch::retry::{Clock, RetryPolicy};
 use geohaul::fetch::session::Session;
+use geohaul::fetch::{Input, Item, Source};
 use geohaul::model::ReadPlan;
 use geohaul::pipe::Permits;
 use geohaul::report::Silent;
@@ -576,13 +576,15 @@ fn a_job_is_followed_long_after_its_token_ended_and_a_submission_that_was_refuse
     let (inner, ran) = (guarded.clone(), Arc::clone(&submitted));
     let server = Server::start(move |call| {
         let guarded = &inner;
-        let job = |status: &str| Reply::json(&json!({"jobId": "j1", "jobStatus": status, "results": {}}));
+        let job =
+            |status: &str| Reply::json(&json!({"jobId": "j1", "jobStatus": status, "results": {"N": {"paramUrl": "results/N"}}}));
         if !call.path.starts_with(task) {
             return guarded.reply(call);
         }
-        // The first token ends with the description, the second with the third poll.
+        // The first token ends with the description, the second with the third poll, the third with the job.
         let ended = (call.path.ends_with("/submitJob") && guarded.made() == 1)
-            || (polls.load(Ordering::SeqCst) == 2 && guarded.made() == 2);
+            || (polls.load(Ordering::SeqCst) == 2 && guarded.made() == 2)
+            || (call.path.ends_with("/results/N") && guarded.made() == 3);
         if ended {
             return Reply::error(498, "Invalid token.");
         }
@@ -591,6 +593,7 @@ fn a_job_is_followed_long_after_its_token_ended_and_a_submission_that_was_refuse
         }
         match call.path.strip_prefix(task).unwrap() {
             "" => Reply::json(&json!({"name": "Long", "executionType": "esriExecutionTypeAsynchronous", "parameters": []})),
+            "/jobs/j1/results/N" => Reply::json(&json!({"paramName": "N", "dataType": "GPLong", "value": 7})),
             "/submitJob" => {
                 ran.fetch_add(1, Ordering::SeqCst);
                 job("esriJobSubmitted")
@@ -606,6 +609,9 @@ fn a_job_is_followed_long_after_its_token_ended_and_a_submission_that_was_refuse
     let mut job = task.run(&Parameters::default(), &Options::default(), &(Arc::new(Silent) as _)).unwrap();
     job.wait(&polling).unwrap();
     assert_eq!((guarded.made(), submitted.load(Ordering::SeqCst)), (3, 1));
+    let mut results = job.results(None).unwrap();
+    let Some(Ok(Item::Value(number))) = results.items().next() else { panic!("a value") };
+    assert_eq!((number.value, guarded.made()), (json!(7), 4));
 }
 
 #[test]

@@ -117,9 +117,9 @@ fn folder_of(text: &str) -> Option<PathBuf> {
 /// Keeps the status of a job in the folder that it was found by.
 fn remember(target: &str, job: &Job) {
     let Some(folder) = folder_of(target) else { return };
-    if let (Ok(Some(old)), Some(new)) = (Record::read(&folder), Record::of(job)) {
-        // When it was submitted is in the old one.
-        let _ = Record { status: new.status, ..old }.write(&folder);
+    if let Ok(Some(record)) = Record::read(&folder) {
+        // The job is found without it as well.
+        let _ = record.now(job).write(&folder);
     }
 }
 

@@ -61,10 +61,11 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
         tell_credits(portal, &task, &parameters, &options, args.outputs.quiet)?;
     }
     let mut job = task.run(&parameters, &options, &progress)?;
-    remember(&job, path);
+    let record = Record::of(&job);
+    remember(record.as_ref(), path);
     let polling = Polling { timeout: args.timeout, ..Polling::default() };
     let waited = follow(&mut job, &polling);
-    remember(&job, path);
+    remember(record.map(|record| record.now(&job)).as_ref(), path);
     waited?;
     let mut results = job.results(None)?;
     let status = outputs::deliver(&mut results, &destination, way, &args.outputs, warnings)?;
@@ -175,8 +176,8 @@ fn refuse_another_job(folder: &Path) -> Result<()> {
 }
 
 /// Keeps the job in its folder, so that it is found again whatever happens. The run goes on without.
-fn remember(job: &Job, folder: &Path) {
-    if let Some(Err(error)) = Record::of(job).map(|record| record.write(folder)) {
+fn remember(record: Option<&Record>, folder: &Path) {
+    if let Some(Err(error)) = record.map(|record| record.write(folder)) {
         complaint::print(&error);
     }
 }

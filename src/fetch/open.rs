@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Input;
+use super::gp::{Job, Wanted};
 use super::layer::LayerOptions;
 use super::layers::Layers;
 use super::saved::Saved;
@@ -11,9 +12,10 @@ use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::Progress;
 
-/// Opens a saved file, a layer, or what else holds layers: a service, an item of a portal. No row is read yet.
+/// Opens a saved file, a layer, the results of a geoprocessing job, or what else holds layers: a service, an item of a
+/// portal. No row is read yet.
 ///
-/// A geoprocessing task takes inputs before it has results: see [`crate::fetch::gp::Task::run`], whose job is an input.
+/// A geoprocessing task takes inputs before it has results: see [`crate::fetch::gp::Task::run`], whose results are an input.
 ///
 /// # Errors
 /// Where the target can't be read, or holds no layers ([`ErrorKind::Usage`]).
@@ -35,7 +37,11 @@ pub fn open(session: &Session, target: &Target, progress: &Arc<dyn Progress>) ->
     match target {
         Target::Stdin => Ok(Box::new(Saved::open(&["-".into()])?)),
         Target::File(path) => Ok(Box::new(Saved::open(std::slice::from_ref(path))?)),
-        Target::GpService { url } | Target::GpTask { url } | Target::GpJob { url, .. } => {
+        Target::GpJob { url, result, .. } => {
+            let job = Job::attach(session, url, Wanted::default(), progress)?;
+            Ok(Box::new(job.results(result.as_deref())?))
+        }
+        Target::GpService { url } | Target::GpTask { url } => {
             let error = Error::new(ErrorKind::Usage, "the target is geoprocessing, not rows").at_url(url);
             Err(error.hint("open its task, and run it"))
         }

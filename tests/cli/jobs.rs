@@ -324,3 +324,30 @@ fn a_dry_run_prints_the_request_without_secrets_and_sends_nothing() {
     assert!(server.calls().iter().all(|call| !call.path.contains("submitJob") && !call.path.contains("uploads")));
     assert!(!desk.path("out").exists());
 }
+
+#[test]
+fn a_file_goes_over_the_wire_as_a_form_with_its_fields() {
+    let server = Server::start(move |call| match call.path.rsplit('/').next() {
+        Some("GPServer") => Reply::json(&json!({"tasks": ["T"], "capabilities": "Uploads"})),
+        Some("T") => Reply::json(&json!({"name": "T", "executionType": "esriExecutionTypeSynchronous", "parameters": [
+            {"name": "Pack", "dataType": "GPDataFile", "direction": "esriGPParameterDirectionInput"},
+            {"name": "N", "dataType": "GPLong", "direction": "esriGPParameterDirectionOutput"},
+        ]})),
+        Some("upload") => Reply::json(&json!({"success": true, "item": {"itemID": "i9"}})),
+        Some("execute") => {
+            Reply::json(&json!({"results": [{"paramName": "N", "dataType": "GPLong", "value": 1}], "messages": []}))
+        }
+        _ => Reply::error(400, "Invalid URL"),
+    });
+    let desk = Desk::beside(server.url("").as_str());
+    desk.write("pack.zip", "PK binary");
+    desk.ok(&["run", server.url("/arcgis/rest/services/Tools/GPServer/T").as_str(), "-p", "Pack=@pack.zip", "-o", "out"]);
+    let calls = server.calls();
+    let upload = calls.iter().find(|call| call.path.ends_with("/GPServer/uploads/upload")).unwrap();
+    assert!(upload.header("content-type").starts_with("multipart/form-data; boundary="));
+    let body = String::from_utf8(upload.body.clone()).unwrap();
+    assert!(body.contains("name=\"f\"\r\n\r\njson\r\n"), "{body}");
+    assert!(body.contains("filename=\"pack.zip\"\r\nContent-Type: application/octet-stream\r\n\r\nPK binary\r\n"), "{body}");
+    let execute = calls.iter().find(|call| call.path.ends_with("/execute")).unwrap();
+    assert_eq!(execute.param("Pack"), r#"{"itemID":"i9"}"#);
+}

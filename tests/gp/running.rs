@@ -300,6 +300,9 @@ fn an_output_service_is_for_jobs_only_and_overwrites_nothing_unasked() {
     let script = Script::default().on("/T", [task("Synchronous", &[])]);
     let (script, _, job) = run_with(script, &Parameters::default(), &options);
     assert_eq!((job.err().unwrap().kind(), script.asked("/T/execute")), (ErrorKind::Usage, 0));
+    let kmz = Options { wanted: Wanted { server_kmz: true, ..Wanted::default() }, ..Options::default() };
+    let (script, _, job) = run_with(Script::default().on("/T", [task("Synchronous", &[])]), &Parameters::default(), &kmz);
+    assert_eq!((job.err().unwrap().kind(), script.asked("/T/execute")), (ErrorKind::Usage, 0));
 
     // A server that does not tell its version is taken for an old one.
     let (script, _, _) = run_with(job_of(&[], succeeded(&[]), []), &Parameters::default(), &options);

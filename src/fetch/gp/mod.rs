@@ -263,6 +263,11 @@ impl Task {
             params.push(("returnTrueCurves".to_owned(), "true".to_owned()));
         }
         match (&options.out_service, self.execution) {
+            (None, Execution::Synchronous) if options.wanted.server_kmz => {
+                return Err(Error::new(ErrorKind::Usage, format!("there is no KMZ of the task {} to keep", self.info.name))
+                    .because("it is synchronous, and would have to run a second time for it")
+                    .hint("leave --server-kmz out; --format kmz writes one here"));
+            }
             (None, Execution::Synchronous) => params.extend(options.wanted.params()),
             (None, Execution::Asynchronous) => {}
             (Some(_), Execution::Synchronous) => {

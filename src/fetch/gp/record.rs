@@ -40,6 +40,12 @@ impl Record {
         })
     }
 
+    /// The same with the status that the job has now.
+    #[must_use]
+    pub fn now(self, job: &Job) -> Self {
+        Self { status: job.status().esri_name().to_owned(), ..self }
+    }
+
     /// Its file in a folder.
     pub fn path(folder: &Path) -> PathBuf {
         folder.join("job.json")
