@@ -3,11 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{
-    Error, ErrorKind, ExportOptions, FilledLayer, Output, Result, add_layer, fill, forget_pages, kept_pages, not_fetched,
-    open_stages,
-};
-use super::{ExportedLayer, Receipt, receipt};
+use super::layer::{ExportedLayer, FilledLayer, bytes_of, fill, kept_pages, open_stages};
+use super::{ExportOptions, Output, Receipt, add_layer, forget_pages, not_fetched, receipt};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::{Input, Item};
 use crate::report::{Failure, OutputReport, Progress, Report};
 use crate::write::{Stage, unique_file_stem};
@@ -99,7 +97,7 @@ fn commit(stages: Vec<Stage>, filled: &mut [(FilledLayer, String)]) -> Result<Ve
         let written = std::mem::take(&mut layer.report.outputs);
         let in_place = |(output, files): (OutputReport, &Option<Vec<_>>)| {
             let files = files.clone()?;
-            let bytes = super::bytes_of(&files);
+            let bytes = bytes_of(&files);
             Some(OutputReport { files, bytes, ..output })
         };
         layer.report.outputs = written.into_iter().zip(&standing).filter_map(in_place).collect();

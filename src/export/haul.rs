@@ -1,0 +1,212 @@
+//! The pipeline of one layer: pages from the source to workers, which convert and encode them, and from there to one
+//! writer for each output, in order.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::convert::{self, OutputPlan, PlanOptions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::Pages;
+use crate::fetch::http::{Cancel, Fault};
+use crate::model::{Batch, Evidence, Header, Page, ReadPlan, WritePlan};
+use crate::pipe::{Permit, Permits, in_order};
+use crate::report::{Clipped, LossKind, Losses};
+use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Written};
+
+/// One output while the rows flow.
+pub(super) struct Lane<'a> {
+    pub(super) format: &'static dyn AnyFormat,
+    pub(super) plan: &'a OutputPlan,
+    pub(super) stage: &'a Stage,
+}
+
+/// What the rows of one layer pass through.
+pub(super) struct Way<'a> {
+    pub(super) header: &'a Header,
+    pub(super) read: &'a ReadPlan,
+    pub(super) clip: Option<&'a convert::Clip>,
+    pub(super) domains: Option<&'a convert::Domains>,
+    pub(super) options: &'a PlanOptions,
+    pub(super) lanes: Vec<Lane<'a>>,
+    pub(super) cancel: &'a Cancel,
+}
+
+pub(super) struct Hauled {
+    pub(super) evidence: Evidence,
+    pub(super) losses: Losses,
+    pub(super) clipped: Clipped,
+    /// Rows that came of multipart geometries.
+    pub(super) added: u64,
+    pub(super) written: Vec<Written>,
+}
+
+/// What a worker sends to a writer: an encoded page, with the permit that goes back when it is written.
+type Packet = (u64, Result<(Encoded<AnyChunk>, Arc<Permit>)>);
+
+/// Runs the pipeline: pages from here to the workers, from them to one writer thread per lane.
+pub(super) fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Permits) -> Result<Hauled> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("geohaul-{index}"))
+        .build()
+        .map_err(|why| Error::new(ErrorKind::Internal, "can't start the workers").because(why))?;
+    let tallies = Mutex::new(BTreeMap::new());
+    let (senders, receivers): (Vec<Sender<Packet>>, Vec<Receiver<Packet>>) = way.lanes.iter().map(|_| mpsc::channel()).unzip();
+
+    let results: Vec<Result<Written>> = std::thread::scope(|scope| {
+        let writers: Vec<_> = way
+            .lanes
+            .iter()
+            .zip(receivers)
+            .map(|(lane, packets)| scope.spawn(move || write_lane(lane, packets, permits)))
+            .collect();
+        pool.in_place_scope(|workers| {
+            let mut seq = 0;
+            let unless_cancelled = || if way.cancel.is_cancelled() { Err(Fault::cancelled().error) } else { Ok(()) };
+            // A page out of its place would be waited for for ever.
+            let in_place = |seq, (page, permit): (Page, Permit)| {
+                if page.seq == seq {
+                    Ok((page, permit))
+                } else {
+                    Err(Error::new(ErrorKind::Internal, "the source mixed up its pages"))
+                }
+            };
+            while let Some(next) = guarded("the source", || Ok(pages.next())).unwrap_or_else(|error| Some(Err(error))) {
+                match unless_cancelled().and(next).and_then(|next| in_place(seq, next)) {
+                    Ok((page, permit)) => {
+                        seq += 1;
+                        let (senders, tallies) = (senders.clone(), &tallies);
+                        workers.spawn(move |_| work(page, permit, way, &senders, tallies));
+                    }
+                    Err(error) => {
+                        senders.iter().for_each(|sender| drop(sender.send((seq, Err(error.clone().on_page(seq))))));
+                        break;
+                    }
+                }
+            }
+        });
+        drop(senders);
+        let panicked = || Err(Error::new(ErrorKind::Internal, "a writer stopped"));
+        writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| panicked())).collect()
+    });
+
+    let mut written = Vec::new();
+    let mut errors = Vec::new();
+    for result in results {
+        match result {
+            Ok(done) => written.push(done),
+            Err(error) => errors.push(error),
+        }
+    }
+    // The first in page order is the one that the user can act on.
+    if let Some(error) = errors.into_iter().min_by_key(|error| error.place().page) {
+        return Err(error);
+    }
+    if permits.is_cancelled() {
+        return Err(Error::new(ErrorKind::Cancelled, "the work was stopped"));
+    }
+    let evidence = guarded("the source", || pages.finish())?;
+    let (mut losses, mut clipped, mut added) = (Losses::default(), Clipped::default(), 0);
+    for (page_losses, page_clipped, page_added) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
+        losses.append(page_losses);
+        clipped.add(page_clipped);
+        added += page_added;
+    }
+    Ok(Hauled { evidence, losses, clipped, added, written })
+}
+
+/// Does a step whose panic is an error like any other.
+fn guarded<T>(who: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Internal, format!("{who} stopped")).hint("please report this with the page's data"))
+    })
+}
+
+/// One page on a worker: parsed once, then encoded for each lane. Never blocks.
+fn work(
+    page: Page,
+    permit: Permit,
+    way: &Way<'_>,
+    senders: &[Sender<Packet>],
+    tallies: &Mutex<BTreeMap<u64, (Losses, Clipped, u64)>>,
+) {
+    let (seq, permit) = (page.seq, Arc::new(permit));
+    let parsed = guarded("a worker", || {
+        let (batch, mut losses) = convert::parse_page(&page, way.header, way.read)?;
+        let (mut batch, clipped) = match way.clip {
+            Some(clip) => clip.apply(batch),
+            None => (batch, Clipped::default()),
+        };
+        if way.options.make_valid {
+            convert::make_valid(&mut batch, way.header.object_id, &mut losses);
+        }
+        if let Some(domains) = way.domains {
+            domains.apply(&mut batch, way.header, &mut losses);
+        }
+        let added = if way.options.explode { convert::explode(&mut batch) } else { 0 };
+        tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped, added));
+        Ok(batch)
+    });
+    drop(page);
+    for (lane, sender) in way.lanes.iter().zip(senders) {
+        let encoded = match &parsed {
+            Ok(batch) => guarded("a worker", || encode(lane, batch)),
+            Err(error) => Err(error.clone()),
+        };
+        let packet = encoded.map(|encoded| (encoded, Arc::clone(&permit))).map_err(|error| error.on_page(seq));
+        // A writer that is gone has said why.
+        let _ = sender.send((seq, packet));
+    }
+}
+
+fn encode(lane: &Lane<'_>, batch: &Batch) -> Result<Encoded<AnyChunk>> {
+    let plan = &lane.plan.write;
+    let (geometry, mut losses) = convert::for_output(batch, plan)?;
+    count_dropped_ordinates(plan, batch, &mut losses);
+    let mut encoded = lane.format.encode_any(plan, Rows { batch, geometry: &geometry })?;
+    losses.append(encoded.losses);
+    encoded.losses = losses;
+    Ok(encoded)
+}
+
+/// Z and m that the output does not write, whether its format can't or the layer did not announce them.
+fn count_dropped_ordinates(plan: &WritePlan, batch: &Batch, losses: &mut Losses) {
+    let geometry = &batch.geometry;
+    for (kept, all, kind) in [(plan.z, &geometry.z, LossKind::ZDropped), (plan.m, &geometry.m, LossKind::MDropped)] {
+        if !kept && !all.is_empty() {
+            let side = |row: usize| if kind == LossKind::ZDropped { geometry.shape(row).z() } else { geometry.shape(row).m() };
+            for row in (0..geometry.rows()).filter(|row| side(*row).iter().any(|value| value.is_finite())) {
+                losses.add(kind, None, || Some(batch.feature_words(plan.object_id, row)));
+            }
+        }
+    }
+}
+
+/// One writer: takes the packets in page order, and gives a page's permit back once the next one is asked for.
+fn write_lane(lane: &Lane<'_>, packets: Receiver<Packet>, permits: &Permits) -> Result<Written> {
+    let mut under_way = None;
+    let rows = in_order(packets).map(move |packet| {
+        drop(under_way.take());
+        packet.map(|(encoded, permit)| {
+            under_way = Some(permit);
+            Event::Rows(encoded)
+        })
+    });
+    let begin = std::iter::once(Ok(Event::Begin(Arc::clone(&lane.plan.write))));
+    let mut events = begin.chain(rows).chain(std::iter::once(Ok(Event::End)));
+    let unless_done = CancelOnDrop(permits);
+    let written = lane.format.write_any(lane.stage, &mut events)?;
+    std::mem::forget(unless_done);
+    Ok(written)
+}
+
+/// Stops the pager when a writer ends early, by an error or a panic.
+struct CancelOnDrop<'a>(&'a Permits);
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}

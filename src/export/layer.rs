@@ -1,0 +1,285 @@
+//! One layer into its outputs: opened, filled and put in place, or nothing of it stands.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::haul::{Lane, Way, haul};
+use super::{ExportOptions, Output, Receipt, receipt};
+use crate::convert::{self, OutputPlan};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::http::Fault;
+use crate::fetch::{MOST_CONNECTIONS, Source};
+use crate::model::crs::Vertical;
+use crate::model::{Evidence, Header, codebook};
+use crate::pipe::Permits;
+use crate::report::{LayerReport, Losses, OutputReport, Progress};
+use crate::write::{Stage, Target, Written, place_of};
+
+/// Pages under way at least, so that as many connections as there may be have something to do.
+const PAGES_UNDER_WAY: usize = 2 * MOST_CONNECTIONS;
+
+/// Raw pages under way hold at most about this many bytes.
+const BYTES_UNDER_WAY: usize = 48 << 20;
+
+/// More workers than that are a slip of the keyboard.
+const MOST_THREADS: usize = 256;
+
+/// A file among kept pages that says that outputs which stand are ours.
+const PLACED: &str = "placed";
+
+/// A layer whose outputs stand.
+pub struct ExportedLayer {
+    /// What was read and written.
+    pub report: LayerReport,
+    /// What the user should know, whatever the output.
+    pub warnings: Vec<String>,
+    /// Rows that are missing, where that was allowed.
+    pub shortfall: Option<Error>,
+    /// Outputs that could not be put in place, beside others that stand.
+    pub failures: Vec<Error>,
+    /// Where its raw pages are still kept: until everything that is exported with it stands, a further run may need them.
+    pub kept_pages: Option<PathBuf>,
+}
+
+/// Exports one layer into all outputs with one fetch.
+///
+/// # Errors
+/// Whatever went wrong: then no output stands. (Where one stands already and another can't be renamed into place, that is
+/// one of [`ExportedLayer::failures`].)
+pub fn export_layer(
+    source: Box<dyn Source>,
+    outputs: &[Output],
+    options: &ExportOptions,
+    progress: &Arc<dyn Progress>,
+) -> Result<ExportedLayer> {
+    let first = outputs.first().map(|output| output.path.as_path());
+    let kept = first.filter(|_| options.resume).map(kept_pages);
+    let (stages, overwrite) = open_stages(outputs, options, kept.as_deref())?;
+    let receipt = first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, overwrite))).transpose()?;
+    let mut filled = fill(source, outputs, &stages, kept.as_deref(), options, progress)?;
+    if let Some(directory) = &kept {
+        mark_placed(directory)?;
+    }
+    let (standing, failures) = commit(stages, filled.report.outputs)?;
+    filled.report.outputs = standing;
+    if let Some(stage) = receipt {
+        receipt::write(&Receipt::of(&filled.report, &filled.warnings, &filled.started)?, stage)?;
+    }
+    let FilledLayer { report, warnings, shortfall, .. } = filled;
+    Ok(ExportedLayer { report, warnings, shortfall, failures, kept_pages: kept })
+}
+
+/// A layer that is whole in the stages of its outputs.
+pub(super) struct FilledLayer {
+    /// As it will be when the outputs are in place.
+    pub(super) report: LayerReport,
+    pub(super) warnings: Vec<String>,
+    pub(super) shortfall: Option<Error>,
+    pub(super) started: String,
+}
+
+/// Brings one layer into the stages of all outputs with one fetch. Pages are kept in the directory, where there is one.
+pub(super) fn fill(
+    mut source: Box<dyn Source>,
+    outputs: &[Output],
+    stages: &[Stage],
+    kept: Option<&Path>,
+    options: &ExportOptions,
+    progress: &Arc<dyn Progress>,
+) -> Result<FilledLayer> {
+    let (began, started) = (Instant::now(), crate::model::time::now());
+    let header = source.header().clone();
+    let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
+    let plan = convert::plan(&header, &formats, &options.plan)?;
+    let clip = options.clip.as_ref().filter(|_| header.geometry.is_some());
+    let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
+    let clip = clip.map_err(|error| error.in_layer(&header.name))?;
+    if let Some(directory) = kept {
+        source.keep_pages_in(directory)?;
+    }
+    let origin = source.origin();
+    progress.layer(&header.name, header.count);
+
+    let mut warnings = source.warnings();
+    let remedy = source.remedy();
+    warnings.extend(plan.warnings.iter().cloned());
+    let threads = if options.threads > 0 { options.threads } else { std::thread::available_parallelism().map_or(2, usize::from) };
+    let threads = threads.min(MOST_THREADS);
+    let permits = Permits::new((2 * threads).max(PAGES_UNDER_WAY), BYTES_UNDER_WAY);
+    let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
+    let lanes =
+        outputs.iter().zip(&plan.outputs).zip(stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
+    let domains = plan.domains.as_deref();
+    let (clip_area, cancel) = (clip.as_ref(), &options.cancel);
+    let way = Way {
+        header: &header,
+        read: &plan.read,
+        clip: clip_area,
+        domains,
+        options: &options.plan,
+        lanes: lanes.collect(),
+        cancel,
+    };
+    let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
+
+    let fallback = hauled.evidence.carriage.fallback.as_ref();
+    warnings.extend(fallback.map(|why| format!("PBF was given up, and further rows came as JSON: {why}")));
+
+    let shortfall = shortfall(&header, &hauled.evidence, remedy.as_deref());
+    if let Some(error) = &shortfall
+        && !options.allow_partial
+    {
+        return Err(error.clone());
+    }
+    let mut written = Vec::new();
+    for ((output, plan), done) in outputs.iter().zip(&plan.outputs).zip(hauled.written) {
+        written.push(output_report(output, plan, done, hauled.evidence.rows - hauled.clipped.outside + hauled.added)?);
+    }
+    if options.strict {
+        refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
+    }
+    if hauled.evidence.edited {
+        warnings
+            .push(format!("\"{}\" was edited while it was exported; what came is what the server lists at the end", header.name));
+    }
+    if options.cancel.is_cancelled() {
+        return Err(Fault::cancelled().error);
+    }
+    let report = LayerReport {
+        codebook: codebook::entries(&header),
+        origin,
+        seconds: began.elapsed().as_secs_f64(),
+        name: header.name,
+        geometry: header.geometry,
+        vertical_reference: header.spatial_reference.as_ref().and_then(Vertical::of).map(|vertical| vertical.to_string()),
+        spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
+        evidence: hauled.evidence,
+        losses: hauled.losses,
+        clipped: clip.map(|_| hauled.clipped),
+        outputs: written,
+    };
+    Ok(FilledLayer { report, warnings, shortfall, started })
+}
+
+/// Puts all outputs in place. The first that can't be is an error; a later one is a failure beside what stands already.
+pub(super) fn commit(stages: Vec<Stage>, written: Vec<OutputReport>) -> Result<(Vec<OutputReport>, Vec<Error>)> {
+    let (mut standing, mut failures) = (Vec::new(), Vec::new());
+    for (stage, mut report) in stages.into_iter().zip(written) {
+        match stage.commit() {
+            Ok(files) => {
+                report.bytes = bytes_of(&files);
+                report.files = files;
+                standing.push(report);
+            }
+            Err(error) if standing.is_empty() => return Err(error),
+            Err(error) => failures.push(error),
+        }
+    }
+    Ok((standing, failures))
+}
+
+pub(super) fn bytes_of(files: &[PathBuf]) -> u64 {
+    files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+}
+
+/// Where the raw pages of an export to this file are kept.
+pub(super) fn kept_pages(output: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(output.file_name().unwrap_or_default());
+    name.push(".geohaul");
+    output.with_file_name(name)
+}
+
+/// The stages of outputs, and whether what stands in their places may be replaced: with pages that are kept from a run
+/// that put it there, it is made again of them.
+pub(super) fn open_stages(outputs: &[Output], options: &ExportOptions, kept: Option<&Path>) -> Result<(Vec<Stage>, bool)> {
+    let mut seen = HashSet::new();
+    for output in outputs {
+        if !seen.insert(place_of(&output.path)) {
+            return Err(Error::new(ErrorKind::Usage, "the same output is given twice")
+                .in_file(&output.path)
+                .hint("names that differ in case only are the same file on many systems"));
+        }
+    }
+    let overwrite = options.overwrite || kept.is_some_and(|directory| directory.join(PLACED).exists());
+    let open = |output: &Output| {
+        let path = output.path.clone();
+        if output.path.as_os_str() == "-" {
+            return Stage::stdout();
+        }
+        if options.append { Stage::open_to_append(path) } else { Stage::open(Target { path, overwrite }) }
+    };
+    Ok((outputs.iter().map(open).collect::<Result<_>>()?, overwrite))
+}
+
+/// Says among kept pages that outputs which stand are ours.
+pub(super) fn mark_placed(kept: &Path) -> Result<()> {
+    let mark = std::fs::create_dir_all(kept).and_then(|()| File::create(kept.join(PLACED))).and_then(|file| file.sync_all());
+    mark.map_err(|why| Error::file("can't keep pages for --resume", kept, &why))
+}
+
+/// The error that says which rows are missing; `None` where none is.
+fn shortfall(header: &Header, evidence: &Evidence, remedy: Option<&str>) -> Option<Error> {
+    let missing = evidence.missing();
+    if missing == 0 {
+        return None;
+    }
+    let error = Error::new(ErrorKind::Incomplete, "rows are missing").in_layer(&header.name);
+    let expected = evidence.count_after.or(evidence.count_before);
+    Some(match (evidence.cut_off, expected) {
+        (true, _) => error
+            .because(format!(
+                "the server cut the result off after {} rows (exceededTransferLimit), and there is no way to ask for the rest",
+                evidence.rows
+            ))
+            .hint(remedy.unwrap_or("export the layer itself, or run the task on less; --allow-partial writes what there is")),
+        (false, expected) => {
+            let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
+            let named = if ids.is_empty() { String::new() } else { format!(", object id {ids}") };
+            let said = evidence.missing_because.as_ref().map_or(String::new(), |words| format!("; the server: {words}"));
+            let counted = expected.map_or(String::new(), |count| format!(" of the {count} that the server counts"));
+            error
+                .because(format!("{} rows came{counted}; {missing} missing{named}{said}", evidence.rows))
+                .hint("run the same command again; or write what there is with --allow-partial")
+        }
+    })
+}
+
+fn refuse_losses(read: &Losses, written: &[OutputReport]) -> Result<()> {
+    let all = read.iter().chain(written.iter().flat_map(|output| output.losses.iter()));
+    match all.into_iter().find(|loss| loss.kind.is_loss()) {
+        None => Ok(()),
+        Some(loss) => {
+            let field = loss.field.as_ref().map_or(String::new(), |field| format!(" in field {field}"));
+            Err(Error::new(ErrorKind::Format, format!("{} ({} times{field})", loss.kind.describe(), loss.count))
+                .because("--strict allows no loss")
+                .hint("choose another format, or leave --strict out"))
+        }
+    }
+}
+
+fn output_report(output: &Output, plan: &OutputPlan, done: Written, rows: u64) -> Result<OutputReport> {
+    if done.rows != rows {
+        return Err(Error::new(ErrorKind::Internal, "the written rows are not those that were read")
+            .because(format!("{rows} read, {} written", done.rows))
+            .in_file(&output.path));
+    }
+    let mut losses = plan.losses.clone();
+    losses.append(done.losses);
+    let mut warnings = plan.warnings.clone();
+    warnings.extend(done.warnings);
+    Ok(OutputReport {
+        path: output.path.clone(),
+        files: Vec::new(),
+        format: output.format.info().name,
+        rows: done.rows,
+        bytes: 0,
+        spatial_reference: plan.write.crs.as_ref().map(ToString::to_string),
+        reprojection: plan.write.transform.as_ref().map(|transform| transform.describe()),
+        losses,
+        warnings,
+    })
+}
