@@ -44,6 +44,7 @@ fn a_wkid_is_found_with_the_authority_that_it_belongs_to() {
         ("54003", "ESRI:54003", "World_Miller_Cylindrical"),
         ("102039", "ESRI:102039", "USA_Contiguous_Albers_Equal_Area_Conic_USGS_version"),
         ("4305", "ESRI:4305", "GCS_Voirol_Unifie_1960"),
+        ("4812", "ESRI:4812", "GCS_Voirol_Unifie_1960_Paris"),
         ("epsg:27700", "EPSG:27700", "OSGB36 / British National Grid"),
     ];
     for (text, code, name) in expected {

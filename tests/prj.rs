@@ -102,7 +102,7 @@ fn prj_of(code: &str) -> Result<(), String> {
 }
 
 /// Their methods or axes have no words in Esri's dialect: no `.prj` is written, and a warning says so.
-const WITHOUT_PRJ: [&str; 35] = [
+const WITHOUT_PRJ: [&str; 36] = [
     "EPSG:2218",
     "EPSG:2221",
     "EPSG:2296",
@@ -135,6 +135,7 @@ const WITHOUT_PRJ: [&str; 35] = [
     "EPSG:5516",
     "EPSG:8044",
     "EPSG:8045",
+    "EPSG:7082",
     "EPSG:22700",
     "EPSG:32600",
     "EPSG:32700",

@@ -54,7 +54,12 @@ fn not_known(what: &str, cause: Option<Cause>) -> Error {
 /// (4305), so the other authority is asked as well.
 fn by_code(code: u32) -> Result<Crs, Cause> {
     let code = current(code);
-    let [first, second] = if code <= 32_767 { ["EPSG", "ESRI"] } else { ["ESRI", "EPSG"] };
+    let [first, second] = match code {
+        // EPSG gave this one to a projected system later; to Esri it is geographic.
+        4812 => ["ESRI"; 2],
+        ..=32_767 => ["EPSG", "ESRI"],
+        _ => ["ESRI", "EPSG"],
+    };
     by_authority(first, code).or_else(|cause| by_authority(second, code).map_err(|_| cause))
 }
 
@@ -71,7 +76,7 @@ fn by_authority(authority: &str, code: u32) -> Result<Crs, Cause> {
     let definition = format!("{authority}:{code}");
     let srs = horizontal(|| SpatialRef::from_definition(&definition))?;
     let mut crs = describe(&srs, registered(&srs).or_else(|| identify(&srs)))?;
-    if let Some(listed) = tables::geographic(code) {
+    if let Some(listed) = tables::geographic(code).filter(|_| srs.is_geographic()) {
         // Esri's own words.
         crs.esri_wkt = Some(without_height_unit(listed));
     }
