@@ -170,7 +170,9 @@ impl Turn<'_> {
 impl State {
     fn grow(&mut self, busy: bool) {
         if busy {
-            self.allowed = (self.allowed + 1.0 / self.allowed).min(self.most);
+            // Twice as many a round until something went badly for the first time, and then one more a round.
+            let step = if self.cut.is_zero() { 1.0 } else { 1.0 / self.allowed };
+            self.allowed = (self.allowed + step).min(self.most);
         }
     }
 

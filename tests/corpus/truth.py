@@ -1,11 +1,12 @@
 """The truth: Esri JSON as Python's own JSON reader sees it, and what an output must therefore hold.
 
 Rules (Esri's REST reference): null, "NaN" and NaN are no ordinate; a vertex without x or y is none; a path needs
-two vertices, a ring three different ones and an area; z and m count only where hasZ and hasM say so, m being the
+two vertices, a ring three different ones and something that it encloses; z and m count only where hasZ and hasM say so, m being the
 third number without z. Nothing here knows how geohaul works.
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 KINDS = {
@@ -72,7 +73,19 @@ def area2(ring):
 
 
 def is_ring(closed):
-    return len(closed) >= 4 and len({v[:2] for v in closed}) >= 3 and area2(closed) != 0
+    return len(closed) >= 4 and len({v[:2] for v in closed}) >= 3 and (area2(closed) != 0 or encloses(closed))
+
+
+def encloses(closed):
+    """Whether a ring of no signed area encloses something all the same, as a figure of eight does: edges that are
+    gone there and back cancel out, and what is left does not lie on one line."""
+    edges = Counter(frozenset((a[:2], b[:2])) for a, b in zip(closed, closed[1:]) if a[:2] != b[:2])
+    left = [vertex for edge, times in edges.items() if times % 2 for vertex in edge]
+    if not left:
+        return False
+    x0, y0 = left[0]
+    x1, y1 = max(left, key=lambda v: abs(v[0] - x0) + abs(v[1] - y0))
+    return any((x1 - x0) * (y - y0) != (x - x0) * (y1 - y0) for x, y in left)
 
 
 def read_part(kind, numbers, z, m):

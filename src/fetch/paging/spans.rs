@@ -1,6 +1,6 @@
 //! Which spans of object ids to ask for: each as wide as a page is likely to fill, wider where ids are sparse and
-//! narrower where they are dense. The first and the last reach to the ends of all integers, so what the server said
-//! of its least and greatest id is used for the widths and never trusted.
+//! narrower where they are dense. What lies before and behind the ids that the server told of is asked for as well, so
+//! its word is used for the widths and never trusted.
 
 use crate::fetch::id_set::IdSpan;
 
@@ -41,9 +41,17 @@ impl Spans {
 
     /// The beginning of a span in the width of the day, and the rest.
     fn cut(&self, span: IdSpan) -> (IdSpan, Option<IdSpan>) {
-        let start = span.from.max(self.inhabited.from);
-        let end = start.saturating_add((self.width as i64 - 1).max(0));
-        if end >= span.to || (span.to == i64::MAX && end >= self.inhabited.to) {
+        let IdSpan { from: first, to: last } = self.inhabited;
+        let end = if span.from < first {
+            // Mostly nothing, and nothing waits for it.
+            first - 1
+        } else if span.from > last && span.to == i64::MAX {
+            span.to
+        } else {
+            let end = span.from.saturating_add((self.width as i64 - 1).max(0));
+            if span.from <= last { end.min(last) } else { end }
+        };
+        if end >= span.to {
             return (span, None);
         }
         (IdSpan { from: span.from, to: end }, Some(IdSpan { from: end + 1, to: span.to }))
@@ -51,6 +59,9 @@ impl Spans {
 
     /// Learns from a span whose rows all came: `rows` of at most `limit`.
     pub(super) fn came_whole(&mut self, span: IdSpan, rows: u64, limit: u64) {
+        if span.to < self.inhabited.from || span.from > self.inhabited.to {
+            return;
+        }
         let wished = match rows {
             0 => f64::INFINITY,
             _ => length(self.within(span)) * (limit as f64 * FILL).max(1.0) / rows as f64,
