@@ -169,6 +169,15 @@ fn a_figure_of_eight_is_kept_although_its_area_is_zero_and_a_path_there_and_back
 }
 
 #[test]
+fn a_figure_of_eight_is_cut_from_the_square_around_it_and_not_from_a_smaller_one_inside() {
+    let square = |r: i64| json!([[-r, -r], [-r, r], [r, r], [r, -r], [-r, -r]]);
+    let eight = json!([[-9, -9], [9, 9], [-9, 9], [9, -9], [-9, -9]]);
+    let (rows, _) =
+        read(set("esriGeometryPolygon", &[json!({"rings": [square(10), eight, square(1)]})]), &PlanOptions::default());
+    assert_eq!(rows[0].geometry.as_ref().unwrap().shape().xy()[5], [-9.0, -9.0], "the hole follows its shell");
+}
+
+#[test]
 fn make_valid_mends_what_is_broken_and_leaves_the_rest_as_it_is() {
     let eight = json!({"rings": [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]});
     let overlap = json!({"rings": [[[0, 0], [0, 4], [4, 4], [4, 0], [0, 0]], [[2, 2], [2, 6], [6, 6], [6, 2], [2, 2]]]});

@@ -20,7 +20,7 @@ pub(super) struct Placed {
 }
 
 /// Brings the rings of the row under construction, which are the parts from `first_part` on, into canonical
-/// order and orientation. The rings are closed and have an area that is not 0.
+/// order and orientation. The rings are closed and surround something.
 pub(super) fn arrange(geometry: &mut Geometries, first_part: usize) {
     let count = geometry.part_ends.len() - first_part;
     let areas: Vec<f64> = (first_part..first_part + count).map(|part| signed_area2(vertices(geometry, part))).collect();
@@ -232,7 +232,9 @@ impl<'a> Nesting<'a> {
         let no_smaller = around.order.partition_point(|outer| self.size(*outer) < size).min(larger);
         let mut contains = |at: usize| {
             let outer = around.order[at];
-            outer != ring && may(outer) && self.rings[outer].contains(inner)
+            // The loops of a figure of eight cancel each other, so its area says nothing of its size.
+            let is_large_enough = inner.area != 0.0 || self.rings[outer].holds_box_of(inner);
+            outer != ring && is_large_enough && may(outer) && self.rings[outer].contains(inner)
         };
         let point = inner.inner_point();
         let found = around.boxes.first(larger..around.order.len(), point, &mut contains);
