@@ -8,10 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use geojson::JsonValue;
 
-use super::geojson::json_value;
+use super::geojson::{json_value, only_set};
 use super::{Domains, PlanOptions, explode, for_output, make_valid, parse_page, plan};
 use crate::error::{Error, ErrorKind, Result};
-use crate::esri::document::{FeatureSet, Found, contents};
+use crate::esri::document::{FeatureSet, contents};
 use crate::esri::{PageRange, Scanner};
 use crate::model::plan::{CrsRule, FormatInfo};
 use crate::model::{Column, Crs, Geometry, Header, Page, PageFacts, ReadPlan, ShapeKind, WritePlan};
@@ -100,18 +100,7 @@ impl Features {
         let skeleton = scanner.finish()?;
         let body = RefCell::new(body);
         let found = contents(&skeleton, "features", &|range| read_range(&body, range))?;
-        let mut sets = found.into_iter().filter_map(|found| match found {
-            Found::Rows(set) => Some(*set),
-            Found::Value { .. } => None,
-        });
-        let (Some(FeatureSet { header, rows, cut_off, .. }), None) = (sets.next(), sets.next()) else {
-            return Err(Error::new(ErrorKind::Input, "the text does not hold exactly one feature set"));
-        };
-        if cut_off {
-            return Err(Error::new(ErrorKind::Incomplete, "rows are missing")
-                .because("the server cut the feature set off (exceededTransferLimit)")
-                .hint("fetch the whole layer"));
-        }
+        let FeatureSet { header, rows, .. } = only_set(found)?;
         let plan = plan(&header, &[&IN_MEMORY], options)?;
         let output = plan.outputs.into_iter().next();
         let output = output.ok_or_else(|| Error::new(ErrorKind::Internal, "a plan without output"))?;

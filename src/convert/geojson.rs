@@ -35,18 +35,7 @@ pub fn to_geojson(esri_json: &str) -> Result<FeatureCollection> {
     let skeleton = scanner.finish()?;
     let slice = |offset: u64, len: u64| bytes.slice(offset as usize..(offset + len) as usize);
     let found = contents(&skeleton, "features", &|range| Ok(slice(range.offset, range.len)))?;
-    let mut sets = found.into_iter().filter_map(|found| match found {
-        Found::Rows(set) => Some(*set),
-        Found::Value { .. } => None,
-    });
-    let (Some(FeatureSet { header, rows, cut_off, .. }), None) = (sets.next(), sets.next()) else {
-        return Err(Error::new(ErrorKind::Input, "the text does not hold exactly one feature set"));
-    };
-    if cut_off {
-        return Err(Error::new(ErrorKind::Incomplete, "rows are missing")
-            .because("the server cut the feature set off (exceededTransferLimit)")
-            .hint("fetch the whole layer"));
-    }
+    let FeatureSet { header, rows, .. } = only_set(found)?;
     let plan = plan(&header, &[&FormatInfo::GEOJSON], &PlanOptions::default())?;
     let write = &plan.outputs[0].write;
     let mut features = Vec::new();
@@ -59,6 +48,24 @@ pub fn to_geojson(esri_json: &str) -> Result<FeatureCollection> {
         features.extend((0..batch.rows()).map(|row| feature(write, &batch, row, geometry.shape(row))));
     }
     Ok(FeatureCollection { bbox: None, features, foreign_members: None })
+}
+
+/// The one feature set of a text, whole.
+pub(super) fn only_set(found: Vec<Found>) -> Result<FeatureSet> {
+    let mut sets = found.into_iter().filter_map(|found| match found {
+        Found::Rows(set) => Some(*set),
+        Found::Value { .. } => None,
+    });
+    let (Some(set), None) = (sets.next(), sets.next()) else {
+        return Err(Error::new(ErrorKind::Input, "the text does not hold exactly one feature set")
+            .hint("geohaul::Saved reads texts that hold none or several"));
+    };
+    if set.cut_off {
+        return Err(Error::new(ErrorKind::Incomplete, "rows are missing")
+            .because("the server cut the feature set off (exceededTransferLimit)")
+            .hint("fetch the whole layer"));
+    }
+    Ok(set)
 }
 
 fn feature(plan: &WritePlan, batch: &Batch, row: usize, shape: Shape<'_>) -> Feature {

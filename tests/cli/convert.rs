@@ -147,3 +147,41 @@ fn a_field_of_an_unknown_type_comes_as_text() {
     assert_eq!((&rows[0]["properties"]["new"], &rows[1]["properties"]["new"]), (&json!("as it is"), &Value::Null));
     assert!(desk.read("a.csv").contains(",1,as it is\n"));
 }
+
+/// One polygon, converted with these options: the rings of its parts, by their number of vertices.
+fn rings(geometry: &Value, options: &[&str]) -> Vec<Vec<usize>> {
+    let desk = Desk::new();
+    let set =
+        json!({"geometryType": "esriGeometryPolygon", "spatialReference": {"wkid": 4326}, "features": [{"geometry": geometry}]});
+    desk.write("a.json", &set.to_string());
+    desk.ok(&[&["convert", "a.json", "-o", "a.geojson", "--threads", "1"], options].concat());
+    let geometry = &desk.json("a.geojson")["features"][0]["geometry"];
+    let parts = match geometry["type"].as_str() {
+        Some("Polygon") => vec![geometry["coordinates"].clone()],
+        _ => geometry["coordinates"].as_array().unwrap().clone(),
+    };
+    let lengths = |part: &Value| part.as_array().unwrap().iter().map(|ring| ring.as_array().unwrap().len()).collect();
+    parts.iter().map(lengths).collect()
+}
+
+#[test]
+fn a_polygon_across_the_antimeridian_is_cut_unless_it_is_to_be_kept() {
+    let across = json!({"rings": [[[170, 0], [170, 10], [190, 10], [190, 0], [170, 0]]]});
+    assert_eq!(rings(&across, &[]), [[5], [5]]);
+    assert_eq!(rings(&across, &["--antimeridian", "off"]), [[5]]);
+}
+
+#[test]
+fn a_curve_takes_fewer_vertices_where_the_tolerance_is_coarse() {
+    let circle = json!({"curveRings": [[[1, 0], {"a": [[1, 0], [0, 0], 0, 1]}]]});
+    let fine = rings(&circle, &["--curve-tolerance", "0.001"])[0][0];
+    let coarse = rings(&circle, &["--curve-tolerance", "0.1"])[0][0];
+    assert!(fine > 2 * coarse && coarse > 4, "{fine} and {coarse}");
+}
+
+#[test]
+fn a_figure_of_eight_is_two_polygons_once_it_is_mended() {
+    let eight = json!({"rings": [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]});
+    assert_eq!(rings(&eight, &[]), [[5]]);
+    assert_eq!(rings(&eight, &["--make-valid"]), [[4], [4]]);
+}
