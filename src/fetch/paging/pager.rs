@@ -39,8 +39,8 @@ enum Phase {
         left: Vec<i64>,
         next: usize,
     },
-    Count,
-    Edits,
+    /// All rows are in; so many of the last questions were asked.
+    Closing(usize),
     Search(Search),
     Done,
 }
@@ -185,8 +185,7 @@ impl Pager {
     /// first, or where there is none under way and all is done.
     pub fn next_ask(&mut self, under_way: usize) -> Option<Ask> {
         loop {
-            if under_way > 0 && !matches!(self.phase, Phase::Offsets | Phase::Spans(_) | Phase::Parts(_) | Phase::Objects { .. })
-            {
+            if under_way > 0 && matches!(self.phase, Phase::OneQuery | Phase::List | Phase::Search(_)) {
                 return None;
             }
             match &mut self.phase {
@@ -196,7 +195,7 @@ impl Pager {
                         return None;
                     }
                     if !self.more {
-                        self.phase = Phase::Count;
+                        self.phase = Phase::Closing(0);
                         continue;
                     }
                     let ask = Ask::Window { offset: self.horizon, limit: self.size.rows() };
@@ -210,7 +209,11 @@ impl Pager {
                     if under_way > 0 {
                         return None;
                     }
-                    self.phase = Phase::Count;
+                    if self.spans_failed() {
+                        self.turn_to_offsets();
+                    } else {
+                        self.phase = Phase::Closing(0);
+                    }
                 }
                 Phase::OneQuery => return Some(Ask::Everything),
                 Phase::Parts(parts) => {
@@ -222,7 +225,7 @@ impl Pager {
                     }
                     let short = self.situation.count.is_none_or(|count| self.rows < count);
                     if !short || !parts.look_beyond() {
-                        self.phase = Phase::Count;
+                        self.phase = Phase::Closing(0);
                     }
                 }
                 Phase::List => return Some(Ask::IdList(IdSpan::ALL)),
@@ -236,12 +239,20 @@ impl Pager {
                     if under_way > 0 {
                         return None;
                     }
-                    self.phase = Phase::Count;
+                    self.phase = Phase::Closing(0);
                 }
-                Phase::Count if self.situation.count.is_some() => return Some(Ask::Count(IdSpan::ALL)),
-                Phase::Count => self.phase = Phase::Edits,
-                Phase::Edits if self.situation.tells_edits => return Some(Ask::Edits),
-                Phase::Edits => self.check(),
+                Phase::Closing(asked) => {
+                    let count = self.situation.count.map(|_| Ask::Count(IdSpan::ALL));
+                    let edits = self.situation.tells_edits.then_some(Ask::Edits);
+                    if let Some(ask) = count.into_iter().chain(edits).nth(*asked) {
+                        *asked += 1;
+                        return Some(ask);
+                    }
+                    if under_way > 0 {
+                        return None;
+                    }
+                    self.check();
+                }
                 Phase::Search(search) => match search.next_ask(&self.seen) {
                     Some(ask) => return Some(ask),
                     None => self.found(),
@@ -264,13 +275,11 @@ impl Pager {
                     search.counted(count);
                 } else {
                     self.count_after = count;
-                    self.phase = Phase::Edits;
                 }
                 Step::default()
             }
             (Ask::Edits, outcome) => {
                 self.edited |= outcome == Outcome::Edited(true);
-                self.check();
                 Step::default()
             }
             (ask, Outcome::Rows { rows, exceeded, ids, print, prints, cost }) => {
@@ -394,7 +403,7 @@ impl Pager {
             Phase::Parts(Parts::after(prints))
         } else {
             self.cut_off |= exceeded;
-            Phase::Count
+            Phase::Closing(0)
         };
         Step::default()
     }
@@ -453,6 +462,10 @@ impl Pager {
             return Step { first: vec![ask.clone()], ..Step::default() };
         }
         match ask {
+            Ask::Span { .. } if self.spans_failed() => {
+                self.turn_to_offsets();
+                Step { then: Then::Discard, ..Step::default() }
+            }
             Ask::Window { .. } | Ask::Span { .. } | Ask::Everything if self.situation.has_ids => self.turn_to_list(),
             Ask::Part(_) => self.lose(ask),
             Ask::Objects(ids) if ids.len() > 1 => Step { first: halves(ids), ..Step::default() },
@@ -463,6 +476,16 @@ impl Pager {
 
     fn give_up_offsets(&mut self, why: &'static str) -> Step {
         if self.situation.has_ids { self.turn_to_list() } else { Step { then: Then::Stop(why), ..Step::default() } }
+    }
+
+    /// Spans of ids brought nothing, and offsets may.
+    fn spans_failed(&self) -> bool {
+        self.situation.windows && self.rows == 0 && self.situation.count != Some(0)
+    }
+
+    fn turn_to_offsets(&mut self) {
+        self.situation.start = Start::Offsets;
+        self.phase = Phase::Offsets;
     }
 
     fn turn_to_list(&mut self) -> Step {
