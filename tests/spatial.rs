@@ -168,7 +168,8 @@ fn a_transformation_is_taken_by_its_name_or_its_code() {
 
 #[test]
 fn geometries_without_a_place_in_the_new_system_are_named_one_by_one() {
-    let desk = Desk::of_points(json!({"wkid": 32_633}), &[&[500_000.0, 5e6], &[1e30, 0.0], &[600_000.0, 5e6], &[-1e30, 5e6]]);
+    let desk =
+        Desk::of_points(json!({"wkid": 32_633}), &[&[500_000.0, 5e6], &[1e30, 0.0], &[600_000.0, 5e6], &[500_000.0, -1e30]]);
     let report = desk.report(&["-o", "a.geojson"]);
     let loss = &report["layers"][0]["outputs"][0]["losses"][0];
     assert_eq!((&loss["kind"], &loss["count"]), (&json!("not-transformed"), &json!(2)));
