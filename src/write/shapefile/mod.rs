@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::{Encoded, Event, Format, Rows, Stage, Written};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::WritePlan;
 use crate::model::plan::{CrsRule, FormatInfo};
-use crate::model::{GeometryKind, WritePlan};
 use crate::report::Losses;
 
 mod cells;
@@ -27,13 +27,7 @@ static INFO: FormatInfo = FormatInfo {
     name: "shapefile",
     title: "Shapefile",
     endings: &["shp"],
-    kinds: &[
-        GeometryKind::Point,
-        GeometryKind::Multipoint,
-        GeometryKind::Polyline,
-        GeometryKind::Polygon,
-        GeometryKind::Envelope,
-    ],
+    kinds: FormatInfo::ALL_KINDS,
     tables: false,
     z: true,
     m: true,
