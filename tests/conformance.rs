@@ -1,4 +1,4 @@
-//! One suite over all formats of the registry: what goes in comes out, read by GDAL.
+//! One suite over all formats of the registry: what goes in comes out, read by GDAL, and GeoParquet by pyarrow.
 //!
 //! Each case is a layer as Esri JSON. A format that says that it can't hold a case must refuse it and leave nothing.
 #![cfg(feature = "gdal")]
@@ -103,13 +103,22 @@ impl Read {
         if format == "geojsonseq" && std::fs::metadata(path).unwrap().len() == 0 {
             return Self { rows: Vec::new() };
         }
+        if format == "geoparquet" {
+            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/geoparquet/read.py");
+            return Self::of_csv(format, Command::new("python3").args([script, "csv", path]));
+        }
         let mut args =
             vec!["-f", "CSV", "/vsistdout/", &source, "-lco", "GEOMETRY=AS_WKT", "--config", "OGR_WKT_PRECISION", "15"];
         if format == "csv" {
             args.extend(["-oo", "X_POSSIBLE_NAMES=x", "-oo", "Y_POSSIBLE_NAMES=y", "-oo", "Z_POSSIBLE_NAMES=z"]);
             args.extend(["-oo", "GEOM_POSSIBLE_NAMES=wkt", "-oo", "KEEP_GEOM_COLUMNS=NO"]);
         }
-        let run = Command::new("ogr2ogr").args(&args).output().expect("ogr2ogr is installed");
+        Self::of_csv(format, Command::new("ogr2ogr").args(&args))
+    }
+
+    /// What a program prints.
+    fn of_csv(format: &str, program: &mut Command) -> Self {
+        let run = program.output().expect("ogr2ogr and python3 are installed");
         assert!(run.status.success(), "{format}: {}", String::from_utf8_lossy(&run.stderr));
         let mut records = records(std::str::from_utf8(&run.stdout).unwrap()).into_iter();
         let names = records.next().unwrap_or_default();
@@ -235,7 +244,7 @@ fn each_kind_of_geometry_arrives_with_the_ordinates_that_the_format_holds() {
                 let name = info.name;
                 let (got_kind, got) = read.geometry(0);
                 assert!(
-                    got_kind.starts_with(word) || (name == "kmz" && got_kind.starts_with("GEOMETRYCOLLECTION")),
+                    got_kind.starts_with(word) || (name.starts_with("km") && got_kind.starts_with("GEOMETRYCOLLECTION")),
                     "{name}: {got_kind}"
                 );
                 // Ordinates that the format or GDAL's reader for it has.
@@ -249,7 +258,7 @@ fn each_kind_of_geometry_arrives_with_the_ordinates_that_the_format_holds() {
                         kept
                     })
                     .collect();
-                if name == "csv" || name == "esrijson" || name == "kmz" {
+                if name == "csv" || name == "esrijson" || name.starts_with("km") {
                     let plane = |list: &[Vec<f64>]| list.iter().map(|vertex| vertex[..2].to_vec()).collect::<Vec<_>>();
                     assert_eq!(plane(&got).len(), plane(&kept).len(), "{name} {kind} {dimensions}");
                     plane(&kept).iter().for_each(|vertex| {
@@ -330,7 +339,7 @@ fn coordinates_lie_where_the_file_says() {
     let mut case = Case::points(1, &[]);
     case.layer["spatialReference"] = json!({"wkid": 102_100, "latestWkid": 3857});
     case.layer["features"][0]["geometry"] = json!({"x": 1_113_194.907_932_7, "y": 6_446_275.841_017_1});
-    for format in formats().into_iter().filter(|format| format.info().name != "csv") {
+    for format in formats().into_iter().filter(|format| !["csv", "geoparquet"].contains(&format.info().name)) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(format!("layer.{}", format.info().endings[0]));
         case.write(format, &path);

@@ -19,6 +19,8 @@ mod usage;
 
 #[path = "../support/demo.rs"]
 mod demo;
+#[path = "../support/facts.rs"]
+mod facts;
 #[path = "../support/layer.rs"]
 mod layer;
 #[path = "../support/server.rs"]
