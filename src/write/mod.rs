@@ -43,7 +43,7 @@ pub use unzip::unzip;
 /// All formats, in the order of the help.
 pub static FORMATS: &[&dyn AnyFormat] = &[
     &geojson::GeoJson,
-    &shapefile::Shapefile,
+    &shapefile::Shapefile { largest_file: shapefile::LARGEST_FILE },
     &kmz::Kmz,
     &kmz::Kml,
     #[cfg(feature = "geopackage")]
