@@ -9,6 +9,7 @@ mod rows;
 
 use std::path::Path;
 
+use geohaul::ErrorKind;
 use geohaul::model::FieldType::{
     BigInteger, Blob, Date, DateOnly, Double, Guid, Integer, ObjectId, Single, SmallInteger, String as Text, TimeOnly,
 };
@@ -16,11 +17,10 @@ use geohaul::model::GeometryKind::{Mixed, Point, Polygon, Polyline};
 use geohaul::model::ShapeKind;
 use geohaul::write::Format;
 use geohaul::write::geoparquet::GeoParquet;
-use geohaul::{Crs, ErrorKind};
 use rows::{Layer, judge};
 use serde_json::{Value, json};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/geoparquet/read.py");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/read.py");
 
 fn read(path: &Path) -> Value {
     serde_json::from_str(&judge("python3", &[SCRIPT, "json", path.to_str().unwrap()], &[])).unwrap()
@@ -31,7 +31,7 @@ fn written(layer: &Layer) -> Value {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("layer.parquet");
     let (_, files) = layer.write(&GeoParquet, &path, false).unwrap();
-    assert_eq!(files, [path.clone()]);
+    assert_eq!(files, std::slice::from_ref(&path));
     read(&path)
 }
 
@@ -110,7 +110,7 @@ fn names_of_fields_come_before_those_of_the_geometry() {
 #[test]
 fn coordinates_lie_where_the_file_says() {
     let mut layer = Layer::of(Some(Point), "").point(448_262.08, 5_411_932.678, &[]);
-    layer.plan.crs = Some(Crs::parse("EPSG:32632").unwrap());
+    layer.plan.crs = Some(geohaul::Crs::parse("EPSG:32632").unwrap());
     let found = written(&layer);
     assert_eq!(
         (&found["crs"], &found["geo"]["columns"]["geometry"]["crs"]["type"]),

@@ -136,7 +136,7 @@ fn an_archive_holds_the_whole_data_set_and_gdal_reads_it_as_it_is() {
     for name in ["roads.zip", "roads.shp.zip"] {
         let path = dir.path().join(name);
         let (_, files) = points(50, "x").write(&Shapefile::default(), &path, false).unwrap();
-        assert_eq!(files, [path.clone()]);
+        assert_eq!(files, std::slice::from_ref(&path));
         let listed = judge("python3", &["-c", script, path.to_str().unwrap()], &[]);
         let endings = ["cpg", "dbf", "prj", "shp", "shp.xml", "shx"].map(|ending| format!("roads.{ending}"));
         assert_eq!(listed.trim(), format!("None {}", endings.join(" ")));

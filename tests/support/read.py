@@ -1,14 +1,15 @@
-"""What pyarrow and geopandas find in Parquet files.
+"""What pyarrow and geopandas find in files.
 
-read.py csv FILE    the rows, the geometry as WKT in a first column: what `ogr2ogr -f CSV -lco GEOMETRY=AS_WKT` would print
-read.py json FILE   all there is: types, metadata, row groups, rows, and what geopandas makes of it
+read.py csv FILE    the rows of a Parquet file, the geometry as WKT in a first column: what `ogr2ogr -f CSV -lco
+                    GEOMETRY=AS_WKT` would print
+read.py json FILE   all there is in one: types, metadata, row groups, rows, and what geopandas makes of it
+read.py frame FILE  the same as csv, of any file that geopandas reads
 """
 import csv
 import datetime
 import json
 import sys
 
-import pyarrow.parquet as parquet
 import shapely
 
 
@@ -64,7 +65,23 @@ def as_json(path, file, table, geo):
     json.dump(found, sys.stdout)
 
 
+def as_frame(path):
+    import geopandas
+
+    frame = geopandas.read_parquet(path) if path.endswith(".parquet") else geopandas.read_file(path)
+    names = [name for name in frame.columns if name not in (frame.geometry.name, "bbox")]
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(["WKT"] + names)
+    for shape, *cells in zip(frame.geometry, *(frame[name] for name in names)):
+        out.writerow([shape.wkt if shape else ""] + ["" if cell is None else cell for cell in cells])
+
+
 what, path = sys.argv[1:]
+if what == "frame":
+    sys.exit(as_frame(path))
+
+import pyarrow.parquet as parquet
+
 file = parquet.ParquetFile(path)
 table = file.read()
 geo = json.loads((file.metadata.metadata or {}).get(b"geo", b"null"))
