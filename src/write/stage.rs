@@ -152,14 +152,6 @@ impl Stage {
         &self.stem
     }
 
-    /// The staged path of the data set's file with this ending (`shx` gives `STAGE/roads.shx`).
-    pub fn with_ending(&self, ending: &str) -> PathBuf {
-        let mut name = self.stem.clone();
-        name.push(".");
-        name.push(ending);
-        self.dir.path().join(name)
-    }
-
     /// The staged path of the main file.
     pub fn main_file(&self) -> PathBuf {
         self.dir.path().join(self.file_name())
@@ -186,6 +178,11 @@ impl Stage {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a file of this name stands where the main one goes.
+    pub(super) fn has_beside(&self, name: &OsStr) -> bool {
+        self.target.path.with_file_name(name).exists()
     }
 
     /// Creates a staged file, buffered.
@@ -427,7 +424,7 @@ mod tests {
     fn stage(path: &Path, overwrite: bool, endings: &[&str]) -> Stage {
         let stage = Stage::open(Target { path: path.to_owned(), overwrite }).unwrap();
         for ending in endings {
-            fs::write(stage.with_ending(ending), "new").unwrap();
+            fs::write(stage.main_file().with_extension(ending), "new").unwrap();
         }
         stage
     }

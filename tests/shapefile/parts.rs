@@ -123,7 +123,8 @@ fn a_part_replaces_nothing_unless_it_may() {
     assert!(error.what().contains("exists"), "{error}");
     assert!(mixed().write(&limited, &path, false).unwrap_err().what().contains("exists"));
     assert_eq!(names(dir.path()), ["a_2.dbf", "a_2.qix", "a_3.shp", "a_point.shp"]);
-    layer.write(&limited, &path, true).unwrap();
+    let (written, _) = layer.write(&limited, &path, true).unwrap();
+    assert_eq!(written.warnings[0], "there before, and no part of this export: a_point.shp, a_3.shp");
     assert_eq!(with_ending(dir.path(), ".shp"), ["a.shp", "a_2.shp", "a_3.shp", "a_point.shp"]);
     assert!(!dir.path().join("a_2.qix").exists(), "a stale index");
     assert_eq!(fs::read_to_string(dir.path().join("a_3.shp")).unwrap(), "mine");

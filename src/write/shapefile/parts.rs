@@ -156,12 +156,7 @@ impl<'s> Parts<'s> {
     fn open(&mut self, kind: ShapeKind, number: usize, beside: bool) -> Result<Part<'s>> {
         let mut stem = self.stem.clone();
         if self.is_mixed() {
-            stem.push(match kind {
-                ShapeKind::Null | ShapeKind::Point => "_point",
-                ShapeKind::Multipoint => "_multipoint",
-                ShapeKind::Polyline => "_line",
-                ShapeKind::Polygon => "_polygon",
-            });
+            stem.push(suffix(kind));
         }
         if number > 1 {
             stem.push(format!("_{number}"));
@@ -224,6 +219,7 @@ impl<'s> Parts<'s> {
         if of_one_kind {
             self.drop_kind()?;
         }
+        self.warn_of_others();
         if self.done.len() > 1 {
             let mut names: Vec<_> = self.done.iter().map(|place| place.path("shp")).collect();
             names.sort();
@@ -232,6 +228,24 @@ impl<'s> Parts<'s> {
         }
         let files = self.done.iter().flat_map(|place| ENDINGS.map(|ending| place.path(ending)));
         Ok((files.filter(|path| path.exists()).collect(), self.warnings))
+    }
+
+    /// Parts of an earlier, larger export are no longer of this one, and are not ours to remove.
+    fn warn_of_others(&mut self) {
+        let ours: Vec<_> = self.done.iter().filter_map(|place| place.path("shp").file_name().map(ToOwned::to_owned)).collect();
+        let named = |suffix: &str| {
+            let mut name = self.stem.clone();
+            name.push(suffix);
+            name.push(".shp");
+            name
+        };
+        let next = format!("_{}", self.done.len() + 1);
+        let suffixes = KINDS.map(suffix).into_iter().chain([next.as_str()]);
+        let others = suffixes.map(named).filter(|name| !ours.contains(name) && self.stage.has_beside(name));
+        let others: Vec<_> = others.map(|name| name.to_string_lossy().into_owned()).collect();
+        if !others.is_empty() && self.stage.main_file().parent() == Some(&self.directory) {
+            self.warnings.push(format!("there before, and no part of this export: {}", others.join(", ")));
+        }
     }
 
     /// The kind is no part of the names where it proved to be the only one.
@@ -248,6 +262,18 @@ impl<'s> Parts<'s> {
             *place = plain;
         }
         Ok(())
+    }
+}
+
+const KINDS: [ShapeKind; 4] = [ShapeKind::Point, ShapeKind::Multipoint, ShapeKind::Polyline, ShapeKind::Polygon];
+
+/// What the name of a kind's part ends with.
+fn suffix(kind: ShapeKind) -> &'static str {
+    match kind {
+        ShapeKind::Null | ShapeKind::Point => "_point",
+        ShapeKind::Multipoint => "_multipoint",
+        ShapeKind::Polyline => "_line",
+        ShapeKind::Polygon => "_polygon",
     }
 }
 
