@@ -41,7 +41,7 @@ test:
 	@scripts/setup test
 	cargo test --locked
 	cargo test --locked --no-default-features --lib
-	cargo test --locked --features geoparquet --test geoparquet --test conformance
+	cargo test --locked --features geoparquet --test geoparquet --test conformance --test formats
 
 bench:
 	@scripts/setup test

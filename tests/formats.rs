@@ -166,6 +166,24 @@ fn a_shapefile_goes_into_an_archive_by_its_name_and_kml_to_standard_output() {
     assert_eq!(ok(dir.path(), &["convert", "layer.json", "-o", "-", "--format", "kml"]), read(dir.path(), "a.kml"));
 }
 
+#[cfg(not(feature = "geoparquet"))]
+#[test]
+fn a_build_without_geoparquet_says_how_to_get_it() {
+    let words = refused(tempfile::tempdir().unwrap().path(), &["convert", "layer.json", "-o", "a.parquet"]);
+    assert!(words.contains("can't write GeoParquet") && words.contains("--features geoparquet"), "{words}");
+}
+
+#[cfg(feature = "geoparquet")]
+#[test]
+fn geoparquet_is_told_by_its_ending() {
+    let dir = directory();
+    ok(dir.path(), &["convert", "layer.json", "-o", "a.parquet", "--report", "report.json"]);
+    let report: serde_json::Value = serde_json::from_str(&read(dir.path(), "report.json")).unwrap();
+    let output = &report["layers"][0]["outputs"][0];
+    assert_eq!((&output["format"], &output["rows"]), (&serde_json::json!("geoparquet"), &serde_json::json!(3)));
+    assert!(output["losses"].as_array().unwrap().iter().any(|loss| loss["kind"] == "m-dropped"), "{output}");
+}
+
 #[test]
 fn the_report_names_all_parts_of_a_shapefile() {
     let dir = tempfile::tempdir().unwrap();
