@@ -111,6 +111,10 @@ impl Output {
 /// [`ErrorKind::Usage`] where there is none, with the list of those that are.
 pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
     format_by_name(name).ok_or_else(|| {
+        if cfg!(not(feature = "geoparquet")) && ["parquet", "geoparquet"].contains(&name.to_ascii_lowercase().as_str()) {
+            return Error::new(ErrorKind::Usage, "this build can't write GeoParquet")
+                .hint("take a release of geohaul, or build it with --features geoparquet");
+        }
         let known = crate::write::FORMATS.iter().map(|format| format.info().name).collect::<Vec<_>>().join(", ");
         Error::new(ErrorKind::Usage, format!("no format is called \"{name}\""))
             .hint(format!("formats: {known}; see geohaul formats"))

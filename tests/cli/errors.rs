@@ -566,7 +566,7 @@ fn outputs_that_make_no_sense_are_told() {
         r#"
         error: no format is called "xyz"
         where: a.xyz
-        hint: formats: geojson, shapefile, kmz, geopackage, filegdb, flatgeobuf, geojsonseq, csv, esrijson; see geohaul formats
+        hint: formats: FORMATS; see geohaul formats
     "#,
     );
     output_says(
@@ -585,7 +585,7 @@ fn outputs_that_make_no_sense_are_told() {
         2,
         r#"
         error: no format is called "nonsense"
-        hint: formats: geojson, shapefile, kmz, geopackage, filegdb, flatgeobuf, geojsonseq, csv, esrijson; see geohaul formats
+        hint: formats: FORMATS; see geohaul formats
     "#,
     );
     output_says(
