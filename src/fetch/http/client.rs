@@ -94,10 +94,19 @@ impl Transport for HttpTransport {
             for (name, value) in &hop.secrets.headers {
                 call = call.header(name, sensitive(value.expose_secret()).map_err(located)?);
             }
-            let answer = call.send().map_err(|why| located(explain(&why, &hop)))?;
+            let began = Instant::now();
+            let answer = call.send().map_err(|why| located(explain(&why, &hop)));
+            let answer = answer.inspect_err(|fault| tell_fault(&hop, fault))?;
             match next_hop(&hop, &answer) {
                 Some(next) => hop = next.map_err(located)?,
-                None => return read(answer, request, deadline).map_err(located),
+                None => {
+                    let read = read(answer, request, deadline).map_err(located);
+                    match &read {
+                        Ok(response) => tell(&hop, response, began.elapsed()),
+                        Err(fault) => tell_fault(&hop, fault),
+                    }
+                    return read;
+                }
             }
         }
         let error = Error::new(ErrorKind::Network, "the server redirects in a loop")
@@ -105,6 +114,23 @@ impl Transport for HttpTransport {
             .hint("open the address in a browser: the server may have moved, or want a sign-in first");
         Err(located(Fault { kind: FaultKind::Redirect, error }))
     }
+}
+
+/// What was asked, for the log: without the secrets, which the server may repeat in an address that it redirects to.
+fn asked(hop: &Request) -> String {
+    let method = match hop.method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+    };
+    format!("{method} {}", hop.secrets.hide(&redact(&hop.full_url())))
+}
+
+fn tell(hop: &Request, response: &Response, took: Duration) {
+    tracing::debug!("{}: {}, {} bytes in {} ms", asked(hop), response.status, response.body.len(), took.as_millis());
+}
+
+fn tell_fault(hop: &Request, fault: &Fault) {
+    tracing::debug!("{}: {}", asked(hop), hop.secrets.hide(&fault.error.to_string()));
 }
 
 /// The parameters and secret fields of a body.

@@ -7,7 +7,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, nearest};
 
 mod formula;
 #[cfg(feature = "gdal")]
@@ -209,7 +209,10 @@ impl Crs {
         if let Ok(wkid) = text.parse() {
             return Self::of(&SpatialReference::from_wkid(wkid));
         }
-        osr::crs_from_user(text)
+        osr::crs_from_user(text).map_err(|error| match (meant(text), error.hint_text().map(str::to_owned)) {
+            (Some(meant), hint) => error.hint(format!("did you mean \"{meant}\"? {}", hint.unwrap_or_default())),
+            (None, _) => error,
+        })
     }
 
     /// As ArcGIS writes it: by code where there is one, else by WKT.
@@ -366,6 +369,33 @@ fn first_system(text: &str) -> String {
         }
     }
     line
+}
+
+/// What people call systems that have a code.
+const NAMED: [(&str, &str); 8] = [
+    ("WGS84", "EPSG:4326"),
+    ("WGS 84", "EPSG:4326"),
+    ("CRS84", "EPSG:4326"),
+    ("web mercator", "EPSG:3857"),
+    ("ETRS89", "EPSG:4258"),
+    ("NAD83", "EPSG:4269"),
+    ("NAD27", "EPSG:4267"),
+    ("native", "native"),
+];
+
+/// The code that was meant by a misspelt authority (`EPGS:4326`) or by a name; `None` where nothing is near.
+fn meant(text: &str) -> Option<String> {
+    match text.split_once(':') {
+        Some((authority, code)) => {
+            let known = nearest(authority, ["EPSG", "ESRI"])?;
+            (!known.eq_ignore_ascii_case(authority) && code.trim().parse::<u32>().is_ok())
+                .then(|| format!("{known}:{}", code.trim()))
+        }
+        None => {
+            let name = nearest(text, NAMED.map(|(name, _)| name))?;
+            NAMED.iter().find(|(known, _)| *known == name).map(|(_, code)| (*code).to_owned())
+        }
+    }
 }
 
 fn unknown(what: &str) -> Error {
