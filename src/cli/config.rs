@@ -124,11 +124,7 @@ impl Defaults<'_> {
             }
             let mut more = all.clone();
             let end = more.iter().position(|word| word == "--").unwrap_or(more.len());
-            more.splice(
-                end..end,
-                option_words(arg, key, value)
-                    .ok_or_else(|| self.wrong(key, "it takes text, a number, true or false, or a list"))?,
-            );
+            more.splice(end..end, option_words(arg, key, value).ok_or_else(|| self.wrong(key, kind_of(arg)))?);
             let ruled_out = |error: clap::Error| error.kind() == Wrong::ArgumentConflict;
             if !Args::command().try_get_matches_from(&more).is_err_and(ruled_out) {
                 all = more;
@@ -194,6 +190,14 @@ fn names(command: &Command) -> impl Iterator<Item = &str> {
 
 fn option<'a>(root: &'a Command, command: &'a Command, key: &str) -> Option<&'a Arg> {
     command.get_arguments().chain(root.get_arguments()).find(|arg| arg.get_long() == Some(key))
+}
+
+/// What an option takes.
+fn kind_of(arg: &Arg) -> &'static str {
+    match arg.get_action().takes_values() {
+        true => "it takes text, a number, or a list of them",
+        false => "it takes true, false or a number of times",
+    }
 }
 
 /// An option with its value, or several times where it is a list; none for `false`.

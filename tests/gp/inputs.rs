@@ -144,7 +144,7 @@ fn nothing_is_sent_before_all_values_are_right() {
     for (inputs, expected) in [
         (Parameters::parse(["In=x"]).unwrap(), "no whole number"),
         (Parameters::default(), "needs a value for In"),
-        (Parameters::parse(["In=1", "Moed=a"]).unwrap(), "has no parameter Moed"),
+        (Parameters::parse(["In=1", "Moed=a"]).unwrap(), "has no parameter \"Moed\""),
     ] {
         let script = Script::default().on("/T", [task("Synchronous", &parameters)]);
         let (script, _, job) = run_with(script, &inputs, &Options::default());
