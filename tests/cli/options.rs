@@ -64,8 +64,8 @@ fn z_m_and_the_servers_kmz_are_asked_of_the_results_of_a_job() {
     let desk = Desk::new();
     let (task, job) = (server.url(TASK).to_string(), server.url(&format!("{TASK}/jobs/j1")).to_string());
     desk.ok(&["run", &task, "-o", "run", "--format", "esrijson", "--return-z", "--return-m", "--server-kmz"]);
-    desk.ok(&["export", &job, "-o", "export", "--format", "esrijson", "--return-z", "--return-m", "--server-kmz"]);
-    desk.ok(&["export", &job, "-o", "plain", "--format", "esrijson"]);
+    desk.ok(&["export", &job, "-o", "export/", "--format", "esrijson", "--return-z", "--return-m", "--server-kmz"]);
+    desk.ok(&["export", &job, "-o", "plain/", "--format", "esrijson"]);
     for folder in ["run", "export"] {
         let point = &desk.json(&format!("{folder}/Out.esrijson"))["features"][0]["geometry"];
         assert_eq!((&point["z"], &point["m"]), (&json!(3), &json!(4)), "{folder}: {point}");

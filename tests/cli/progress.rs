@@ -106,7 +106,9 @@ fn the_log_tells_requests_only_when_it_is_asked_twice() {
 fn on_a_terminal(desk: &Desk, columns: u32, arguments: &str, variables: &[(&str, &str)]) -> String {
     let geohaul = env!("CARGO_BIN_EXE_geohaul");
     let mut command = Command::new("script");
-    command.args(["-qec", &format!("stty cols {columns}; {geohaul} {arguments}"), "/dev/null"]).current_dir(desk.path("."));
+    command
+        .args(["-qec", &format!("stty cols {columns} rows 24; {geohaul} {arguments}"), "/dev/null"])
+        .current_dir(desk.path("."));
     command.env("TERM", "xterm").envs(variables.iter().copied());
     let output = command.output().expect("script is part of util-linux");
     let text = String::from_utf8(output.stdout).unwrap();

@@ -13,12 +13,12 @@ fn completions_are_given_for_four_shells_and_bash_takes_its_own() {
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let run = desk.run(&["completions", shell]);
         assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{shell}");
-        for word in ["whoami", "promote-multi", "server-kmz", "GEOHAUL"].iter().take(3) {
+        for word in ["whoami", "promote-multi", "server-kmz"] {
             assert!(run.stdout.contains(word), "{shell}: {word}");
         }
         desk.write(shell, &run.stdout);
     }
-    let words = "source bash; COMP_WORDS=(geohaul exp); COMP_CWORD=1; _geohaul geohaul exp geohaul; echo ${COMPREPLY[@]}";
+    let words = "source ./bash; COMP_WORDS=(geohaul exp); COMP_CWORD=1; _geohaul geohaul exp geohaul; echo ${COMPREPLY[@]}";
     let output = Command::new("bash").args(["-c", words]).current_dir(desk.path(".")).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "export", "{output:?}");
 }

@@ -7,7 +7,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::error::{Error, ErrorKind, Result, nearest};
+#[cfg(feature = "gdal")]
+use crate::error::nearest;
+use crate::error::{Error, ErrorKind, Result};
 
 mod formula;
 #[cfg(feature = "gdal")]
@@ -209,10 +211,7 @@ impl Crs {
         if let Ok(wkid) = text.parse() {
             return Self::of(&SpatialReference::from_wkid(wkid));
         }
-        osr::crs_from_user(text).map_err(|error| match (meant(text), error.hint_text().map(str::to_owned)) {
-            (Some(meant), hint) => error.hint(format!("did you mean \"{meant}\"? {}", hint.unwrap_or_default())),
-            (None, _) => error,
-        })
+        osr::crs_from_user(text)
     }
 
     /// As ArcGIS writes it: by code where there is one, else by WKT.
@@ -372,9 +371,9 @@ fn first_system(text: &str) -> String {
 }
 
 /// What people call systems that have a code.
-const NAMED: [(&str, &str); 8] = [
+#[cfg(feature = "gdal")]
+const NAMED: [(&str, &str); 7] = [
     ("WGS84", "EPSG:4326"),
-    ("WGS 84", "EPSG:4326"),
     ("CRS84", "EPSG:4326"),
     ("web mercator", "EPSG:3857"),
     ("ETRS89", "EPSG:4258"),
@@ -383,19 +382,18 @@ const NAMED: [(&str, &str); 8] = [
     ("native", "native"),
 ];
 
-/// The code that was meant by a misspelt authority (`EPGS:4326`) or by a name; `None` where nothing is near.
-fn meant(text: &str) -> Option<String> {
-    match text.split_once(':') {
-        Some((authority, code)) => {
-            let known = nearest(authority, ["EPSG", "ESRI"])?;
-            (!known.eq_ignore_ascii_case(authority) && code.trim().parse::<u32>().is_ok())
-                .then(|| format!("{known}:{}", code.trim()))
-        }
-        None => {
-            let name = nearest(text, NAMED.map(|(name, _)| name))?;
-            NAMED.iter().find(|(known, _)| *known == name).map(|(_, code)| (*code).to_owned())
-        }
-    }
+/// `did you mean "EPSG:4326"? ` for a misspelt authority (`EPGS:4326`) or a name; nothing where none is near.
+#[cfg(feature = "gdal")]
+fn did_you_mean_code(text: &str) -> String {
+    let meant = match text.split_once(':') {
+        Some((authority, code)) => nearest(authority, ["EPSG", "ESRI"])
+            .filter(|known| !known.eq_ignore_ascii_case(authority) && code.parse::<u32>().is_ok())
+            .map(|known| format!("{known}:{code}")),
+        None => nearest(text, NAMED.map(|(name, _)| name))
+            .and_then(|name| NAMED.iter().find(|(known, _)| *known == name))
+            .map(|(_, code)| (*code).to_owned()),
+    };
+    meant.map_or(String::new(), |meant| format!("did you mean \"{meant}\"? "))
 }
 
 fn unknown(what: &str) -> Error {
