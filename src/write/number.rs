@@ -19,6 +19,10 @@ const POWERS: [u64; 20] = {
 #[inline]
 pub(crate) fn push_xy(out: &mut Vec<u8>, batch: &Batch, part: &Part<'_>, at: usize, decimals: Option<u8>) {
     match (part.text.get(at), decimals) {
+        // Most stand as they are wanted, with a comma between.
+        (Some([x, y]), None) if x.range().end + 1 == y.range().start && batch.text.as_bytes()[x.range().end] == b',' => {
+            out.extend_from_slice(&batch.text.as_bytes()[x.range().start..y.range().end]);
+        }
         (Some([x, y]), None) => {
             out.extend_from_slice(batch.slice(*x).as_bytes());
             out.push(b',');

@@ -12,6 +12,7 @@ use crate::error::nearest;
 use crate::error::{Error, ErrorKind, Result};
 
 mod formula;
+mod known;
 #[cfg(feature = "gdal")]
 mod osr;
 mod tables;
@@ -185,7 +186,7 @@ impl Crs {
     /// # Errors
     /// [`ErrorKind::SpatialReference`] where nobody knows it; it is never replaced by a guess.
     pub fn of(sr: &SpatialReference) -> Result<Self> {
-        osr::crs_of(sr)
+        known::crs_of(sr)
     }
 
     /// From what a user writes: `EPSG:27700`, `ESRI:102001`, a bare wkid, WKT, or `@file.prj`.
