@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::convert::PlanOptions;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::fetch::http::Cancel;
 use crate::fetch::{Download, Input, Item, Source};
 use crate::model::Area;
@@ -115,9 +115,11 @@ pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
             return Error::new(ErrorKind::Usage, "this build can't write GeoParquet")
                 .hint("take a release of geohaul, or build it with --features geoparquet");
         }
-        let known = crate::write::FORMATS.iter().map(|format| format.info().name).collect::<Vec<_>>().join(", ");
-        Error::new(ErrorKind::Usage, format!("no format is called \"{name}\""))
-            .hint(format!("formats: {known}; see geohaul formats"))
+        let infos = || crate::write::FORMATS.iter().map(|format| format.info());
+        let known = infos().map(|info| info.name).collect::<Vec<_>>().join(", ");
+        let meant = did_you_mean(name, infos().flat_map(|info| info.endings.iter().chain([&info.name])).copied());
+        Error::new(ErrorKind::Usage, format!("there is no format \"{name}\""))
+            .hint(format!("{meant}the formats are: {known}; see geohaul formats"))
     })
 }
 

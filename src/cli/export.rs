@@ -1,6 +1,7 @@
 //! `geohaul export`: layers and tables to files.
 
 use super::args::{ExportArgs, Project};
+use super::progress::progress;
 use super::status::Status;
 use super::{access, interrupt, job, outputs, selection};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,7 +46,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
         connections: usize::try_from(args.connections).unwrap_or(1),
         wire: args.wire.into(),
     };
-    let progress = outputs::progress(&args.outputs);
+    let progress = progress();
     let session = session.with_connections(options.connections).stopped_by(&interrupt::cancel());
     let mut layers = Layers::open(&session, &target, options, &args.layers, progress)?;
     let destination = outputs::destination(&args.outputs)?;

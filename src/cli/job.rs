@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{AccessArgs, ExportArgs, JobAction, JobArgs, JobTarget};
-use super::printer::{self, Lines};
+use super::printer;
+use super::progress::progress;
 use super::run::{follow, wanted};
 use super::status::Status;
 use super::{access, interrupt, outputs};
@@ -58,7 +59,7 @@ pub(super) fn run(args: &JobArgs) -> Result<Status> {
             })
         }
         JobAction::Wait(target) => {
-            let mut job = attach(target, &(Arc::new(Lines) as Arc<dyn Progress>))?.0;
+            let mut job = attach(target, &progress())?.0;
             let polling = Polling { timeout: target.timeout, ..Polling::default() };
             let waited = follow(&mut job, &polling);
             remember(&target.target, &job);
@@ -129,7 +130,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<Option<Status>> {
     let Some(found) = (if is_job { find(&args.url, &args.access)? } else { None }) else { return Ok(None) };
     let destination = outputs::destination(&args.outputs)?;
     outputs::check(&destination, &args.outputs, false)?;
-    let progress = outputs::progress(&args.outputs);
+    let progress = progress();
     let job = Job::attach(&found.session, &found.url, wanted(&args.results), &progress)?;
     remember(&args.url, &job);
     let mut results = job.results(found.result.as_deref())?;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::args::{EnvironmentArgs, InputArgs, ResultArgs, RunArgs};
 use super::printer::{self, say};
+use super::progress::progress;
 use super::status::Status;
 use super::{access, complaint, explain, interrupt, outputs};
 use crate::error::{Error, ErrorKind, Result, redact};
@@ -47,7 +48,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
     let destination = outputs::directory(&args.outputs)?;
     let way = ExportOptions { unzip: args.results.unzip, ..outputs::options(&args.outputs)? };
     outputs::check(&destination, &args.outputs, false)?;
-    let progress = outputs::progress(&args.outputs);
+    let progress = progress();
     let Opened { task, portal, warnings } = open(args)?;
     let Destination::Directory { path, formats } = &destination else {
         return Err(Error::new(ErrorKind::Internal, "results go into a directory"));
@@ -58,7 +59,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
         refuse_another_job(path)?;
     }
     if let Some(portal) = &portal {
-        tell_credits(portal, &task, &parameters, &options, args.outputs.quiet)?;
+        tell_credits(portal, &task, &parameters, &options)?;
     }
     let mut job = task.run(&parameters, &options, &progress)?;
     let record = Record::of(&job);
@@ -182,9 +183,9 @@ fn remember(record: Option<&Record>, folder: &Path) {
     }
 }
 
-fn tell_credits(portal: &Portal, task: &Task, parameters: &Parameters, options: &Options, quiet: bool) -> Result<()> {
+fn tell_credits(portal: &Portal, task: &Task, parameters: &Parameters, options: &Options) -> Result<()> {
     let estimate = portal.estimate(task, parameters, options)?;
-    if quiet {
+    if printer::is_quiet() {
         return Ok(());
     }
     match (estimate, portal.available_credits) {

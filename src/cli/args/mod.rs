@@ -4,22 +4,26 @@ use clap::{Parser, Subcommand};
 
 mod access;
 mod export;
+mod global;
 mod job;
 mod login;
 mod look;
 mod outputs;
 mod run;
 mod selection;
+mod shells;
 mod values;
 
 pub(super) use access::{AccessArgs, Hidden};
 pub(super) use export::{ConvertArgs, ExportArgs, Project};
+pub(super) use global::{GlobalArgs, ProgressKind};
 pub(super) use job::{JobAction, JobArgs, JobTarget};
 pub(super) use login::{LoginArgs, LogoutArgs, WhoamiArgs};
 pub(super) use look::{FormatsArgs, InfoArgs, LsArgs, VerifyArgs};
 pub(super) use outputs::OutputArgs;
 pub(super) use run::{EnvironmentArgs, InputArgs, ResultArgs, RunArgs};
 pub(super) use selection::SelectionArgs;
+pub(super) use shells::{CompletionsArgs, ManArgs};
 
 /// Take geodata out of ArcGIS REST servers and put it into local files, completely and correctly.
 ///
@@ -34,6 +38,9 @@ pub(super) use selection::SelectionArgs;
 Example: geohaul export https://host/arcgis/rest/services/Roads/FeatureServer/0 -o roads.geojson -o roads.shp"
 )]
 pub struct Args {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub global: GlobalArgs,
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
@@ -82,4 +89,10 @@ pub enum Verb {
     /// List the formats and what each can hold.
     #[command(after_help = "Example: geohaul formats --json")]
     Formats(FormatsArgs),
+    /// Print what a shell needs to complete geohaul's commands.
+    #[command(after_help = "Example: geohaul completions bash > geohaul.bash")]
+    Completions(CompletionsArgs),
+    /// Print or write the manual pages.
+    #[command(after_help = "Example: geohaul man --dir man1")]
+    Man(ManArgs),
 }
