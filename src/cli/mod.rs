@@ -7,6 +7,7 @@ use clap::Parser;
 
 mod access;
 mod args;
+mod batch;
 mod complaint;
 mod convert;
 mod explain;
@@ -19,9 +20,11 @@ mod keyring;
 mod login;
 mod ls;
 mod outputs;
+mod plan;
 mod printer;
 mod run;
 mod selection;
+mod setting;
 mod status;
 mod verify;
 
@@ -46,6 +49,8 @@ fn dispatch(verb: args::Verb) -> crate::Result<Status> {
         args::Verb::Convert(args) => convert::run(&args),
         args::Verb::Export(args) => export::run(&args),
         args::Verb::Run(args) => run::run(&args),
+        args::Verb::Batch(args) => batch::run(&args),
+        args::Verb::Plan(args) => plan::run(&args),
         args::Verb::Job(args) => job::run(&args),
         args::Verb::Ls(args) => ls::run(&args),
         args::Verb::Info(args) => info::run(&args),

@@ -144,7 +144,8 @@ fn losses_text(text: &mut String, losses: &Losses) {
     }
 }
 
-fn size(bytes: u64) -> String {
+/// Bytes as people read them.
+pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..10_000 => format!("{bytes} bytes"),
         10_000..10_000_000 => format!("{} kB", bytes / 1000),

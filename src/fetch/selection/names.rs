@@ -26,7 +26,7 @@ pub(in crate::fetch) fn list(fields: &[Field]) -> String {
 }
 
 /// The candidate that differs least from `name`; `None` where all are quite different.
-pub(in crate::fetch) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = |candidate: &'a str| (edits(&name.to_lowercase(), &candidate.to_lowercase()), candidate);
     let (edits, candidate) = candidates.map(near).min_by_key(|(edits, _)| *edits)?;
     (edits <= (name.chars().count() / 2).max(1)).then_some(candidate)
