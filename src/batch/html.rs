@@ -93,24 +93,27 @@ fn row(text: &mut String, job: &JobRecord) {
             "<svg class=\"{kind}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"Data of {name}\"><path d=\"{path}\"/></svg>"
         );
     }
+    let again = if job.retries > 0 { format!(", {} again", job.retries) } else { String::new() };
+    let fetched = match job.requests {
+        0 => "\u{2013}".to_owned(),
+        requests => {
+            let requests = counted(usize::try_from(requests).unwrap_or(usize::MAX), "request");
+            format!("{}<div class=\"soft\">{requests}{again}</div>", size(job.bytes))
+        }
+    };
+    let (rows, seconds) = (grouped(job.rows), span(job.seconds));
     let _ = writeln!(
         text,
-        "</td><td class=\"number\">{}</td><td class=\"number\">{}<div class=\"soft\">{}{}</div></td><td class=\"number\">{}</td></tr>",
-        grouped(job.rows),
-        size(job.bytes),
-        counted(usize::try_from(job.requests).unwrap_or(usize::MAX), "request"),
-        if job.retries > 0 { format!(", {} again", job.retries) } else { String::new() },
-        span(job.seconds)
+        "</td><td class=\"number\">{rows}</td><td class=\"number\">{fetched}</td><td class=\"number\">{seconds}</td></tr>"
     );
 }
 
-fn written(layer: &LayerRecord) -> impl Iterator<Item = String> {
-    let unchanged = layer.unchanged.then(|| format!("\"{}\" unchanged: {} rows", layer.name, grouped(layer.rows)));
-    let outputs = layer.outputs.iter().map(|output| {
+fn written(layer: &LayerRecord) -> impl Iterator<Item = String> + '_ {
+    layer.outputs.iter().map(|output| {
         let rows = grouped(output.rows);
-        format!("{} ({}, {rows} rows, {})", output.path.display(), output.format, size(output.bytes))
-    });
-    unchanged.into_iter().chain(outputs)
+        let unchanged = if layer.unchanged { ", unchanged" } else { "" };
+        format!("{} ({}, {rows} rows, {}{unchanged})", output.path.display(), output.format, size(output.bytes))
+    })
 }
 
 fn list(text: &mut String, class: &str, title: &str, lines: impl IntoIterator<Item = String>) {

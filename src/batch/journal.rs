@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{JobRecord, replace};
+use super::{JobRecord, LayerRecord, Picture, replace};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::time;
 
@@ -32,7 +32,7 @@ impl Run {
 }
 
 /// When a job was last done whole, by this run or by one before it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Last {
     /// The digest of what it was told to do.
@@ -40,7 +40,10 @@ pub struct Last {
     /// When it began, UTC.
     pub started: String,
     /// What it left of each layer.
-    pub receipts: Vec<PathBuf>,
+    pub layers: Vec<LayerRecord>,
+    /// Its data in small.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<Picture>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -118,8 +121,8 @@ impl Journal {
         let mut state = self.lock();
         let job = state.jobs.entry(record.name.clone()).or_default();
         if record.outcome.is_good() {
-            let receipts = record.receipts().map(Path::to_owned).collect();
-            job.last = Some(Last { digest: digest.to_owned(), started: record.started.clone(), receipts });
+            let (layers, picture) = (record.layers.clone(), record.picture.clone());
+            job.last = Some(Last { digest: digest.to_owned(), started: record.started.clone(), layers, picture });
         }
         job.record = Some(record.clone());
         job.digest = digest.to_owned();

@@ -1,6 +1,6 @@
 //! What came of a job, in the form in which it is kept and told.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -143,8 +143,8 @@ impl JobRecord {
     /// Takes in what a report says.
     pub fn take(&mut self, report: Report) {
         // The layer with the most rows is what one knows a job by.
-        let drawn = report.layers.iter().max_by_key(|layer| (layer.sketch.is_some(), layer.evidence.rows));
-        self.picture = drawn.and_then(|layer| Picture::of(layer.sketch.as_ref()?));
+        let drawn = report.layers.iter().filter_map(|layer| Some((layer.evidence.rows, Picture::of(layer.sketch.as_ref()?)?)));
+        self.picture = drawn.max_by_key(|(rows, _)| *rows).map(|(_, picture)| picture);
         for layer in &report.layers {
             self.rows += layer.evidence.rows;
             self.requests += layer.evidence.requests;
@@ -157,23 +157,6 @@ impl JobRecord {
         self.files.extend(report.files);
         self.warnings.extend(report.warnings);
         self.failures.extend(report.failures);
-    }
-
-    /// All receipts.
-    pub fn receipts(&self) -> impl Iterator<Item = &Path> {
-        self.layers.iter().filter_map(|layer| layer.receipt.as_deref())
-    }
-
-    /// The main files that were written, each once.
-    pub fn outputs(&self) -> Vec<&Path> {
-        let mut paths: Vec<&Path> = Vec::new();
-        let of_layers = self.layers.iter().flat_map(|layer| &layer.outputs).map(|output| output.path.as_path());
-        for path in of_layers.chain(self.files.iter().map(PathBuf::as_path)) {
-            if !paths.contains(&path) {
-                paths.push(path);
-            }
-        }
-        paths
     }
 }
 

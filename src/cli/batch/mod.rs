@@ -129,15 +129,18 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
                 record
             }
             (None, _) if !begin => blank(order, Outcome::NotRun),
-            (None, Some(failure)) => JobRecord { failures: vec![failure.clone()], ..blank(order, Outcome::Failed) },
-            (None, None) => work(order, mark, journal.last(&order.name).as_ref(), &shared),
+            (None, failed) => {
+                let record = match failed {
+                    Some(failure) => JobRecord { failures: vec![failure.clone()], ..blank(order, Outcome::Failed) },
+                    None => work(order, mark, journal.last(&order.name).as_ref(), &shared),
+                };
+                tell(format!("[{}] {}\n", order.name, in_short(&record)));
+                if let Err(error) = journal.note(&record, mark) {
+                    unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                }
+                record
+            }
         };
-        if begin && let Err(error) = journal.note(&record, mark) {
-            unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        }
-        if begin {
-            tell(format!("[{}] {}\n", order.name, in_short(&record)));
-        }
         records.lock().unwrap_or_else(PoisonError::into_inner).insert(order.name.clone(), record);
     });
     interrupt::say_instead(None);

@@ -1,7 +1,7 @@
 //! One job: the verb that does it, in the setting of a batch, and the record of what came.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -40,9 +40,10 @@ pub(super) fn work(order: &Order, digest: &str, last: Option<&Last>, shared: &Sh
     let began = Instant::now();
     let mut record = blank(order, Outcome::Failed);
     let pages = shared.pages.join(safe_file_stem(&order.name));
-    let receipts = receipts(last.filter(|last| shared.only_changed && last.digest == digest));
+    let last = last.filter(|last| shared.only_changed && last.digest == digest);
+    let standing = standing(last);
     let stopped = |_| Err(Error::new(ErrorKind::Internal, "the job broke down").hint("please report this with the jobs file"));
-    let attempt = || catch_unwind(AssertUnwindSafe(|| deliver(order, &pages, &receipts, shared))).unwrap_or_else(stopped);
+    let attempt = || catch_unwind(AssertUnwindSafe(|| deliver(order, &pages, &standing, shared))).unwrap_or_else(stopped);
     let done = match attempt() {
         // What an earlier run kept is of a layer that has changed since.
         Err(error) if error.kind() == ErrorKind::Usage && error.place().file.as_ref().is_some_and(|f| f.starts_with(&pages)) => {
@@ -52,16 +53,20 @@ pub(super) fn work(order: &Order, digest: &str, last: Option<&Last>, shared: &Sh
         done => done,
     };
     match done {
-        Ok(delivered) => take(&mut record, delivered, &receipts),
+        Ok(delivered) => take(&mut record, delivered, &standing),
         Err(error) => {
             record.failures.push(Failure::from(&error));
             record.outcome = if error.kind() == ErrorKind::Cancelled { Outcome::Interrupted } else { Outcome::Failed };
         }
     }
+    if let (Outcome::Unchanged, Some(last)) = (record.outcome, last) {
+        record.picture = last.picture.clone();
+    }
     record.seconds = began.elapsed().as_secs_f64();
     if record.outcome.is_good() {
         forget(&pages);
         if let Some(keep) = order.keep.or(shared.keep)
+            && record.outcome == Outcome::Done
             && let Err(error) = keep_copies(&record, shared.copies, &shared.run.id, keep)
         {
             record.failures.push(Failure::from(&error));
@@ -81,7 +86,7 @@ pub(super) fn blank(order: &Order, outcome: Outcome) -> JobRecord {
     JobRecord::new(&order.name, order.kind.name(), &source, outcome)
 }
 
-fn deliver(order: &Order, pages: &Path, receipts: &[(PathBuf, Receipt)], shared: &Shared<'_>) -> Result<Delivered> {
+fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], shared: &Shared<'_>) -> Result<Delivered> {
     let wrong = |fault: super::document::Fault| Error::new(ErrorKind::Usage, fault.what);
     let mut verb = order.verb().map_err(wrong)?;
     if let (Verb::Run(args), true) = (&verb, shared.resumed)
@@ -90,7 +95,7 @@ fn deliver(order: &Order, pages: &Path, receipts: &[(PathBuf, Receipt)], shared:
     {
         verb = order.bring_home(folder).verb().map_err(wrong)?;
     }
-    let is_known = |glance: &Glance| receipts.iter().any(|(_, receipt)| is_unchanged(receipt, glance));
+    let is_known = |glance: &Glance| standing.iter().any(|(_, receipt)| is_unchanged(receipt, glance));
     let progress: Arc<dyn Progress> = match shared.quiet {
         true => Arc::new(Silent),
         false => Arc::new(Tagged(order.name.clone())),
@@ -99,7 +104,7 @@ fn deliver(order: &Order, pages: &Path, receipts: &[(PathBuf, Receipt)], shared:
     let job = |layer_by_layer| Job {
         pace: shared.pace,
         pages: pages.to_owned(),
-        is_unchanged: (!receipts.is_empty()).then_some(&is_known),
+        is_unchanged: (!standing.is_empty()).then_some(&is_known),
         layer_by_layer,
     };
     match &verb {
@@ -118,19 +123,20 @@ fn is_of(job: &Record, shared: &Shared<'_>) -> bool {
     job.submitted >= shared.run.started && JobStatus::from_esri(&job.status).phase() != Phase::Failed
 }
 
-/// The receipts of the last run whose files still stand.
-fn receipts(last: Option<&Last>) -> Vec<(PathBuf, Receipt)> {
-    let paths = last.into_iter().flat_map(|last| &last.receipts);
-    let whole = |path: &PathBuf| {
+/// The layers of the last run whose files still stand, with their receipts.
+fn standing(last: Option<&Last>) -> Vec<(LayerRecord, Receipt)> {
+    let whole = |layer: &LayerRecord| {
+        let path = layer.receipt.as_ref()?;
         let receipt = Receipt::read(path).ok()?;
         let beside = path.parent().unwrap_or(Path::new(""));
-        check_files(&receipt, beside).iter().all(|check| check.differs.is_none()).then(|| (path.clone(), receipt))
+        let stands = check_files(&receipt, beside).iter().all(|check| check.differs.is_none());
+        stands.then(|| (LayerRecord { unchanged: true, ..layer.clone() }, receipt))
     };
-    paths.filter_map(whole).collect()
+    last.into_iter().flat_map(|last| &last.layers).filter_map(whole).collect()
 }
 
 /// Takes what was delivered into the record.
-fn take(record: &mut JobRecord, delivered: Delivered, receipts: &[(PathBuf, Receipt)]) {
+fn take(record: &mut JobRecord, delivered: Delivered, standing: &[(LayerRecord, Receipt)]) {
     let nothing_new = delivered.report.layers.is_empty() && !delivered.unchanged.is_empty();
     record.outcome = match delivered.status {
         Status::Complete if nothing_new => Outcome::Unchanged,
@@ -142,17 +148,9 @@ fn take(record: &mut JobRecord, delivered: Delivered, receipts: &[(PathBuf, Rece
     record.take(delivered.report);
     record.failures.extend(delivered.complaint.as_ref().map(Failure::from));
     for glance in delivered.unchanged {
-        let known = receipts.iter().find(|(_, receipt)| is_unchanged(receipt, &glance));
-        let rows = glance.count.unwrap_or(0);
-        record.rows += rows;
-        record.layers.push(LayerRecord {
-            name: glance.name,
-            rows,
-            missing: 0,
-            unchanged: true,
-            outputs: Vec::new(),
-            receipt: known.map(|(path, _)| path.clone()),
-        });
+        let known = standing.iter().find(|(_, receipt)| is_unchanged(receipt, &glance));
+        record.rows += glance.count.unwrap_or(0);
+        record.layers.extend(known.map(|(layer, _)| layer.clone()));
     }
 }
 
