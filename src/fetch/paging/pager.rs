@@ -1,5 +1,7 @@
 //! The decisions. Each way of paging has its method; all of them end in [`Pager::check`].
 
+use std::collections::VecDeque;
+
 mod again;
 mod by_spans;
 mod by_windows;
@@ -39,8 +41,8 @@ enum Phase {
         left: Vec<i64>,
         next: usize,
     },
-    /// All rows are in; so many of the last questions were asked.
-    Closing(usize),
+    /// All rows are in; these questions are left.
+    Closing(VecDeque<Ask>),
     Search(Search),
     Done,
 }
@@ -86,6 +88,7 @@ pub struct Pager {
     duplicates: u64,
     missing: Vec<i64>,
     count_after: Option<u64>,
+    counted_early: bool,
     cut_off: bool,
 }
 
@@ -124,6 +127,7 @@ impl Pager {
             duplicates: 0,
             missing: Vec::new(),
             count_after: None,
+            counted_early: false,
             cut_off: false,
         }
     }
@@ -195,7 +199,7 @@ impl Pager {
                         return None;
                     }
                     if !self.more {
-                        self.phase = Phase::Closing(0);
+                        self.phase = self.closing();
                         continue;
                     }
                     let ask = Ask::Window { offset: self.horizon, limit: self.size.rows() };
@@ -207,12 +211,16 @@ impl Pager {
                         return Some(self.span_ask(span));
                     }
                     if under_way > 0 {
-                        return None;
+                        // Rows don't shift here as they do behind offsets, so the count need not wait for the last of
+                        // them. An edit would show only after them.
+                        let early = !self.counted_early && self.situation.count.is_some() && !self.situation.tells_edits;
+                        self.counted_early |= early;
+                        return early.then_some(Ask::Count(IdSpan::ALL));
                     }
                     if self.spans_failed() {
                         self.turn_to_offsets();
                     } else {
-                        self.phase = Phase::Closing(0);
+                        self.phase = self.closing();
                     }
                 }
                 Phase::OneQuery => return Some(Ask::Everything),
@@ -225,7 +233,7 @@ impl Pager {
                     }
                     let short = self.situation.count.is_none_or(|count| self.rows < count);
                     if !short || !parts.look_beyond() {
-                        self.phase = Phase::Closing(0);
+                        self.phase = self.closing();
                     }
                 }
                 Phase::List => return Some(Ask::IdList(IdSpan::ALL)),
@@ -239,13 +247,10 @@ impl Pager {
                     if under_way > 0 {
                         return None;
                     }
-                    self.phase = Phase::Closing(0);
+                    self.phase = self.closing();
                 }
-                Phase::Closing(asked) => {
-                    let count = self.situation.count.map(|_| Ask::Count(IdSpan::ALL));
-                    let edits = self.situation.tells_edits.then_some(Ask::Edits);
-                    if let Some(ask) = count.into_iter().chain(edits).nth(*asked) {
-                        *asked += 1;
+                Phase::Closing(left) => {
+                    if let Some(ask) = left.pop_front() {
                         return Some(ask);
                     }
                     if under_way > 0 {
@@ -403,7 +408,7 @@ impl Pager {
             Phase::Parts(Parts::after(prints))
         } else {
             self.cut_off |= exceeded;
-            Phase::Closing(0)
+            self.closing()
         };
         Step::default()
     }
@@ -476,6 +481,14 @@ impl Pager {
 
     fn give_up_offsets(&mut self, why: &'static str) -> Step {
         if self.situation.has_ids { self.turn_to_list() } else { Step { then: Then::Stop(why), ..Step::default() } }
+    }
+
+    /// What is left to ask when all rows are in: a count from before the last of them is enough where it is theirs.
+    fn closing(&self) -> Phase {
+        let counted = self.count_after == Some(self.rows);
+        let count = (self.situation.count.is_some() && !counted).then_some(Ask::Count(IdSpan::ALL));
+        let edits = self.situation.tells_edits.then_some(Ask::Edits);
+        Phase::Closing(count.into_iter().chain(edits).collect())
     }
 
     /// Spans of ids brought nothing, and offsets may.

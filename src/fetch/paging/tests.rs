@@ -566,6 +566,20 @@ fn the_last_questions_are_asked_at_once() {
 }
 
 #[test]
+fn a_count_from_before_the_last_page_stands_only_where_it_is_that_of_the_rows() {
+    for (early, again) in [(10, false), (9, true)] {
+        let mut pager = Pager::new(situation(ends(&(0..10).collect::<Vec<_>>()), 10, Some(10)));
+        let pages = [pager.next_ask(0).unwrap(), pager.next_ask(1).unwrap()];
+        assert_eq!(pager.next_ask(2), Some(Ask::Count(ALL)), "while two pages are under way");
+        assert_eq!(pager.next_ask(3), None);
+        pager.outcome(&pages[0], rows(&(0..9).collect::<Vec<_>>(), false));
+        pager.outcome(&pages[1], rows(&[9], false));
+        pager.outcome(&Ask::Count(ALL), Outcome::Count(Some(early)));
+        assert_eq!(pager.next_ask(0), again.then_some(Ask::Count(ALL)));
+    }
+}
+
+#[test]
 fn spans_that_the_server_does_not_sort_are_halved() {
     let shuffled = (0..2000).map(|id| id * 7919 % 2003);
     by_spans(Server { orders: false, cap: 10, ..Server::of(shuffled) }, 100, 3);
