@@ -76,8 +76,15 @@ impl Bench {
 
     /// Pages that are kept of a job.
     fn kept_pages(&self, job: &str, output: &str) -> usize {
-        let manifest = self.path(".jobs.geohaul/pages").join(job).join(output).join("manifest.jsonl");
-        std::fs::read_to_string(manifest).map_or(0, |text| text.lines().count().saturating_sub(1))
+        let manifest = |folder: PathBuf| std::fs::read_to_string(folder.join(output).join("manifest.jsonl")).ok();
+        self.pages_of(job).and_then(manifest).map_or(0, |text| text.lines().count().saturating_sub(1))
+    }
+
+    /// Where the pages of a job are kept, while they are.
+    fn pages_of(&self, job: &str) -> Option<PathBuf> {
+        let folders = std::fs::read_dir(self.path(".jobs.geohaul/pages")).ok()?;
+        let begins = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(&format!("{job}-"));
+        folders.map(|entry| entry.unwrap().path()).find(begins)
     }
 }
 
@@ -192,7 +199,7 @@ fn ten_jobs_of_which_three_fail_are_killed_and_stopped_and_gone_on_with_to_the_s
 
     // Gone on with, and stopped in the middle of the stations.
     let child = bench.command(&[&slowly[..], &["--resume"]].concat()).spawn().unwrap();
-    let communes_stand = || bench.path("out/communes.gpkg").exists() && !bench.path(".jobs.geohaul/pages/communes").exists();
+    let communes_stand = || bench.path("out/communes.gpkg").exists() && bench.pages_of("communes").is_none();
     until("communes, and the first pages of stations", || {
         communes_stand() && bench.kept_pages("stations", "stations.geojson") > 10
     });
@@ -484,6 +491,16 @@ fn a_plan_guesses_from_one_page_and_says_so() {
     let (status, said) = plan(&[bench.path("jobs.toml").to_str().unwrap()]);
     assert_eq!(status, 0, "{said}");
     assert!(said.contains("atlas/Atlas") && said.contains("in all"), "{said}");
+}
+
+#[test]
+fn the_file_in_the_docs_has_no_faults() {
+    let bench = Bench::new(0);
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let text = std::fs::read_to_string(docs.join("batch.md")).unwrap();
+    let file = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    std::fs::write(bench.path("jobs.toml"), file).unwrap();
+    assert_eq!(bench.run(&["--check"]), (0, "jobs.toml: 5 jobs, no faults\n".to_owned()));
 }
 
 #[test]

@@ -113,16 +113,16 @@ impl Journal {
         self.lock().jobs.get(name)?.last.clone()
     }
 
-    /// Notes how a job ended.
+    /// Notes how a job ended: the digest of what it is told, and of what it was told in this run.
     ///
     /// # Errors
     /// Where the file can't be written.
-    pub fn note(&self, record: &JobRecord, digest: &str) -> Result<()> {
+    pub fn note(&self, record: &JobRecord, digest: &str, told: &str) -> Result<()> {
         let mut state = self.lock();
         let job = state.jobs.entry(record.name.clone()).or_default();
         if record.outcome.is_good() {
             let (layers, picture) = (record.layers.clone(), record.picture.clone());
-            job.last = Some(Last { digest: digest.to_owned(), started: record.started.clone(), layers, picture });
+            job.last = Some(Last { digest: told.to_owned(), started: record.started.clone(), layers, picture });
         }
         job.record = Some(record.clone());
         job.digest = digest.to_owned();
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(Journal::resume(&path).unwrap_err().kind(), ErrorKind::Usage);
         let run = Run { id: "1".to_owned(), started: "then".to_owned() };
         let journal = Journal::begin(&path, run.clone()).unwrap();
-        journal.note(&JobRecord::new("a", "export", "x", Outcome::Done), "d1").unwrap();
+        journal.note(&JobRecord::new("a", "export", "x", Outcome::Done), "d1", "d1").unwrap();
         let journal = Journal::resume(&path).unwrap();
         assert_eq!(journal.run(), run);
         assert!(journal.record("a", "d1").is_some());

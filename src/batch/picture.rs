@@ -15,6 +15,9 @@ const MARGIN: f64 = 3.0;
 /// Vertices in a picture: it has to be small.
 const VERTICES: usize = 2500;
 
+/// A stroke of so many vertices keeps its form, also where there are too many of them.
+const PLAIN: usize = 12;
+
 /// A small drawing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Picture {
@@ -45,7 +48,8 @@ impl Picture {
         for stroke in sketch.strokes() {
             filled |= stroke.closed;
             let (mut pen, mut before) = ('M', None);
-            for point in stroke.points.iter().step_by(thin) {
+            let step = thin.min(stroke.points.len() / PLAIN).max(1);
+            for point in stroke.points.iter().step_by(step) {
                 let [x, y] = place(point).map(|side| (side * 10.0).round() / 10.0);
                 if before.replace([x, y]) != Some([x, y]) {
                     let _ = write!(path, "{pen}{x} {y}");

@@ -108,10 +108,10 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
     let (mut todo, mut order_of) = (Vec::new(), Vec::new());
     for order in orders {
         for (order, failed) in each_service(order, &shared) {
-            let order = since(args, run, journal, order);
+            // A run that is gone on with knows its jobs whatever they are to fetch since.
             let mark = digest(&order.words());
             order_of.push(order.name.clone());
-            todo.push((order, mark, failed));
+            todo.push((since(args, run, journal, order), mark, failed));
         }
     }
     let records: Mutex<HashMap<String, JobRecord>> = Mutex::default();
@@ -135,7 +135,7 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
                     None => work(order, mark, journal.last(&order.name).as_ref(), &shared),
                 };
                 tell(format!("[{}] {}\n", order.name, in_short(&record)));
-                if let Err(error) = journal.note(&record, mark) {
+                if let Err(error) = journal.note(&record, mark, &digest(&order.words())) {
                     unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 }
                 record

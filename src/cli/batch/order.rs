@@ -66,6 +66,8 @@ pub(super) struct Order {
     pub(super) keep: Option<usize>,
     /// Long options and values, with their lines; no value is a switch.
     options: Vec<(String, Option<String>, usize)>,
+    /// Switches that are off.
+    off: Vec<String>,
 }
 
 impl Order {
@@ -130,7 +132,7 @@ impl Order {
             number
         });
         let (sources, line) = (sources.0, job.line);
-        let mut order = Self { name, line, kind, sources, services, keep, options: Vec::new() };
+        let mut order = Self { name, line, kind, sources, services, keep, options: Vec::new(), off: Vec::new() };
         for (entry, inherited) in filled.iter().filter(|(entry, _)| !OWN_KEYS.contains(&entry.key.as_str())) {
             match order.take(entry, *inherited) {
                 Ok(()) => {}
@@ -146,6 +148,9 @@ impl Order {
         let command = command(self.kind);
         match options(&command).find(|arg| arg.get_long() == Some(key)) {
             Some(arg) => {
+                if entry.value == Value::Bool(false) {
+                    self.off.push(key.to_owned());
+                }
                 for value in values(arg, &entry.value)? {
                     self.options.push((key.to_owned(), value, entry.line));
                 }
@@ -175,7 +180,7 @@ impl Order {
             words.push(value.as_ref().map_or(format!("--{key}"), |value| format!("--{key}={value}")));
         }
         // Outputs are replaced, and each layer has its receipt.
-        let has = |name: &str| self.options.iter().any(|(key, ..)| key == name);
+        let has = |name: &str| self.options.iter().any(|(key, ..)| key == name) || self.off.iter().any(|key| key == name);
         if !has("overwrite") && !has("append") {
             words.push("--overwrite".to_owned());
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::order::Order;
-use crate::batch::{JobRecord, Last, LayerRecord, Outcome, keep_copies};
+use crate::batch::{JobRecord, Last, LayerRecord, Outcome, digest, keep_copies};
 use crate::cli::args::Verb;
 use crate::cli::printer::say;
 use crate::cli::setting::{Delivered, Job, Setting};
@@ -35,12 +35,12 @@ pub(super) struct Shared<'a> {
     pub(super) quiet: bool,
 }
 
-/// Does a job. What fails is in the record.
-pub(super) fn work(order: &Order, digest: &str, last: Option<&Last>, shared: &Shared<'_>) -> JobRecord {
+/// Does a job, whose pages are kept under its mark. What fails is in the record.
+pub(super) fn work(order: &Order, mark: &str, last: Option<&Last>, shared: &Shared<'_>) -> JobRecord {
     let began = Instant::now();
     let mut record = blank(order, Outcome::Failed);
-    let pages = shared.pages.join(safe_file_stem(&order.name));
-    let last = last.filter(|last| shared.only_changed && last.digest == digest);
+    let pages = shared.pages.join(format!("{}-{}", safe_file_stem(&order.name), &mark[..mark.len().min(8)]));
+    let last = last.filter(|last| shared.only_changed && last.digest == digest(&order.words()));
     let standing = standing(last);
     let stopped = |_| Err(Error::new(ErrorKind::Internal, "the job broke down").hint("please report this with the jobs file"));
     let attempt = || catch_unwind(AssertUnwindSafe(|| deliver(order, &pages, &standing, shared))).unwrap_or_else(stopped);
