@@ -41,11 +41,10 @@ struct Wanted<'a> {
 pub(super) fn run(args: &PlanArgs) -> Result<Status> {
     let file = Path::new(&args.source);
     let is_batch = file.extension().is_some_and(|ending| ["toml", "json"].iter().any(|known| ending.eq_ignore_ascii_case(known)));
-    let (mut planned, mut others) = (Vec::new(), Vec::new());
+    let (mut planned, mut jobs) = (Vec::new(), batch::Jobs::default());
     if is_batch && !args.source.contains("://") {
-        let (exports, not_known) = batch::exports(file)?;
-        others = not_known;
-        for (job, verb) in &exports {
+        jobs = batch::jobs(file)?;
+        for (job, verb) in &jobs.exports {
             let Verb::Export(export) = verb else { continue };
             let wanted = Wanted {
                 source: &export.url,
@@ -65,10 +64,10 @@ pub(super) fn run(args: &PlanArgs) -> Result<Status> {
         planned = plan(&Wanted { source, layers, selection, page_size: *page_size, access }, None)?;
     }
     let text = if args.json {
-        let json = serde_json::json!({"estimate": true, "layers": planned, "notEstimated": others});
+        let json = serde_json::json!({"estimate": true, "layers": planned, "notEstimated": jobs.others});
         format!("{json:#}\n")
     } else {
-        in_words(&planned, &others)
+        in_words(&planned, &jobs.others)
     };
     printer::data(&text)?;
     let failed = planned.iter().filter(|layer| layer.failure.is_some()).count();

@@ -14,7 +14,7 @@ const PAGES: u64 = 32;
 const VERTICES: usize = 48;
 
 /// Parts in the whole picture.
-const PARTS: usize = 500;
+const PARTS: usize = 900;
 
 /// The rows that are drawn, by page. Pages may come in any order.
 #[derive(Debug, Clone, Default, PartialEq)]

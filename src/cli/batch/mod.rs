@@ -7,19 +7,19 @@ mod schema;
 mod variables;
 mod work;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::args::{BatchArgs, Verb};
-use super::printer::{self, say};
+use super::printer;
 use super::status::Status;
 use super::{access, interrupt};
 use crate::batch::{JobRecord, Journal, Lock, Outcome, Run, Summary, digest, side_by_side};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fetch::Pace;
 use crate::fetch::listing;
+use crate::fetch::{MOST_CONNECTIONS, Pace};
 use crate::report::Failure;
 use crate::write::safe_file_stem;
 use order::Order;
@@ -85,13 +85,12 @@ pub(super) fn run(args: &BatchArgs) -> Result<Status> {
     go(args, &places, &journal, &run, orders)
 }
 
-/// Does the jobs of a run, or what is missing of them.
+/// Does the jobs of a run, or what is missing of them, and tells of it.
 fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: Vec<Order>) -> Result<Status> {
     let began = Instant::now();
-    let connections = usize::try_from(args.connections).unwrap_or(1);
     let (pages, copies) = (places.work("pages"), places.copies());
     let shared = Shared {
-        pace: &Pace::new(connections),
+        pace: &Pace::new(usize::try_from(args.connections).unwrap_or(1)),
         pages: &pages,
         copies: &copies,
         keep: args.keep.and_then(|keep| usize::try_from(keep).ok()),
@@ -100,73 +99,69 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
         only_changed: args.only_changed,
         quiet: args.quiet,
     };
-    let cancel = interrupt::cancel();
     let words = format!("stopping; to go on later: geohaul batch {} --resume\n", places.name);
     interrupt::say_instead(Some((words, String::new())));
-    let tell = |text: String| if args.quiet { () } else { say(&text) };
+    let (records, unwritten) = do_jobs(args, journal, &shared, orders);
+    interrupt::say_instead(None);
 
-    let (mut todo, mut order_of) = (Vec::new(), Vec::new());
-    for order in orders {
-        for (order, failed) in each_service(order, &shared) {
-            // A run that is gone on with knows its jobs whatever they are to fetch since.
-            let mark = digest(&order.words());
-            order_of.push(order.name.clone());
-            todo.push((since(args, run, journal, order), mark, failed));
-        }
+    let summary = Summary::of(places.name.clone(), run.clone(), began.elapsed().as_secs_f64(), records);
+    let page = summary.write(&places.folder, &places.stem)?;
+    if let Some(error) = unwritten {
+        return Err(error);
     }
-    let records: Mutex<HashMap<String, JobRecord>> = Mutex::default();
-    let any_failed = || {
-        let records = records.lock().unwrap_or_else(PoisonError::into_inner);
-        records.values().any(|record| !record.outcome.is_good())
-    };
-    let go_on = || !cancel.is_cancelled() && !(args.fail_fast && any_failed());
-    let unwritten: Mutex<Option<Error>> = Mutex::new(None);
-    side_by_side(&todo, usize::try_from(args.jobs).unwrap_or(1), go_on, |(order, mark, failed), begin| {
+    let words = summary.totals.words().into_iter().map(|(count, outcome)| format!("{count} {}", outcome.describe()));
+    let words = words.collect::<Vec<_>>().join(", ");
+    shared.tell(&format!("{} jobs: {words}\nreport: {}\n", summary.jobs.len(), page.display()));
+    let all = summary.jobs.iter().all(|job| job.outcome.is_good());
+    if all {
+        // Nothing is left to go on with.
+        let _ = std::fs::remove_dir_all(&pages);
+    }
+    let some = summary.jobs.iter().any(|job| job.outcome.is_good() || job.outcome == Outcome::Partial);
+    Ok(match (all, interrupt::cancel().is_cancelled(), some) {
+        (true, ..) => Status::Complete,
+        (_, true, _) => Status::Interrupted,
+        (_, _, true) => Status::Partial,
+        _ => Status::Failed,
+    })
+}
+
+/// Does jobs side by side, and notes each as it ends: what came of them in their order, and why the journal could not
+/// be written.
+fn do_jobs(args: &BatchArgs, journal: &Journal, shared: &Shared<'_>, orders: Vec<Order>) -> (Vec<JobRecord>, Option<Error>) {
+    let todo = orders.into_iter().flat_map(|order| each_service(order, shared)).map(|(order, failed)| {
+        // A run that is gone on with knows its jobs whatever they are to fetch since.
+        let mark = digest(&order.words());
+        (since(args, shared.run, journal, order), mark, failed)
+    });
+    let todo: Vec<(Order, String, Option<Failure>)> = todo.collect();
+    let (unwritten, any_failed) = (Mutex::new(None), AtomicBool::new(false));
+    let cancel = interrupt::cancel();
+    let go_on = || !(cancel.is_cancelled() || args.fail_fast && any_failed.load(Ordering::Relaxed));
+    let records = side_by_side(&todo, usize::try_from(args.jobs).unwrap_or(1), go_on, |(order, mark, failed), begin| {
         let before = journal.record(&order.name, mark).filter(|record| record.outcome.is_good());
         let record = match (before, failed) {
             (Some(record), _) => {
-                tell(format!("[{}] {} already\n", order.name, record.outcome.describe()));
+                shared.tell(&format!("[{}] {} already\n", order.name, record.outcome.describe()));
                 record
             }
             (None, _) if !begin => blank(order, Outcome::NotRun),
             (None, failed) => {
                 let record = match failed {
                     Some(failure) => JobRecord { failures: vec![failure.clone()], ..blank(order, Outcome::Failed) },
-                    None => work(order, mark, journal.last(&order.name).as_ref(), &shared),
+                    None => work(order, mark, journal.last(&order.name).as_ref(), shared),
                 };
-                tell(format!("[{}] {}\n", order.name, in_short(&record)));
+                shared.tell(&format!("[{}] {}\n", order.name, in_short(&record)));
                 if let Err(error) = journal.note(&record, mark, &digest(&order.words())) {
                     unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 }
                 record
             }
         };
-        records.lock().unwrap_or_else(PoisonError::into_inner).insert(order.name.clone(), record);
+        any_failed.fetch_or(!record.outcome.is_good(), Ordering::Relaxed);
+        record
     });
-    interrupt::say_instead(None);
-
-    let mut records = records.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let records = order_of.iter().filter_map(|name| records.remove(name)).collect();
-    let summary = Summary::of(places.name.clone(), run.clone(), began.elapsed().as_secs_f64(), records);
-    let page = summary.write(&places.folder, &places.stem)?;
-    if let Some(error) = unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
-    }
-    let counts: Vec<String> =
-        summary.totals.words().iter().map(|(count, outcome)| format!("{count} {}", outcome.describe())).collect();
-    tell(format!("{} jobs: {}\nreport: {}\n", summary.jobs.len(), counts.join(", "), page.display()));
-    let good = summary.jobs.iter().filter(|job| job.outcome.is_good()).count();
-    let some = good > 0 || summary.jobs.iter().any(|job| job.outcome == Outcome::Partial);
-    if good == summary.jobs.len() {
-        // Nothing is left to go on with.
-        let _ = std::fs::remove_dir_all(&pages);
-    }
-    Ok(match (cancel.is_cancelled(), good == summary.jobs.len(), some) {
-        (_, true, _) => Status::Complete,
-        (true, ..) => Status::Interrupted,
-        (_, _, true) => Status::Partial,
-        _ => Status::Failed,
-    })
+    (records, unwritten.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// What came of a job, in a line.
@@ -231,31 +226,39 @@ fn increment(path: &str, run: &str) -> String {
     }
 }
 
-/// The exports of a file, for `plan`: names with the arguments, and the names of other jobs.
-pub(super) fn exports(file: &Path) -> Result<(Vec<(String, Verb)>, Vec<String>)> {
+/// The jobs of a file, for `plan`.
+#[derive(Default)]
+pub(super) struct Jobs {
+    /// Names of exports, with their arguments.
+    pub(super) exports: Vec<(String, Verb)>,
+    /// Those of which nothing can be said, with the reason where there is one.
+    pub(super) others: Vec<String>,
+}
+
+/// Reads a jobs file without doing anything.
+pub(super) fn jobs(file: &Path) -> Result<Jobs> {
     let text = std::fs::read_to_string(file).map_err(|why| Error::file("can't read the jobs file", file, &why))?;
     Places::enter(file)?;
-    let orders = orders::read(file, &text, &Run::begin())?;
+    let run = Run::begin();
     let shared = Shared {
-        pace: &Pace::new(crate::fetch::MOST_CONNECTIONS),
+        pace: &Pace::new(MOST_CONNECTIONS),
         pages: Path::new(""),
         copies: Path::new(""),
         keep: None,
-        run: &Run::begin(),
+        run: &run,
         resumed: false,
         only_changed: false,
         quiet: true,
     };
-    let (mut exports, mut others) = (Vec::new(), Vec::new());
-    for order in orders {
-        for (order, failed) in each_service(order, &shared) {
-            match order.verb() {
-                Ok(verb @ Verb::Export(_)) if failed.is_none() => exports.push((order.name, verb)),
-                _ => others.push(failed.map_or(order.name.clone(), |failure| format!("{}: {}", order.name, failure.message))),
-            }
+    let mut jobs = Jobs::default();
+    for (order, failed) in orders::read(file, &text, &run)?.into_iter().flat_map(|order| each_service(order, &shared)) {
+        match (order.verb(), failed) {
+            (Ok(verb @ Verb::Export(_)), None) => jobs.exports.push((order.name, verb)),
+            (_, Some(failure)) => jobs.others.push(format!("{}: {}", order.name, failure.message)),
+            _ => jobs.others.push(order.name),
         }
     }
-    Ok((exports, others))
+    Ok(jobs)
 }
 
 #[cfg(test)]

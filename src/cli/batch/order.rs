@@ -242,8 +242,10 @@ impl Order {
             _ => "",
         };
         let text = why.to_string();
-        let what = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
-        let what = what.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        // What follows is of use at a command line only.
+        let said = text.split("\n\n").take_while(|part| !part.starts_with("Usage:") && !part.starts_with("For more"));
+        let what = said.flat_map(str::lines).map(str::trim).collect::<Vec<_>>().join(" ");
+        let what = what.trim_start_matches("error: ");
         Fault::new(self.line_of(named), what)
     }
 }

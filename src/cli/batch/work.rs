@@ -35,6 +35,15 @@ pub(super) struct Shared<'a> {
     pub(super) quiet: bool,
 }
 
+impl Shared<'_> {
+    /// Says something, unless nothing is to be said.
+    pub(super) fn tell(&self, text: &str) {
+        if !self.quiet {
+            say(text);
+        }
+    }
+}
+
 /// Does a job, whose pages are kept under its mark. What fails is in the record.
 pub(super) fn work(order: &Order, mark: &str, last: Option<&Last>, shared: &Shared<'_>) -> JobRecord {
     let began = Instant::now();
