@@ -336,6 +336,22 @@ fn a_second_run_for_what_has_changed_asks_for_counts_only_and_fetches_nothing() 
 }
 
 #[test]
+fn a_geoprocessing_job_that_was_submitted_is_brought_home_and_not_run_again() {
+    let bench = Bench::new(0);
+    bench.jobs(TEN.rsplit_once("[[job]]").map(|(_, last)| format!("[[job]]{last}")).unwrap().as_str());
+    let points = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/points.geojson");
+    std::fs::copy(points, bench.path("points.geojson")).unwrap();
+    let mut child = bench.command(&[]).spawn().unwrap();
+    until("the job", || bench.path("out/buffers/job.json").exists());
+    signal(&child, "KILL");
+    child.wait().unwrap();
+    let (status, said) = bench.run(&["--resume"]);
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(bench.log().iter().filter(|line| line.contains("submitJob")).count(), 1, "{said}");
+    assert!(bench.path("out/buffers/Buffers.geojson").exists());
+}
+
+#[test]
 fn two_runs_of_one_file_do_not_meet() {
     let bench = Bench::new(30);
     bench.jobs("[[job]]\nname = 'stations'\nsource = '${demo}/Demo/FeatureServer/1'\noutput = 'stations.csv'\npage-size = 5\n");

@@ -113,11 +113,11 @@ fn in_words(planned: &[Planned], others: &[String]) -> String {
     };
     let head = ["layer", "rows", "page", "requests", "bytes", "time"].map(str::to_owned);
     let mut rows = vec![row("job", head)];
-    for layer in planned {
+    for layer in planned.iter().filter(|layer| layer.failure.is_none()) {
         let job = layer.job.as_deref().unwrap_or_default();
         let number = |value: Option<u64>| value.map_or("?".to_owned(), |value| value.to_string());
-        let cells = match (&layer.estimate, &layer.failure) {
-            (Some(guess), _) => [
+        let cells = match &layer.estimate {
+            Some(guess) => [
                 layer.layer.clone(),
                 number(guess.rows),
                 guess.page_size.to_string(),
@@ -125,12 +125,7 @@ fn in_words(planned: &[Planned], others: &[String]) -> String {
                 guess.bytes.map_or("?".to_owned(), printer::size),
                 guess.seconds.map_or("?".to_owned(), |seconds| format!("{seconds:.1} s")),
             ],
-            (None, Some(failure)) => {
-                let mut cells = [const { String::new() }; 6];
-                cells[0] = format!("{}: {}", layer.layer, failure.message);
-                cells
-            }
-            (None, None) => [&layer.layer, "?", "?", "?", "?", "?"].map(str::to_owned),
+            None => [&layer.layer, "?", "?", "?", "?", "?"].map(str::to_owned),
         };
         rows.push(row(job, cells));
     }
@@ -148,6 +143,12 @@ fn in_words(planned: &[Planned], others: &[String]) -> String {
         rows.push(row("", cells));
     }
     let mut text = printer::aligned(&rows);
+    for layer in planned {
+        if let Some(failure) = &layer.failure {
+            let names: Vec<&str> = [layer.job.as_deref(), Some(layer.layer.as_str())].into_iter().flatten().collect();
+            text.push_str(&format!("failed: {}: {}\n", names.join(" ").trim(), failure.message));
+        }
+    }
     for other in others {
         text.push_str(&format!("not estimated: {other}\n"));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::geometry::{Geometries, ShapeKind};
 
 /// Rows that are drawn of one of the first pages; later ones give fewer.
-const ROWS: usize = 64;
+const ROWS: usize = 128;
 
 /// So many pages give the same number of rows, the next as many half of it, and so on.
 const PAGES: u64 = 32;
