@@ -132,7 +132,11 @@ pub(super) fn export(args: &ExportArgs, setting: &Setting<'_>) -> Result<Option<
     let destination = outputs::destination(&args.outputs)?;
     outputs::check(&destination, &args.outputs, false)?;
     let session = setting.paced(found.session, MOST_CONNECTIONS);
-    let job = Job::attach(&session, &found.url, wanted(&args.results), &setting.progress)?;
+    let mut job = Job::attach(&session, &found.url, wanted(&args.results), &setting.progress)?;
+    if setting.job.is_some() {
+        // A batch submitted it, and was interrupted.
+        follow(&mut job, &Polling::default())?;
+    }
     remember(&args.url, &job);
     let mut results = job.results(found.result.as_deref())?;
     let sketch = setting.job.is_some();
