@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::convert::PlanOptions;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::fetch::http::Cancel;
 use crate::fetch::{Download, Input, Item, Source};
 use crate::model::Area;
@@ -125,9 +125,11 @@ impl Output {
 /// [`ErrorKind::Usage`] where there is none, with the list of those that are.
 pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
     format_by_name(name).ok_or_else(|| {
-        let known = crate::write::FORMATS.iter().map(|format| format.info().name).collect::<Vec<_>>().join(", ");
-        Error::new(ErrorKind::Usage, format!("no format is called \"{name}\""))
-            .hint(format!("formats: {known}; see geohaul formats"))
+        let infos = || crate::write::FORMATS.iter().map(|format| format.info());
+        let known = infos().map(|info| info.name).collect::<Vec<_>>().join(", ");
+        let meant = did_you_mean(name, infos().flat_map(|info| info.endings.iter().chain([&info.name])).copied());
+        Error::new(ErrorKind::Usage, format!("there is no format \"{name}\""))
+            .hint(format!("{meant}the formats are: {known}; see geohaul formats"))
     })
 }
 

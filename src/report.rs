@@ -16,8 +16,10 @@ use crate::model::{Evidence, GeometryKind, Origin, Sketch, codebook, time};
 pub trait Progress: Send + Sync {
     /// A layer begins; `count` rows are expected, where that is known.
     fn layer(&self, _name: &str, _count: Option<u64>) {}
-    /// `rows` more rows were fetched.
-    fn rows(&self, _rows: u64) {}
+    /// A page of the layer came: so many rows, in so many bytes after decompression.
+    fn page(&self, _rows: u64, _bytes: u64) {}
+    /// All rows of the layer are written.
+    fn layer_end(&self) {}
     /// A geoprocessing job changed its status.
     fn job_status(&self, _status: &str) {}
     /// A geoprocessing job says how far it is, in per cent and in its own words.

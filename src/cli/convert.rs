@@ -9,7 +9,7 @@ use crate::export::ExportOptions;
 use crate::fetch::saved::Saved;
 
 pub(super) fn run(args: &ConvertArgs) -> Result<Status> {
-    Ok(work(args, &Setting::alone(&args.outputs))?.tell(args.outputs.quiet))
+    Ok(work(args, &Setting::alone())?.tell())
 }
 
 /// Converts, in a setting.

@@ -16,7 +16,7 @@ use crate::fetch::target::Target;
 use crate::report::Report;
 
 pub(super) fn run(args: &ExportArgs) -> Result<Status> {
-    Ok(work(args, &Setting::alone(&args.outputs))?.tell(args.outputs.quiet))
+    Ok(work(args, &Setting::alone())?.tell())
 }
 
 /// Exports, in a setting.

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{AccessArgs, ExportArgs, JobAction, JobArgs, JobTarget};
-use super::printer::{self, Lines};
+use super::printer;
+use super::progress::progress;
 use super::run::{follow, wanted};
 use super::setting::{Delivered, Setting};
 use super::status::Status;
@@ -60,7 +61,7 @@ pub(super) fn run(args: &JobArgs) -> Result<Status> {
             })
         }
         JobAction::Wait(target) => {
-            let mut job = attach(target, &(Arc::new(Lines) as Arc<dyn Progress>))?.0;
+            let mut job = attach(target, &progress())?.0;
             let polling = Polling { timeout: target.timeout, ..Polling::default() };
             let waited = follow(&mut job, &polling);
             remember(&target.target, &job);

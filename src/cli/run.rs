@@ -41,7 +41,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
         printer::data(&format!("POST {}\n{params}", redact(&url)))?;
         return Ok(Status::Complete);
     }
-    Ok(work(args, &Setting::alone(&args.outputs))?.tell(args.outputs.quiet))
+    Ok(work(args, &Setting::alone())?.tell())
 }
 
 /// What the task is given.
@@ -72,7 +72,7 @@ pub(super) fn work(args: &RunArgs, setting: &Setting<'_>) -> Result<Delivered> {
         refuse_another_job(path)?;
     }
     if let Some(portal) = &portal {
-        tell_credits(portal, &task, &parameters, &options, args.outputs.quiet)?;
+        tell_credits(portal, &task, &parameters, &options)?;
     }
     let mut job = task.run(&parameters, &options, &setting.progress)?;
     let record = Record::of(&job);
@@ -93,7 +93,7 @@ pub(super) fn work(args: &RunArgs, setting: &Setting<'_>) -> Result<Delivered> {
 }
 
 fn open(args: &RunArgs) -> Result<Opened> {
-    open_in(args, &Setting::alone(&args.outputs))
+    open_in(args, &Setting::alone())
 }
 
 fn open_in(args: &RunArgs, setting: &Setting<'_>) -> Result<Opened> {
@@ -200,9 +200,9 @@ fn remember(record: Option<&Record>, folder: &Path) {
     }
 }
 
-fn tell_credits(portal: &Portal, task: &Task, parameters: &Parameters, options: &Options, quiet: bool) -> Result<()> {
+fn tell_credits(portal: &Portal, task: &Task, parameters: &Parameters, options: &Options) -> Result<()> {
     let estimate = portal.estimate(task, parameters, options)?;
-    if quiet {
+    if printer::is_quiet() {
         return Ok(());
     }
     match (estimate, portal.available_credits) {

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args::OutputArgs;
 use super::complaint;
-use super::outputs;
 use super::printer;
+use super::progress::progress;
 use super::status::Status;
 use crate::error::Error;
 use crate::export::ExportOptions;
@@ -60,8 +59,8 @@ impl Job<'_> {
 
 impl Setting<'_> {
     /// A verb by itself.
-    pub(super) fn alone(args: &OutputArgs) -> Self {
-        Self { progress: outputs::progress(args), job: None }
+    pub(super) fn alone() -> Self {
+        Self { progress: progress(), job: None }
     }
 
     /// A session at the pace of the batch, or with so many connections of its own.
@@ -90,10 +89,8 @@ impl Delivered {
     }
 
     /// Prints the report.
-    pub(super) fn tell(self, quiet: bool) -> Status {
-        if !quiet {
-            printer::print_report(&self.report);
-        }
+    pub(super) fn tell(self) -> Status {
+        printer::print_report(&self.report);
         if let Some(error) = &self.complaint {
             complaint::print(error);
         }

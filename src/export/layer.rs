@@ -105,6 +105,7 @@ pub(super) fn fill(
     }
     let origin = source.origin();
     progress.layer(&header.name, header.count);
+    tracing::info!("layer \"{}\": {} fields, {} outputs", header.name, header.fields.len(), outputs.len());
 
     let mut warnings = source.warnings();
     let remedy = source.remedy();
@@ -129,6 +130,7 @@ pub(super) fn fill(
         cancel,
     };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
+    progress.layer_end();
 
     let fallback = hauled.evidence.carriage.fallback.as_ref();
     warnings.extend(fallback.map(|why| format!("PBF was given up, and further rows came as JSON: {why}")));

@@ -10,11 +10,11 @@ use url::Url;
 use super::glob::Glob;
 use super::layer::{Glance, LayerOptions, LayerSource};
 use super::saved::Saved;
-use super::selection::{Selection, names::nearest};
+use super::selection::Selection;
 use super::session::Session;
 use super::target::Target;
 use super::{Download, Input, Item, portal};
-use crate::error::{Error, ErrorKind, Result, redact};
+use crate::error::{Error, ErrorKind, Result, did_you_mean, redact};
 use crate::esri::service::{LayerEntry, ServiceInfo};
 use crate::report::Progress;
 
@@ -250,7 +250,7 @@ fn pending(service: &Url, entry: LayerEntry, condition: Option<&str>) -> Pending
 }
 
 fn no_layer<'a>(name: &str, given: impl Iterator<Item = &'a str> + Clone) -> Error {
-    let meant = nearest(name, given.clone()).map_or(String::new(), |meant| format!("did you mean \"{meant}\"? "));
+    let meant = did_you_mean(name, given.clone());
     Error::new(ErrorKind::Usage, format!("there is no layer \"{name}\""))
         .hint(format!("{meant}the layers are: {}", given.collect::<Vec<_>>().join(", ")))
 }

@@ -257,6 +257,7 @@ impl Retry {
             if !request.repeatable || !passing || tried >= tries || spent + wait > self.policy.time {
                 return Err(conclude(refused, tried, spent));
             }
+            tracing::info!("asking again in {:.1} s, try {}: {}", wait.as_secs_f64(), tried + 1, refused.error);
             self.progress.retry(&format!("{}; asking again in {:.0} s", refused.error, wait.as_secs_f64().ceil()));
             if retry_after.is_some() {
                 host.hold(self.clock.now() + wait);

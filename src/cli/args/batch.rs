@@ -39,7 +39,4 @@ pub struct BatchArgs {
     /// Print the JSON Schema of the file, for editors.
     #[arg(long, conflicts_with_all = ["file", "check"])]
     pub schema: bool,
-    /// Say nothing but errors.
-    #[arg(short, long)]
-    pub quiet: bool,
 }

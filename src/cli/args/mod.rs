@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 mod access;
 mod batch;
 mod export;
+mod global;
 mod job;
 mod login;
 mod look;
@@ -12,11 +13,13 @@ mod outputs;
 mod plan;
 mod run;
 mod selection;
+mod shells;
 mod values;
 
 pub(super) use access::{AccessArgs, Hidden};
 pub(super) use batch::BatchArgs;
 pub(super) use export::{ConvertArgs, ExportArgs, Project};
+pub(super) use global::{GlobalArgs, ProgressKind};
 pub(super) use job::{JobAction, JobArgs, JobTarget};
 pub(super) use login::{LoginArgs, LogoutArgs, WhoamiArgs};
 pub(super) use look::{FormatsArgs, InfoArgs, LsArgs, VerifyArgs};
@@ -24,6 +27,7 @@ pub(super) use outputs::OutputArgs;
 pub(super) use plan::PlanArgs;
 pub(super) use run::{EnvironmentArgs, InputArgs, ResultArgs, RunArgs};
 pub(super) use selection::SelectionArgs;
+pub(super) use shells::{CompletionsArgs, ManArgs};
 
 /// Take geodata out of ArcGIS REST servers and put it into local files, completely and correctly.
 ///
@@ -38,6 +42,9 @@ pub(super) use selection::SelectionArgs;
 Example: geohaul export https://host/arcgis/rest/services/Roads/FeatureServer/0 -o roads.geojson -o roads.shp"
 )]
 pub struct Args {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub global: GlobalArgs,
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
@@ -94,4 +101,10 @@ Example: geohaul batch nightly.toml --only-changed")]
     /// List the formats and what each can hold.
     #[command(after_help = "Example: geohaul formats --json")]
     Formats(FormatsArgs),
+    /// Print what a shell needs to complete geohaul's commands.
+    #[command(after_help = "Example: geohaul completions bash > geohaul.bash")]
+    Completions(CompletionsArgs),
+    /// Print or write the manual pages.
+    #[command(after_help = "Example: geohaul man --dir man1")]
+    Man(ManArgs),
 }

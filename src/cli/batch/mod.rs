@@ -97,7 +97,6 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
         run,
         resumed: args.resume,
         only_changed: args.only_changed,
-        quiet: args.quiet,
     };
     let words = format!("stopping; to go on later: geohaul batch {} --resume\n", places.name);
     interrupt::say_instead(Some((words, String::new())));
@@ -111,7 +110,7 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
     }
     let words = summary.totals.words().into_iter().map(|(count, outcome)| format!("{count} {}", outcome.describe()));
     let words = words.collect::<Vec<_>>().join(", ");
-    shared.tell(&format!("{} jobs: {words}\nreport: {}\n", summary.jobs.len(), page.display()));
+    work::tell(&format!("{} jobs: {words}\nreport: {}\n", summary.jobs.len(), page.display()));
     let all = summary.jobs.iter().all(|job| job.outcome.is_good());
     if all {
         // Nothing is left to go on with.
@@ -142,7 +141,7 @@ fn do_jobs(args: &BatchArgs, journal: &Journal, shared: &Shared<'_>, orders: Vec
         let before = journal.record(&order.name, mark).filter(|record| record.outcome.is_good());
         let record = match (before, failed) {
             (Some(record), _) => {
-                shared.tell(&format!("[{}] {} already\n", order.name, record.outcome.describe()));
+                work::tell(&format!("[{}] {} already\n", order.name, record.outcome.describe()));
                 record
             }
             (None, _) if !begin => blank(order, Outcome::NotRun),
@@ -151,7 +150,7 @@ fn do_jobs(args: &BatchArgs, journal: &Journal, shared: &Shared<'_>, orders: Vec
                     Some(failure) => JobRecord { failures: vec![failure.clone()], ..blank(order, Outcome::Failed) },
                     None => work(order, mark, journal.last(&order.name).as_ref(), shared),
                 };
-                shared.tell(&format!("[{}] {}\n", order.name, in_short(&record)));
+                work::tell(&format!("[{}] {}\n", order.name, in_short(&record)));
                 if let Err(error) = journal.note(&record, mark, &digest(&order.words())) {
                     unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 }
@@ -248,7 +247,6 @@ pub(super) fn jobs(file: &Path) -> Result<Jobs> {
         run: &run,
         resumed: false,
         only_changed: false,
-        quiet: true,
     };
     let mut jobs = Jobs::default();
     for (order, failed) in orders::read(file, &text, &run)?.into_iter().flat_map(|order| each_service(order, &shared)) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::document::{Entry, Fault, Table};
 use super::variables::Variables;
 use crate::cli::args::{Args, Verb};
-use crate::fetch::selection::nearest;
+use crate::error::nearest;
 use crate::fetch::target::Target;
 
 /// Keys that are no options: what a job is, and what the batch does with it.

@@ -6,7 +6,7 @@ use jiff::Zoned;
 use serde_json::Value;
 
 use super::document::{Fault, Table};
-use crate::fetch::selection::nearest;
+use crate::error::nearest;
 
 /// What names stand for.
 pub(super) struct Variables {

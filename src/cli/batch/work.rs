@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::order::Order;
 use crate::batch::{JobRecord, Last, LayerRecord, Outcome, digest, keep_copies};
 use crate::cli::args::Verb;
-use crate::cli::printer::say;
+use crate::cli::printer::{self, Manner, say};
 use crate::cli::setting::{Delivered, Job, Setting};
 use crate::cli::status::Status;
 use crate::cli::{convert, export, outputs, run};
@@ -32,15 +32,12 @@ pub(super) struct Shared<'a> {
     pub(super) run: &'a crate::batch::Run,
     pub(super) resumed: bool,
     pub(super) only_changed: bool,
-    pub(super) quiet: bool,
 }
 
-impl Shared<'_> {
-    /// Says something, unless nothing is to be said.
-    pub(super) fn tell(&self, text: &str) {
-        if !self.quiet {
-            say(text);
-        }
+/// Says something, unless nothing is to be said.
+pub(super) fn tell(text: &str) {
+    if !printer::is_quiet() {
+        say(text);
     }
 }
 
@@ -105,9 +102,10 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
         verb = order.bring_home(folder).verb().map_err(wrong)?;
     }
     let is_known = |glance: &Glance| standing.iter().any(|(_, receipt)| is_unchanged(receipt, glance));
-    let progress: Arc<dyn Progress> = match shared.quiet {
-        true => Arc::new(Silent),
-        false => Arc::new(Tagged(order.name.clone())),
+    let progress: Arc<dyn Progress> = match printer::manner() {
+        _ if printer::is_quiet() => Arc::new(Silent),
+        Manner::Silent => Arc::new(Silent),
+        _ => Arc::new(Tagged(order.name.clone())),
     };
     let layer_by_layer = |args| Ok::<_, Error>(matches!(outputs::destination(args)?, Destination::Directory { .. }));
     let job = |layer_by_layer| Job {

@@ -11,7 +11,6 @@ pub(super) mod names;
 
 pub use ids::IdRanges;
 pub use moment::{TimeSpan, parse_moment};
-pub use names::nearest;
 
 /// A condition on ids that is longer than this is not sent: the ids are compared with the server's list of them.
 const LONGEST_ID_CONDITION: usize = 20_000;
