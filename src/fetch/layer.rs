@@ -10,10 +10,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::id_set::IdSpan;
 use super::pacer::MOST_CONNECTIONS;
-use super::paging::{Ask, Pager, Situation, Start};
-use super::retry::Refused;
+use super::paging::{Ask, Pager, Situation};
 use super::selection::{Selection, names};
 use super::session::{Answer, Session};
 use super::spool::{Kind, Spool};
@@ -21,7 +19,7 @@ use super::{Pages, Source};
 use crate::error::{Error, ErrorKind, Result, redact};
 use crate::esri::layer::{LayerInfo, likely_object_id};
 use crate::esri::{fields_of, object_ids};
-use crate::model::{Carriage, FieldType, GeometryKind, Header, Origin, ReadPlan, SpatialReference, Wire};
+use crate::model::{Carriage, FieldType, GeometryKind, Header, Origin, ReadPlan, SpatialReference};
 use crate::pipe::Permits;
 use crate::report::Progress;
 
@@ -92,7 +90,7 @@ pub struct LayerSource {
 }
 
 impl LayerSource {
-    /// Asks a layer what it is and how it can be read: three requests, or four where it knows no offsets.
+    /// Asks a layer what it is, then, with a few questions at once, how it can be read.
     ///
     /// # Errors
     /// Where the address is no layer or table, is a group or another kind without rows, or can't be asked; with
@@ -218,29 +216,21 @@ impl Opening<'_> {
         }
         let most = selection.limit;
         let at_most = |count: u64| most.map_or(count, |most| count.min(most));
-        let counted = self.count()?;
+        let allowed = self.info.max_record_count.unwrap_or(CAUTIOUS_PAGE_SIZE);
+        let page_size = at_most(options.page_size.unwrap_or(allowed.min(PAGE_SIZE))).max(1);
+        let scouted = self.scout(options, page_size)?;
+        let counted = scouted.counted;
         let count = counted.map(at_most);
         if count.is_none() {
             warnings
                 .push("the server does not count the rows, so nothing but its own word says that all of them came".to_owned());
         }
-        let allowed = self.info.max_record_count.unwrap_or(CAUTIOUS_PAGE_SIZE);
-        let page_size = at_most(options.page_size.unwrap_or(allowed.min(PAGE_SIZE))).max(1);
-        let Probed { start, query, ids, answer } = self.probe(selection, page_size, count)?;
+        let Probed { start, query, ids, asked, answer, in_pbf } = self.probe(selection, page_size, scouted)?;
         self.query = query;
-        // The question that the probe's answer is to.
-        let asked = match start {
-            Start::Offsets => Some(Ask::Window { offset: 0, limit: 1 }),
-            Start::IdSpans(ids) => Some(Ask::Span { span: IdSpan { from: ids.from, to: ids.from }, limit: 1 }),
-            Start::ObjectIds => ids.as_ref().and_then(|ids| ids.iter().min()).map(|id| Ask::Objects(vec![*id])),
-            Start::OneQuery => None,
-        };
         let (header, id_key) = self.header(name, count, answer.as_ref(), selection, &mut warnings)?;
         let known = wire::Known { info: self.info, header: &header, probe: answer.as_ref() };
-        let in_pbf = || {
-            let request = self.query.request(self.session, &asked?, Wire::Pbf);
-            Some(self.session.ask_pbf(&request, true).map(|(answer, _)| answer))
-        };
+        let windows = matches!(asked, Some(Ask::Window { .. }));
+        let in_pbf = || in_pbf.or_else(|| Some(self.ask_pbf(&asked?)));
         let carriage = wire::choose(options.wire, &known, in_pbf, &mut warnings)?;
         if let (Some(asked), Some(named)) = (&options.out_sr, &header.spatial_reference) {
             let own = self.info.source_sr.as_ref().or(self.info.extent_sr.as_ref());
@@ -262,6 +252,7 @@ impl Opening<'_> {
             most_rows: at_most(options.page_size.unwrap_or(allowed.min(LARGEST_PAGE))),
             count,
             spans: self.query.spans(),
+            windows,
             parts: self.query.can_be_divided(),
             tells_edits: self.info.last_edit.is_some(),
         };
@@ -281,20 +272,6 @@ impl Opening<'_> {
             most,
             warnings,
         })
-    }
-
-    /// The server's count; `None` where it does not count.
-    fn count(&self) -> Result<Option<u64>> {
-        match self.ask(&self.query, &Ask::Count(IdSpan::ALL)) {
-            Ok(answer) => Ok(self.query.count_in(&answer.skeleton.value)),
-            // Where the condition is wrong, the probe is refused as well and says so.
-            Err(refused) if refused.is_refusal() => Ok(None),
-            Err(refused) => Err(refused.into()),
-        }
-    }
-
-    fn ask(&self, query: &Query, ask: &Ask) -> Result<Answer, Refused> {
-        self.session.ask(&query.request(self.session, ask, Wire::Json), true)
     }
 
     /// The header, and the attribute that holds the object ids.

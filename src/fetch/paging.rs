@@ -50,6 +50,8 @@ pub struct Situation {
     pub count: Option<u64>,
     /// Conditions on the object id can be asked.
     pub spans: bool,
+    /// A question by offset was answered, so that offsets can take the place of spans that bring nothing.
+    pub windows: bool,
     /// Parts of the map can be asked for.
     pub parts: bool,
     /// The server says when the layer was last edited.

@@ -1,7 +1,7 @@
 //! Geometries as WKT (OGC 06-103r4): shells counter-clockwise and holes clockwise, so canonical rings are written
 //! backwards.
 
-use super::number::{push_coordinate, push_xy};
+use super::number::{push_coordinate, push_xy_apart};
 use crate::model::{Batch, Part, Shape, ShapeKind, WritePlan};
 
 /// Appends a geometry; nothing for null.
@@ -81,9 +81,7 @@ impl Writer<'_> {
     }
 
     fn vertex(&mut self, part: Part<'_>, at: usize) {
-        let start = self.out.len();
-        push_xy(self.out, self.batch, &part, at, self.decimals);
-        self.out[start..].iter_mut().filter(|byte| **byte == b',').for_each(|byte| *byte = b' ');
+        push_xy_apart(self.out, self.batch, &part, at, self.decimals, b' ');
         for (written, values) in [(self.z, part.z), (self.m, part.m)] {
             if written {
                 self.out.push(b' ');

@@ -54,6 +54,15 @@ pub(super) struct Known<'a> {
     pub(super) probe: Option<&'a Answer>,
 }
 
+/// PBF may be the choice, so that a row in it is wanted.
+pub(super) fn may_be_pbf(choice: WireChoice, info: &LayerInfo) -> bool {
+    match choice {
+        WireChoice::Auto => info.offers_pbf,
+        WireChoice::Pbf => true,
+        WireChoice::Json => false,
+    }
+}
+
 /// Chooses. `ask` asks for the probe's row in PBF.
 ///
 /// # Errors
@@ -65,11 +74,8 @@ pub(super) fn choose(
     warnings: &mut Vec<String>,
 ) -> Result<Carriage> {
     let auto = choice == WireChoice::Auto;
-    if choice == WireChoice::Json {
-        return Ok(Carriage::default());
-    }
-    if auto && !known.info.offers_pbf {
-        return Ok(json("the layer does not offer PBF"));
+    if !may_be_pbf(choice, known.info) {
+        return Ok(if auto { json("the layer does not offer PBF") } else { Carriage::default() });
     }
     let Some((row, asked)) = known.probe.and_then(first_row).and_then(|row| Some((row, ask()?))) else {
         let blind = Carriage { wire: Wire::Pbf, ..Carriage::default() };

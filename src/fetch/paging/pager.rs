@@ -1,5 +1,7 @@
 //! The decisions. Each way of paging has its method; all of them end in [`Pager::check`].
 
+use std::collections::VecDeque;
+
 mod again;
 mod by_spans;
 mod by_windows;
@@ -39,8 +41,8 @@ enum Phase {
         left: Vec<i64>,
         next: usize,
     },
-    Count,
-    Edits,
+    /// All rows are in; these questions are left.
+    Closing(VecDeque<Ask>),
     Search(Search),
     Done,
 }
@@ -86,6 +88,7 @@ pub struct Pager {
     duplicates: u64,
     missing: Vec<i64>,
     count_after: Option<u64>,
+    counted_early: bool,
     cut_off: bool,
 }
 
@@ -124,6 +127,7 @@ impl Pager {
             duplicates: 0,
             missing: Vec::new(),
             count_after: None,
+            counted_early: false,
             cut_off: false,
         }
     }
@@ -185,8 +189,7 @@ impl Pager {
     /// first, or where there is none under way and all is done.
     pub fn next_ask(&mut self, under_way: usize) -> Option<Ask> {
         loop {
-            if under_way > 0 && !matches!(self.phase, Phase::Offsets | Phase::Spans(_) | Phase::Parts(_) | Phase::Objects { .. })
-            {
+            if under_way > 0 && matches!(self.phase, Phase::OneQuery | Phase::List | Phase::Search(_)) {
                 return None;
             }
             match &mut self.phase {
@@ -196,7 +199,7 @@ impl Pager {
                         return None;
                     }
                     if !self.more {
-                        self.phase = Phase::Count;
+                        self.phase = self.closing();
                         continue;
                     }
                     let ask = Ask::Window { offset: self.horizon, limit: self.size.rows() };
@@ -208,9 +211,17 @@ impl Pager {
                         return Some(self.span_ask(span));
                     }
                     if under_way > 0 {
-                        return None;
+                        // Rows don't shift here as they do behind offsets, so the count need not wait for the last of
+                        // them. An edit would show only after them.
+                        let early = !self.counted_early && self.situation.count.is_some() && !self.situation.tells_edits;
+                        self.counted_early |= early;
+                        return early.then_some(Ask::Count(IdSpan::ALL));
                     }
-                    self.phase = Phase::Count;
+                    if self.spans_failed() {
+                        self.turn_to_offsets();
+                    } else {
+                        self.phase = self.closing();
+                    }
                 }
                 Phase::OneQuery => return Some(Ask::Everything),
                 Phase::Parts(parts) => {
@@ -222,7 +233,7 @@ impl Pager {
                     }
                     let short = self.situation.count.is_none_or(|count| self.rows < count);
                     if !short || !parts.look_beyond() {
-                        self.phase = Phase::Count;
+                        self.phase = self.closing();
                     }
                 }
                 Phase::List => return Some(Ask::IdList(IdSpan::ALL)),
@@ -236,12 +247,17 @@ impl Pager {
                     if under_way > 0 {
                         return None;
                     }
-                    self.phase = Phase::Count;
+                    self.phase = self.closing();
                 }
-                Phase::Count if self.situation.count.is_some() => return Some(Ask::Count(IdSpan::ALL)),
-                Phase::Count => self.phase = Phase::Edits,
-                Phase::Edits if self.situation.tells_edits => return Some(Ask::Edits),
-                Phase::Edits => self.check(),
+                Phase::Closing(left) => {
+                    if let Some(ask) = left.pop_front() {
+                        return Some(ask);
+                    }
+                    if under_way > 0 {
+                        return None;
+                    }
+                    self.check();
+                }
                 Phase::Search(search) => match search.next_ask(&self.seen) {
                     Some(ask) => return Some(ask),
                     None => self.found(),
@@ -264,13 +280,11 @@ impl Pager {
                     search.counted(count);
                 } else {
                     self.count_after = count;
-                    self.phase = Phase::Edits;
                 }
                 Step::default()
             }
             (Ask::Edits, outcome) => {
                 self.edited |= outcome == Outcome::Edited(true);
-                self.check();
                 Step::default()
             }
             (ask, Outcome::Rows { rows, exceeded, ids, print, prints, cost }) => {
@@ -394,7 +408,7 @@ impl Pager {
             Phase::Parts(Parts::after(prints))
         } else {
             self.cut_off |= exceeded;
-            Phase::Count
+            self.closing()
         };
         Step::default()
     }
@@ -453,6 +467,10 @@ impl Pager {
             return Step { first: vec![ask.clone()], ..Step::default() };
         }
         match ask {
+            Ask::Span { .. } if self.spans_failed() => {
+                self.turn_to_offsets();
+                Step { then: Then::Discard, ..Step::default() }
+            }
             Ask::Window { .. } | Ask::Span { .. } | Ask::Everything if self.situation.has_ids => self.turn_to_list(),
             Ask::Part(_) => self.lose(ask),
             Ask::Objects(ids) if ids.len() > 1 => Step { first: halves(ids), ..Step::default() },
@@ -463,6 +481,24 @@ impl Pager {
 
     fn give_up_offsets(&mut self, why: &'static str) -> Step {
         if self.situation.has_ids { self.turn_to_list() } else { Step { then: Then::Stop(why), ..Step::default() } }
+    }
+
+    /// What is left to ask when all rows are in: a count from before the last of them is enough where it is theirs.
+    fn closing(&self) -> Phase {
+        let counted = self.count_after == Some(self.rows);
+        let count = (self.situation.count.is_some() && !counted).then_some(Ask::Count(IdSpan::ALL));
+        let edits = self.situation.tells_edits.then_some(Ask::Edits);
+        Phase::Closing(count.into_iter().chain(edits).collect())
+    }
+
+    /// Spans of ids brought nothing, and offsets may.
+    fn spans_failed(&self) -> bool {
+        self.situation.windows && self.rows == 0 && self.situation.count != Some(0)
+    }
+
+    fn turn_to_offsets(&mut self) {
+        self.situation.start = Start::Offsets;
+        self.phase = Phase::Offsets;
     }
 
     fn turn_to_list(&mut self) -> Step {

@@ -42,15 +42,11 @@ impl Spans {
     /// The beginning of a span in the width of the day, and the rest.
     fn cut(&self, span: IdSpan) -> (IdSpan, Option<IdSpan>) {
         let IdSpan { from: first, to: last } = self.inhabited;
-        let end = if span.from < first {
-            // Mostly nothing, and nothing waits for it.
-            first - 1
-        } else if span.from > last && span.to == i64::MAX {
-            span.to
-        } else {
-            let end = span.from.saturating_add((self.width as i64 - 1).max(0));
-            if span.from <= last { end.min(last) } else { end }
-        };
+        // What lies before and behind is mostly nothing, and comes with the first and the last of what is known.
+        let before = span.from < first;
+        let width = (self.width as i64 - i64::from(before)).max(1);
+        let end = span.from.max(first).saturating_add(width - 1);
+        let end = if end >= last && (span.from <= last || span.to == i64::MAX) { span.to } else { end };
         if end >= span.to {
             return (span, None);
         }

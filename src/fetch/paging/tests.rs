@@ -12,7 +12,17 @@ const ALL: IdSpan = IdSpan::ALL;
 
 /// What is known of a layer that tells its count.
 fn situation(start: Start, page_size: u64, count: Option<u64>) -> Situation {
-    Situation { start, has_ids: true, page_size, most_rows: page_size, count, spans: true, parts: false, tells_edits: false }
+    Situation {
+        start,
+        has_ids: true,
+        page_size,
+        most_rows: page_size,
+        count,
+        spans: true,
+        windows: false,
+        parts: false,
+        tells_edits: false,
+    }
 }
 
 /// A layer and the ways of its server.
@@ -521,6 +531,52 @@ fn spans_that_are_refused_in_the_middle_lead_to_lists() {
     }
     kept.sort_unstable();
     assert_eq!((kept, pager.describe().as_str()), (server.ids, "spans of object ids, then lists of object ids"));
+}
+
+#[test]
+fn spans_that_bring_nothing_from_the_beginning_give_way_to_offsets() {
+    for refused in [true, false] {
+        let mut server = Server::of(0..35);
+        let windows = Situation { windows: true, ..situation(ends(&server.ids), 10, Some(35)) };
+        let mut pager = Pager::new(windows);
+        let mut asks = VecDeque::new();
+        while let Some(ask) = asks.pop_front().or_else(|| pager.next_ask(asks.len())) {
+            let outcome = match ask {
+                Ask::Span { .. } if refused => Outcome::Refused,
+                Ask::Span { .. } => rows(&[], false),
+                _ => server.answer(&ask),
+            };
+            let step = pager.outcome(&ask, outcome);
+            asks.extend(step.first);
+        }
+        assert_eq!((pager.rows(), pager.describe().as_str()), (35, "offsets"));
+    }
+}
+
+#[test]
+fn the_last_questions_are_asked_at_once() {
+    let mut pager = Pager::new(Situation { tells_edits: true, ..situation(Start::Offsets, 3, Some(2)) });
+    let page = pager.next_ask(0).unwrap();
+    assert_eq!(pager.next_ask(1), None, "not before all rows are in");
+    pager.outcome(&page, rows(&[1, 2], false));
+    assert_eq!((pager.next_ask(0), pager.next_ask(1), pager.next_ask(2)), (Some(Ask::Count(ALL)), Some(Ask::Edits), None));
+    pager.outcome(&Ask::Count(ALL), Outcome::Count(Some(2)));
+    pager.outcome(&Ask::Edits, Outcome::Edited(false));
+    assert_eq!((pager.next_ask(0), pager.rows()), (None, 2));
+}
+
+#[test]
+fn a_count_from_before_the_last_page_stands_only_where_it_is_that_of_the_rows() {
+    for (early, again) in [(10, false), (9, true)] {
+        let mut pager = Pager::new(situation(ends(&(0..10).collect::<Vec<_>>()), 10, Some(10)));
+        let pages = [pager.next_ask(0).unwrap(), pager.next_ask(1).unwrap()];
+        assert_eq!(pager.next_ask(2), Some(Ask::Count(ALL)), "while two pages are under way");
+        assert_eq!(pager.next_ask(3), None);
+        pager.outcome(&pages[0], rows(&(0..9).collect::<Vec<_>>(), false));
+        pager.outcome(&pages[1], rows(&[9], false));
+        pager.outcome(&Ask::Count(ALL), Outcome::Count(Some(early)));
+        assert_eq!(pager.next_ask(0), again.then_some(Ask::Count(ALL)));
+    }
 }
 
 #[test]
