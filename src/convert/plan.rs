@@ -252,7 +252,7 @@ fn check_geometry(header: &Header, format: &FormatInfo) -> Result<()> {
         Some(GeometryKind::Multipatch) => Err(Error::new(ErrorKind::Unsupported, "multipatch geometry can't be converted")
             .hint("ask the server for footprints: multipatchOption=xyFootprint")),
         Some(GeometryKind::Mixed) if !format.mixed_kinds => {
-            refuse("points, lines and polygons in one file", "write GeoJSON or KMZ")
+            refuse("points, lines and polygons in one file", "write GeoJSON, Shapefile or KMZ")
         }
         Some(kind) if kind != GeometryKind::Mixed && !format.kinds.contains(&kind) => {
             refuse(&format!("{kind} geometry"), "write GeoJSON, Shapefile or KMZ")

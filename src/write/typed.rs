@@ -10,10 +10,10 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use super::{Rows, feature_words};
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
+#[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 use crate::model::ShapeKind;
 use crate::model::plan::ColumnKind;
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
+#[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 use crate::model::wkb::{self, Dimensions, Kinds};
 use crate::model::{Column, FieldType, Value, WritePlan};
 use crate::report::{LossKind, Losses};
@@ -125,7 +125,7 @@ pub(crate) fn encode_cells(plan: &WritePlan, rows: Rows<'_>, losses: &mut Losses
 }
 
 /// Encodes a page. `before` writes what stands before the WKB of a geometry in this format, from its box.
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
+#[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 pub(crate) fn encode(
     plan: &WritePlan,
     rows: Rows<'_>,

@@ -6,6 +6,7 @@
 #![cfg(all(feature = "cli", feature = "gdal"))]
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test, in a helper as well as in a test")]
 
+mod config;
 mod convert;
 mod documents;
 mod errors;
@@ -13,12 +14,21 @@ mod export;
 mod hosted;
 mod info;
 mod jobs;
+mod manual;
 mod map_server;
+mod messages;
+mod options;
+mod pipes;
+mod progress;
+mod reports;
 mod run;
+mod shells;
 mod usage;
 
 #[path = "../support/demo.rs"]
 mod demo;
+#[path = "../support/facts.rs"]
+mod facts;
 #[path = "../support/layer.rs"]
 mod layer;
 #[path = "../support/server.rs"]
@@ -93,7 +103,7 @@ impl Desk {
     /// The command, in this directory.
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_geohaul"));
-        command.args(args).current_dir(self.dir.path()).env("COLUMNS", "200");
+        command.args(args).current_dir(self.dir.path()).env("COLUMNS", "200").env("GEOHAUL_NO_CONFIG", "1");
         command
     }
 
@@ -133,9 +143,11 @@ impl Desk {
     }
 }
 
-/// A text without the indentation of its first line; `SAVED/` is the folder of [`saved`].
+/// A text without the indentation of its first line; `SAVED/` is the folder of [`saved`], `FORMATS` the
+/// names of all formats.
 fn unindented(text: &str) -> String {
-    let text = &text.replace("SAVED/", &saved(""));
+    let formats: Vec<&str> = geohaul::write::FORMATS.iter().map(|format| format.info().name).collect();
+    let text = &text.replace("SAVED/", &saved("")).replace("FORMATS", &formats.join(", "));
     let text = text.strip_prefix('\n').unwrap_or(text);
     let indent = text.len() - text.trim_start_matches(' ').len();
     let line = |line: &str| line.get(indent..).unwrap_or("").to_owned() + "\n";

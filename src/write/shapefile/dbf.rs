@@ -1,11 +1,13 @@
 //! The `.dbf`: cells are spooled while rows come, and laid out when the width of every column is known.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::cells::{Cells, Facts, LONGEST_NUMBER};
-use super::check_size;
+use super::parts::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::WritePlan;
 use crate::model::plan::{Column, ColumnKind};
@@ -19,13 +21,15 @@ pub(super) const MOST_FIELDS: usize = 255;
 /// room for a digit and the point.
 const DECIMALS: std::ops::RangeInclusive<usize> = 15..=LONGEST_NUMBER - 2;
 
-/// Writes the table, on one thread.
+/// Writes the table.
 pub(super) struct Writer<'s> {
     stage: &'s Stage,
     plan: Arc<WritePlan>,
     spool: BufWriter<File>,
     facts: Vec<Facts>,
     rows: u64,
+    /// Rows and bytes of each page in the spool.
+    pages: Vec<(usize, usize)>,
 }
 
 impl<'s> Writer<'s> {
@@ -40,67 +44,91 @@ impl<'s> Writer<'s> {
         }
         let spool = BufWriter::with_capacity(1 << 20, stage.scratch()?);
         let facts = vec![Facts::default(); plan.columns.len()];
-        Ok(Self { stage, plan, spool, facts, rows: 0 })
+        Ok(Self { stage, plan, spool, facts, rows: 0, pages: Vec::new() })
     }
 
-    /// Adds the rows of the next page.
-    ///
-    /// # Errors
-    /// As soon as the table is sure to pass the size limit, and when writing fails.
+    /// Number of rows so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The length of the file with the rows of a page more.
+    pub(super) fn length_with(&self, cells: &Cells) -> u64 {
+        let layout = layout(&self.plan, &self.joined(cells));
+        let record = record(&layout) as u64;
+        (self.rows + cells.rows as u64).saturating_mul(record).saturating_add(header(&layout) as u64 + 1)
+    }
+
+    /// Adds the rows of the next page, which fit.
     pub(super) fn append(&mut self, cells: &Cells) -> Result<()> {
         self.rows += cells.rows as u64;
-        for (all, page) in self.facts.iter_mut().zip(&cells.facts) {
-            *all = all.join(*page);
-        }
-        let at_least: usize = self.facts.iter().map(|facts| facts.widest.max(1)).sum();
-        check_size("dbf", self.rows.saturating_mul(1 + at_least as u64))?;
+        self.facts = self.joined(cells);
+        self.pages.push((cells.rows, cells.bytes.len()));
         self.spool.write_all(&cells.bytes).map_err(|why| self.stage.write_error(&why))
     }
 
+    fn joined(&self, cells: &Cells) -> Vec<Facts> {
+        self.facts.iter().zip(&cells.facts).map(|(all, page)| all.join(*page)).collect()
+    }
+
     /// Writes the file.
-    ///
-    /// # Errors
-    /// Before the file would pass the size limit, and when writing fails.
-    pub(super) fn finish(self, warnings: &mut Vec<String>) -> Result<()> {
-        let mut layout: Vec<Slot> =
-            self.plan.columns.iter().zip(&self.facts).map(|(column, facts)| Slot::of(column, facts)).collect();
+    pub(super) fn finish(self, place: &Place<'_>, warnings: &mut Vec<String>) -> Result<()> {
+        let layout = layout(&self.plan, &self.facts);
         for slot in layout.iter().filter(|slot| slot.decimals == 0 && slot.is_number() && slot.width > 18) {
-            warnings.push(format!(
+            let warning = format!(
                 "column {} holds integers of {} characters, which GDAL reads exactly only with -oo ADJUST_TYPE=YES",
                 slot.name, slot.width
-            ));
+            );
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
         }
-        let numbered = layout.is_empty();
-        if numbered {
-            // More rows than nine digits can count would pass the size limit.
-            layout.push(Slot { name: "FID".to_owned(), code: b'N', width: 9, decimals: 0 });
-        }
-        let record: usize = 1 + layout.iter().map(|slot| slot.width).sum::<usize>();
-        let header = 32 + 32 * layout.len() + 1;
-        check_size("dbf", self.rows.saturating_mul(record as u64).saturating_add(header as u64 + 1))?;
+        let numbered = self.plan.columns.is_empty();
+        let (record, header) = (record(&layout), header(&layout));
 
         let stage = self.stage;
-        let mut out = stage.create(&stage.with_ending("dbf"))?;
+        let mut out = place.create("dbf")?;
         let write = || -> io::Result<()> {
             write_header(&mut out, &layout, self.rows, header, record)?;
             let mut spool = self.spool.into_inner()?;
             spool.seek(SeekFrom::Start(0))?;
-            let mut spool = BufReader::with_capacity(1 << 20, spool);
-            let mut line = vec![b' '; record];
-            for row in 0..self.rows {
-                line.fill(b' ');
-                if numbered {
-                    write!(&mut line[1..], "{row:>9}")?;
-                } else {
-                    lay_out(&mut spool, &layout, &mut line)?;
+            let mut row = 0;
+            for group in self.pages.chunks(rayon::current_num_threads()) {
+                let mut pages = Vec::with_capacity(group.len());
+                for &(rows, bytes) in group {
+                    let mut cells = vec![0; bytes];
+                    spool.read_exact(&mut cells)?;
+                    pages.push((row, rows, cells));
+                    row += rows;
                 }
-                out.write_all(&line)?;
+                let lines = |(first, rows, cells): &(usize, usize, Vec<u8>)| lay_out(cells, *first, *rows, &layout, numbered);
+                for lines in pages.par_iter().map(lines).collect::<Vec<_>>() {
+                    out.write_all(&lines?)?;
+                }
             }
             out.write_all(&[0x1A])?;
             out.flush()
         };
         write().map_err(|why| stage.write_error(&why))
     }
+}
+
+/// The columns. A layer without fields has its rows numbered: more than nine digits can count would pass the limit.
+fn layout(plan: &WritePlan, facts: &[Facts]) -> Vec<Slot> {
+    if plan.columns.is_empty() {
+        return vec![Slot { name: "FID".to_owned(), code: b'N', width: 9, decimals: 0 }];
+    }
+    plan.columns.iter().zip(facts).map(|(column, facts)| Slot::of(column, facts)).collect()
+}
+
+/// Bytes of a record.
+fn record(layout: &[Slot]) -> usize {
+    1 + layout.iter().map(|slot| slot.width).sum::<usize>()
+}
+
+/// Bytes before the first record.
+fn header(layout: &[Slot]) -> usize {
+    32 + 32 * layout.len() + 1
 }
 
 /// A column as the `.dbf` declares it.
@@ -164,52 +192,27 @@ fn write_header(out: &mut impl Write, layout: &[Slot], rows: u64, header: usize,
     out.write_all(b"\r")
 }
 
-/// Takes the cells of one row off the spool into a blank line: numbers to the right, text to the left.
-fn lay_out(spool: &mut impl Read, layout: &[Slot], line: &mut [u8]) -> io::Result<()> {
-    let mut at = 1;
-    for slot in layout {
-        let mut length = [0];
-        spool.read_exact(&mut length)?;
-        let length = usize::from(length[0]).min(slot.width);
-        let indent = if slot.is_number() { slot.width - length } else { 0 };
-        spool.read_exact(&mut line[at + indent..at + indent + length])?;
-        at += slot.width;
+/// The records of a page: numbers to the right, text to the left. `numbered`: without columns, their numbers from `first`
+/// on.
+fn lay_out(cells: &[u8], first: usize, rows: usize, layout: &[Slot], numbered: bool) -> io::Result<Vec<u8>> {
+    let broken = || io::Error::new(io::ErrorKind::UnexpectedEof, "the temporary file was changed");
+    let record = record(layout);
+    let mut lines = vec![b' '; rows * record];
+    let mut rest = cells;
+    for (row, line) in lines.chunks_exact_mut(record).enumerate() {
+        if numbered {
+            write!(&mut line[1..], "{:>9}", first + row)?;
+            continue;
+        }
+        let mut at = 1;
+        for slot in layout {
+            let (length, cell) = rest.split_first().ok_or_else(broken)?;
+            let (cell, behind) = cell.split_at_checked(usize::from(*length)).ok_or_else(broken)?;
+            let indent = if slot.is_number() { slot.width.saturating_sub(cell.len()) } else { 0 };
+            line.get_mut(at + indent..at + indent + cell.len()).ok_or_else(broken)?.copy_from_slice(cell);
+            at += slot.width;
+            rest = behind;
+        }
     }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Field, FieldType, GeometryKind};
-    use crate::write::Target;
-
-    fn plan(columns: Vec<Column>) -> Arc<WritePlan> {
-        Arc::new(WritePlan { layer: "Roads".to_owned(), columns, geometry: Some(GeometryKind::Point), ..WritePlan::default() })
-    }
-
-    #[test]
-    fn a_table_that_would_pass_two_gigabytes_is_refused_as_soon_as_that_is_sure() {
-        let dir = tempfile::tempdir().unwrap();
-        let stage = Stage::open(Target { path: dir.path().join("a.shp"), overwrite: false }).unwrap();
-        let kind = ColumnKind::Text { length: None };
-        let column = Column { from: 0, name: "A".to_owned(), kind, field: Field::new("A", FieldType::String) };
-        let mut writer = Writer::create(&stage, plan(vec![column])).unwrap();
-        let page = |widest| Cells { bytes: vec![0], rows: 1, facts: vec![Facts { widest, ..Facts::default() }] };
-        writer.rows = 100_000_000;
-        writer.append(&page(9)).unwrap();
-        let error = writer.append(&page(200)).unwrap_err();
-        assert_eq!((error.kind(), error.why()), (ErrorKind::Format, Some("its .dbf would pass 2 GB")));
-        assert!(!stage.with_ending("dbf").exists());
-    }
-
-    #[test]
-    fn a_table_that_grows_past_two_gigabytes_at_the_end_is_not_begun() {
-        let dir = tempfile::tempdir().unwrap();
-        let stage = Stage::open(Target { path: dir.path().join("a.shp"), overwrite: false }).unwrap();
-        let mut writer = Writer::create(&stage, plan(Vec::new())).unwrap();
-        writer.rows = 214_748_400;
-        assert!(writer.finish(&mut Vec::new()).is_err());
-        assert!(!stage.with_ending("dbf").exists());
-    }
+    Ok(lines)
 }
