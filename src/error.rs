@@ -12,7 +12,7 @@ use url::Url;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The kinds of failure that a program may want to tell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -7,10 +7,10 @@ use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
-use crate::model::{Evidence, GeometryKind, Origin, codebook, time};
+use crate::model::{Evidence, GeometryKind, Origin, Sketch, codebook, time};
 
 /// Calls back while work goes on. Every method has a default that does nothing.
 pub trait Progress: Send + Sync {
@@ -283,7 +283,7 @@ impl Report {
 }
 
 /// Something that failed while other things were written.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// The kind, for programs.
@@ -328,9 +328,15 @@ pub struct LayerReport {
     pub clipped: Option<Clipped>,
     /// One per output.
     pub outputs: Vec<OutputReport>,
+    /// Its receipt, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<PathBuf>,
     /// What its domains say.
     #[serde(skip)]
     pub codebook: Vec<codebook::Entry>,
+    /// A small picture of its rows, where that was asked for.
+    #[serde(skip)]
+    pub sketch: Option<Sketch>,
 }
 
 /// Rows by what cutting at an area did to them.

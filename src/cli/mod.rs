@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 mod access;
 mod args;
+mod batch;
 mod complaint;
 mod config;
 mod convert;
@@ -19,10 +20,12 @@ mod log;
 mod login;
 mod ls;
 mod outputs;
+mod plan;
 mod printer;
 mod progress;
 mod run;
 mod selection;
+mod setting;
 mod shells;
 mod status;
 mod verify;
@@ -60,6 +63,8 @@ fn dispatch(verb: args::Verb) -> crate::Result<Status> {
         }
         args::Verb::Export(args) => outputs::reported(&args.outputs, &args.url, args.resume, || export::run(&args)),
         args::Verb::Run(args) => outputs::reported(&args.outputs, &args.url, false, || run::run(&args)),
+        args::Verb::Batch(args) => batch::run(&args),
+        args::Verb::Plan(args) => plan::run(&args),
         args::Verb::Job(args) => job::run(&args),
         args::Verb::Ls(args) => ls::run(&args),
         args::Verb::Info(args) => info::run(&args),

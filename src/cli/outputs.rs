@@ -4,10 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::args::OutputArgs;
-use super::complaint;
 use super::interrupt;
-use super::printer;
-use super::progress::progress;
+use super::setting::{Delivered, Setting};
 use super::status::Status;
 use crate::convert::{CrsChoice, PlanOptions};
 use crate::error::{Error, ErrorKind, Result, redact};
@@ -19,14 +17,15 @@ use crate::write::csv::Csv;
 use crate::write::geojson::GeoJsonSeq;
 use crate::write::{AnyFormat, Stage, Target, is_folder_data_set, place_of};
 
-/// Exports an input to a destination and tells of it; `warnings` go into the report.
+/// Exports an input to a destination; `warnings` go into the report.
 pub(super) fn deliver(
     input: &mut dyn Input,
     destination: &Destination,
     options: ExportOptions,
     args: &OutputArgs,
     warnings: Vec<String>,
-) -> Result<Status> {
+    setting: &Setting<'_>,
+) -> Result<Delivered> {
     if let (Some(report), Some(codebook)) = (&args.report, &args.codebook)
         && place_of(report) == place_of(codebook)
     {
@@ -48,7 +47,7 @@ pub(super) fn deliver(
     let stage =
         |path: &Option<PathBuf>| path.as_deref().map(|path| side_stage(path, args.overwrite || options.resume)).transpose();
     let (report_stage, codebook_stage) = (stage(&args.report)?, stage(&args.codebook)?);
-    let mut report = export(input, destination, &options, &progress())?;
+    let mut report = export(input, destination, &options, &setting.progress)?;
     report.warnings.extend(warnings);
     let reported = codebook_stage
         .map_or(Ok(()), |stage| write_side_file(&report, stage, "--codebook", args.codebook.as_deref(), codebook_text(&report)))
@@ -56,17 +55,15 @@ pub(super) fn deliver(
             Some(stage) => write_side_file(&report, stage, "--report", args.report.as_deref(), report_text(&report)?),
             None => Ok(()),
         });
-    printer::print_report(&report);
-    if let Err(error) = reported {
+    let complaint = reported.err();
+    let status = match Status::of_report(&report) {
         // The outputs stand all the same.
-        complaint::print(&error);
-        return Ok(Status::Partial);
-    }
-    Ok(match Status::of_report(&report) {
+        _ if complaint.is_some() => Status::Partial,
         Status::Complete => Status::Complete,
         _ if interrupt::cancel().is_cancelled() => Status::Interrupted,
         status => status,
-    })
+    };
+    Ok(Delivered { report, status, complaint, unchanged: Vec::new() })
 }
 
 /// The files beside the outputs, with the options that name them.
@@ -170,6 +167,8 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         unzip: false,
         receipt: args.receipt,
         resume: false,
+        pages_in: None,
+        sketch: false,
         cancel: interrupt::cancel(),
     })
 }

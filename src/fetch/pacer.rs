@@ -40,6 +40,17 @@ pub(super) struct Pacer {
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
 
+/// The paces of all hosts, for several sessions to share.
+#[derive(Clone)]
+pub struct Pace(pub(super) Arc<Pacer>);
+
+impl Pace {
+    /// At most `most` requests at once to each host, at least 1.
+    pub fn new(most: usize) -> Self {
+        Self(Arc::new(Pacer::new(most)))
+    }
+}
+
 /// The pace of one host.
 pub(super) struct Host {
     state: Mutex<State>,

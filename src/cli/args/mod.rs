@@ -3,24 +3,28 @@
 use clap::{Parser, Subcommand};
 
 mod access;
+mod batch;
 mod export;
 mod global;
 mod job;
 mod login;
 mod look;
 mod outputs;
+mod plan;
 mod run;
 mod selection;
 mod shells;
 mod values;
 
 pub(super) use access::{AccessArgs, Hidden};
+pub(super) use batch::BatchArgs;
 pub(super) use export::{ConvertArgs, ExportArgs, Project};
 pub(super) use global::{GlobalArgs, ProgressKind};
 pub(super) use job::{JobAction, JobArgs, JobTarget};
 pub(super) use login::{LoginArgs, LogoutArgs, WhoamiArgs};
 pub(super) use look::{FormatsArgs, InfoArgs, LsArgs, VerifyArgs};
 pub(super) use outputs::OutputArgs;
+pub(super) use plan::PlanArgs;
 pub(super) use run::{EnvironmentArgs, InputArgs, ResultArgs, RunArgs};
 pub(super) use selection::SelectionArgs;
 pub(super) use shells::{CompletionsArgs, ManArgs};
@@ -65,6 +69,14 @@ pub enum Verb {
     )]
     #[command(mut_arg("output", |output| output.required(false).required_unless_present_any(["explain", "dry_run"])))]
     Run(RunArgs),
+    /// Do many exports, geoprocessing runs and conversions that a file lists.
+    #[command(after_help = "Exit status: 0 all jobs are done, 3 some are, 1 none is, 2 the file is wrong, 130 interrupted.
+
+Example: geohaul batch nightly.toml --only-changed")]
+    Batch(BatchArgs),
+    /// Say what an export, or a batch of them, would fetch: requests, rows, bytes and time, as an estimate.
+    #[command(after_help = "Example: geohaul plan https://host/arcgis/rest/services/Roads/FeatureServer --where 'KIND = 1'")]
+    Plan(PlanArgs),
     /// Look after a geoprocessing job, whoever submitted it.
     #[command(after_help = "Example: geohaul job wait results/ && geohaul export results/ -o results/")]
     Job(JobArgs),
