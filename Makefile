@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CARGO_TARGET_DIR ?= $(HOME)/.cache/geohaul-target
 export CARGO_TARGET_DIR
 
-# What the tests need beside system packages: pyshp and Koop.
+# What the tests need beside system packages: Python's readers and Koop.
 export TOOLS := $(CARGO_TARGET_DIR)/tools
 GEOHAUL_KOOP ?= $(TOOLS)/koop
 export GEOHAUL_KOOP
@@ -41,6 +41,7 @@ test:
 	@scripts/setup test
 	cargo test --locked
 	cargo test --locked --no-default-features --lib
+	cargo test --locked --features geoparquet --test geoparquet --test conformance --test formats
 
 bench:
 	@scripts/setup test
@@ -54,6 +55,8 @@ lint:
 	cargo clippy --locked --all-targets --no-default-features --features cli -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features --features gdal -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features --features geopackage -- -D warnings
+	cargo clippy --locked --all-targets --no-default-features --features geoparquet -- -D warnings
+	cargo clippy --locked --all-targets --features geoparquet -- -D warnings
 
 doc:
 	@scripts/setup build

@@ -125,6 +125,10 @@ impl Output {
 /// [`ErrorKind::Usage`] where there is none, with the list of those that are.
 pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
     format_by_name(name).ok_or_else(|| {
+        if cfg!(not(feature = "geoparquet")) && ["parquet", "geoparquet"].contains(&name.to_ascii_lowercase().as_str()) {
+            return Error::new(ErrorKind::Usage, "this build can't write GeoParquet")
+                .hint("take a release of geohaul, or build it with --features geoparquet");
+        }
         let infos = || crate::write::FORMATS.iter().map(|format| format.info());
         let known = infos().map(|info| info.name).collect::<Vec<_>>().join(", ");
         let meant = did_you_mean(name, infos().flat_map(|info| info.endings.iter().chain([&info.name])).copied());
@@ -204,6 +208,10 @@ pub fn export(
 }
 
 /// Exports the one layer of an input into anything that takes bytes, in a format of one file.
+///
+/// The layer is made in a temporary file first, for every format: a caller that gets half a layer can't take it back, and
+/// FlatGeobuf, GeoPackage and KMZ have parts in front that are known at the end only. To have rows as they come,
+/// without a file, there is [`crate::convert::features`].
 ///
 /// # Errors
 /// As [`export`]; [`ErrorKind::Usage`] for a format of several files, [`ErrorKind::File`] where `out` takes no more. Nothing

@@ -1,8 +1,12 @@
-//! One suite over all formats of the registry: what goes in comes out, read by GDAL.
+//! One suite over all formats of the registry: what goes in comes out, read by GDAL, and GeoParquet by pyarrow.
 //!
 //! Each case is a layer as Esri JSON. A format that says that it can't hold a case must refuse it and leave nothing.
 #![cfg(feature = "gdal")]
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
+
+#[path = "support/tools.rs"]
+#[allow(dead_code, reason = "the clone's files are not asked for")]
+mod tools;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,6 +18,9 @@ use geohaul::write::csv::{Csv, CsvGeometry};
 use geohaul::write::{AnyFormat, FORMATS};
 use geohaul::{Destination, ErrorKind, ExportOptions, Output, Report, Saved, export};
 use serde_json::{Value, json};
+
+/// Reads by pyarrow and geopandas.
+const READ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/read.py");
 
 static WKT: Csv = Csv { geometry: CsvGeometry::Wkt, delimiter: b',', bom: false };
 
@@ -63,7 +70,12 @@ impl Case {
         let destination = Destination::Files(vec![Output { path: path.to_owned(), format }]);
         let done = export(&mut input, &destination, &ExportOptions::default(), &silent());
         let info = format.info();
-        if self.kind.map_or(info.tables, |kind| info.kinds.contains(&kind)) {
+        let holds = match self.kind {
+            None => info.tables,
+            Some(GeometryKind::Mixed) => info.mixed_kinds,
+            Some(kind) => info.kinds.contains(&kind),
+        };
+        if holds {
             let report = done.unwrap_or_else(|error| panic!("{}: {error}", info.name));
             assert!(report.is_complete(), "{}", info.name);
             Some(report)
@@ -103,13 +115,21 @@ impl Read {
         if format == "geojsonseq" && std::fs::metadata(path).unwrap().len() == 0 {
             return Self { rows: Vec::new() };
         }
+        if format == "geoparquet" {
+            return Self::of_csv(format, Command::new("python3").args([READ, "csv", path]));
+        }
         let mut args =
             vec!["-f", "CSV", "/vsistdout/", &source, "-lco", "GEOMETRY=AS_WKT", "--config", "OGR_WKT_PRECISION", "15"];
         if format == "csv" {
             args.extend(["-oo", "X_POSSIBLE_NAMES=x", "-oo", "Y_POSSIBLE_NAMES=y", "-oo", "Z_POSSIBLE_NAMES=z"]);
             args.extend(["-oo", "GEOM_POSSIBLE_NAMES=wkt", "-oo", "KEEP_GEOM_COLUMNS=NO"]);
         }
-        let run = Command::new("ogr2ogr").args(&args).output().expect("ogr2ogr is installed");
+        Self::of_csv(format, Command::new("ogr2ogr").args(&args))
+    }
+
+    /// What a program prints.
+    fn of_csv(format: &str, program: &mut Command) -> Self {
+        let run = program.output().expect("ogr2ogr and python3 are installed");
         assert!(run.status.success(), "{format}: {}", String::from_utf8_lossy(&run.stderr));
         let mut records = records(std::str::from_utf8(&run.stdout).unwrap()).into_iter();
         let names = records.next().unwrap_or_default();
@@ -235,7 +255,7 @@ fn each_kind_of_geometry_arrives_with_the_ordinates_that_the_format_holds() {
                 let name = info.name;
                 let (got_kind, got) = read.geometry(0);
                 assert!(
-                    got_kind.starts_with(word) || (name == "kmz" && got_kind.starts_with("GEOMETRYCOLLECTION")),
+                    got_kind.starts_with(word) || (name.starts_with("km") && got_kind.starts_with("GEOMETRYCOLLECTION")),
                     "{name}: {got_kind}"
                 );
                 // Ordinates that the format or GDAL's reader for it has.
@@ -249,7 +269,7 @@ fn each_kind_of_geometry_arrives_with_the_ordinates_that_the_format_holds() {
                         kept
                     })
                     .collect();
-                if name == "csv" || name == "esrijson" || name == "kmz" {
+                if name == "csv" || name == "esrijson" || name.starts_with("km") {
                     let plane = |list: &[Vec<f64>]| list.iter().map(|vertex| vertex[..2].to_vec()).collect::<Vec<_>>();
                     assert_eq!(plane(&got).len(), plane(&kept).len(), "{name} {kind} {dimensions}");
                     plane(&kept).iter().for_each(|vertex| {
@@ -330,7 +350,7 @@ fn coordinates_lie_where_the_file_says() {
     let mut case = Case::points(1, &[]);
     case.layer["spatialReference"] = json!({"wkid": 102_100, "latestWkid": 3857});
     case.layer["features"][0]["geometry"] = json!({"x": 1_113_194.907_932_7, "y": 6_446_275.841_017_1});
-    for format in formats().into_iter().filter(|format| format.info().name != "csv") {
+    for format in formats().into_iter().filter(|format| !["csv", "geoparquet"].contains(&format.info().name)) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(format!("layer.{}", format.info().endings[0]));
         case.write(format, &path);
@@ -346,5 +366,66 @@ fn coordinates_lie_where_the_file_says() {
         let wkt = records(&text)[1][0].clone();
         let (_, vertices) = shape_of(&wkt);
         assert!((vertices[0][0] - 10.0).abs() < 1e-6 && (vertices[0][1] - 50.0).abs() < 1e-6, "{}: {wkt}", format.info().name);
+    }
+}
+
+#[test]
+fn geopandas_finds_the_same() {
+    if !tools::runs("python3", &["-c", "import geopandas, pyarrow"]) {
+        return tools::leave_out("the reading by geopandas", "python3 with geopandas");
+    }
+    let text = "Zoë \"Z\", 東京 🗼";
+    let columns = [
+        ("TEXT", "String", json!(text)),
+        ("BIG", "BigInteger", json!(9_007_199_254_740_993_i64)),
+        ("REAL", "Double", json!(0.1)),
+        ("SEEN", "Date", json!(1_700_000_000_000_i64)),
+    ];
+    let [shell, hole] =
+        [json!([[0, 0, 1], [0, 9, 2], [9, 9, 3], [0, 0, 1]]), json!([[1, 2, 0], [2, 5, 0], [1, 5, 0], [1, 2, 0]])];
+    let polygons = [json!({"rings": [hole, shell]}), Value::Null];
+    let layers = [Case::points(2, &columns), Case::new(Some(GeometryKind::Polygon), "z", &polygons, &columns)];
+    let names = ["geopackage", "flatgeobuf", "shapefile", "geoparquet", "geojson"];
+    for format in formats().into_iter().filter(|format| names.contains(&format.info().name)) {
+        for layer in &layers {
+            let dir = tempfile::tempdir().unwrap();
+            let name = format.info().name;
+            let path = dir.path().join(format!("layer.{}", format.info().endings[0]));
+            layer.write(format, &path);
+            let ours = Read::of(name, &path);
+            let theirs = Read::of_csv(name, Command::new("python3").args([READ, "frame", path.to_str().unwrap()]));
+            assert_eq!(theirs.rows.len(), 2, "{name}");
+            for row in 0..2 {
+                assert_eq!(ours.geometry(row).1, theirs.geometry(row).1, "{name}");
+                let cells = &theirs.rows[row];
+                assert_eq!((cells["TEXT"].as_str(), cells["BIG"].as_str()), (text, "9007199254740993"), "{name}");
+                assert!(cells["REAL"] == "0.1" && cells["SEEN"].starts_with("2023-11-14"), "{name}: {cells:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_several_kinds_arrive_where_the_format_holds_them() {
+    let point = json!({"x": 1, "y": 2});
+    let line = json!({"paths": [[[0, 0], [5, 5]]]});
+    let polygon = json!({"rings": [[[0, 0], [0, 9], [9, 9], [0, 0]]]});
+    let case = Case::new(Some(GeometryKind::Mixed), "", &[point, line, polygon, Value::Null], &[]);
+    for format in formats() {
+        let name = format.info().name;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(format!("layer.{}", format.info().endings[0]));
+        let Some(report) = case.write(format, &path) else { continue };
+        let files = &report.layers[0].outputs[0].files;
+        // A Shapefile has a part for each kind.
+        let parts = files.iter().filter(|file| file.extension() == path.extension());
+        let mut kinds: Vec<(i64, String)> = Vec::new();
+        for read in parts.map(|part| Read::of(name, part)) {
+            let kind = |row: usize| (read.rows[row]["N"].parse().unwrap(), read.geometry(row).0);
+            kinds.extend((0..read.rows.len()).map(kind));
+        }
+        kinds.sort();
+        let words: Vec<&str> = kinds.iter().map(|(_, kind)| kind.split_whitespace().next().unwrap_or_default()).collect();
+        assert_eq!(words, ["POINT", "LINESTRING", "POLYGON", ""], "{name}");
     }
 }

@@ -157,3 +157,48 @@ fn any_driver_of_gdal_writes_with_its_options_and_its_limits_are_told() {
     let words = refused(dir.path(), &["convert", "layer.json", "-o", "a.xyz", "--driver", "Nope"]);
     assert!(words.contains("no driver \"Nope\"") && words.contains("hint:"), "{words}");
 }
+
+#[test]
+fn a_shapefile_goes_into_an_archive_by_its_name_and_kml_to_standard_output() {
+    let dir = directory();
+    ok(dir.path(), &["convert", "layer.json", "-o", "a.zip", "-o", "a.kml"]);
+    assert!(judge(dir.path(), "ogrinfo", &["-al", "-so", "/vsizip/a.zip"]).contains("Feature Count: 3"));
+    assert_eq!(ok(dir.path(), &["convert", "layer.json", "-o", "-", "--format", "kml"]), read(dir.path(), "a.kml"));
+}
+
+#[cfg(not(feature = "geoparquet"))]
+#[test]
+fn a_build_without_geoparquet_says_how_to_get_it() {
+    let words = refused(tempfile::tempdir().unwrap().path(), &["convert", "layer.json", "-o", "a.parquet"]);
+    assert!(words.contains("can't write GeoParquet") && words.contains("--features geoparquet"), "{words}");
+}
+
+#[cfg(feature = "geoparquet")]
+#[test]
+fn geoparquet_is_told_by_its_ending() {
+    let dir = directory();
+    ok(dir.path(), &["convert", "layer.json", "-o", "a.parquet", "--report", "report.json"]);
+    let report: serde_json::Value = serde_json::from_str(&read(dir.path(), "report.json")).unwrap();
+    let output = &report["layers"][0]["outputs"][0];
+    assert_eq!((&output["format"], &output["rows"]), (&serde_json::json!("geoparquet"), &serde_json::json!(3)));
+    assert!(output["losses"].as_array().unwrap().iter().any(|loss| loss["kind"] == "m-dropped"), "{output}");
+}
+
+#[test]
+fn the_report_names_all_parts_of_a_shapefile() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = r#"{"spatialReference":{"wkid":4326},"fields":[{"name":"N","type":"esriFieldTypeInteger"}],"features":[
+        {"attributes":{"N":1},"geometry":{"x":1,"y":2}},{"attributes":{"N":2},"geometry":{"paths":[[[0,0],[1,1]]]}}]}"#;
+    std::fs::write(dir.path().join("layer.json"), rows).unwrap();
+    ok(dir.path(), &["convert", "layer.json", "-o", "a.shp", "--report", "report.json"]);
+    let report: serde_json::Value = serde_json::from_str(&read(dir.path(), "report.json")).unwrap();
+    let output = &report["layers"][0]["outputs"][0];
+    let files: Vec<&str> = output["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
+    for part in ["a_point", "a_line"] {
+        for ending in ["shp", "shx", "dbf", "prj", "cpg", "shp.xml"] {
+            assert!(files.contains(&format!("{part}.{ending}").as_str()), "{files:?}");
+        }
+    }
+    assert_eq!((files.len(), output["rows"].as_u64()), (12, Some(2)));
+    assert_eq!(output["warnings"][0], "the layer is in 2 Shapefiles: a_line.shp, a_point.shp");
+}

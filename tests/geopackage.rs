@@ -248,7 +248,8 @@ fn spatial_references_have_their_definitions_in_both_dialects() {
 
 #[test]
 fn what_a_layer_says_of_itself_is_its_description_and_metadata() {
-    let about = About { description: Some("Wells & springs".to_owned()), copyright: Some("© them".to_owned()) };
+    let (description, copyright) = (Some("Wells & springs".to_owned()), Some("© them".to_owned()));
+    let about = About { description, copyright, source: None };
     let layers = [Layer::new("A", None).plan(|plan| plan.about = about), Layer::new("B", None)];
     let (_dir, path, _) = written(&layers);
     let query =

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use geohaul::model::{FieldType, GeometryKind, ShapeKind};
 use geohaul::report::LossKind;
-use geohaul::write::kmz::Kmz;
+use geohaul::write::kmz::{Kml, Kmz};
 use rows::{Layer, judge, write};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -71,6 +71,22 @@ fn the_archive_holds_one_deflated_doc_kml() {
     assert_eq!(document["name"], "Roads & ways");
     assert_eq!(document["placemarks"], json!([]));
     assert_eq!(written.rows, 0);
+}
+
+#[test]
+fn plain_kml_is_the_document_of_the_kmz() {
+    let dir = TempDir::new().unwrap();
+    let layer = || Layer::new("Roads", Some(GeometryKind::Point)).column("NAME", FieldType::String).point(1.0, 2.0, &["\"a\""]);
+    let [kmz, kml] = ["a.kmz", "a.kml"].map(|name| dir.path().join(name));
+    write(&Kmz, &[layer().page().point(3.0, 4.0, &["null"])], &kmz).unwrap();
+    let said = write(&Kml, &[layer().page().point(3.0, 4.0, &["null"])], &kml).unwrap();
+    assert_eq!((said.rows, said.warnings.len()), (2, 0));
+    let script = "import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read('doc.kml') == open(sys.argv[2], 'rb').read())";
+    assert_eq!(judge("python3", &["-c", script, kmz.to_str().unwrap(), kml.to_str().unwrap()], &[]), "True\n");
+    assert_eq!(features(&kml, "Roads").len(), 2);
+    let two = write(&Kml, &[layer(), layer()], &dir.path().join("b.kml")).unwrap_err();
+    assert!(two.to_string().contains("holds one layer"), "{two}");
+    assert!(!dir.path().join("b.kml").exists());
 }
 
 #[test]

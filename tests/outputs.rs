@@ -56,7 +56,7 @@ fn a_shapefile_stands_beside_a_csv_of_its_name() {
     for _ in 0..2 {
         let done = geohaul(dir.path(), &["convert", "points.json", "-o", "a.csv", "-o", "a.shp", "--overwrite"]);
         assert!(done.status.success());
-        assert_eq!(files(dir.path()), ["a.cpg", "a.csv", "a.dbf", "a.prj", "a.shp", "a.shx", "points.json"]);
+        assert_eq!(files(dir.path()), ["a.cpg", "a.csv", "a.dbf", "a.prj", "a.shp", "a.shp.xml", "a.shx", "points.json"]);
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use demo::Demo;
 use geohaul::model::plan::ColumnKind;
 use geohaul::model::{Domain, Drawing, Field, FieldType, GeometryKind, ShapeKind};
-use geohaul::write::kmz::Kmz;
+use geohaul::write::kmz::{Kml, Kmz};
 use rows::{Layer, judge, write};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -152,4 +152,19 @@ fn a_renderer_that_can_not_be_drawn_is_told() {
     let (_dir, path, written) = written(drawn(layer, heat));
     assert!(written.warnings[0].contains("heatmap"), "{:?}", written.warnings);
     assert!(!archive(&path).0.contains("<Style"));
+}
+
+#[test]
+fn without_pictures_a_marker_is_the_viewers_pin_in_its_colour() {
+    let layer = drawn(
+        Layer::new("L", Some(GeometryKind::Point)).point(1.0, 2.0, &[]),
+        json!({"drawingInfo": {"renderer": {"type": "simple", "symbol": marker(255)}}}),
+    );
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("a.kml");
+    let written = write(&Kml, &[layer], &path).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("<IconStyle><color>ff0000ff</color><scale>0.500</scale></IconStyle>"), "{text}");
+    assert_eq!(written.warnings.len(), 1);
+    assert!(written.warnings[0].contains("KMZ holds the pictures"), "{:?}", written.warnings);
 }

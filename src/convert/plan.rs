@@ -217,6 +217,7 @@ fn output(
         transform,
         decimals: options.decimals.or(reprojected),
         object_id: header.object_id.filter(|column| !header.unwritten.contains(column)),
+        ids_repeat: options.explode && !matches!(header.geometry, None | Some(GeometryKind::Point)),
         display: header.display.filter(|column| !header.unwritten.contains(column)).map(|column| match options.domains {
             DomainText::Code => column,
             DomainText::Label | DomainText::Both => label_column(header, labels, column).unwrap_or(column),
@@ -251,7 +252,7 @@ fn check_geometry(header: &Header, format: &FormatInfo) -> Result<()> {
         Some(GeometryKind::Multipatch) => Err(Error::new(ErrorKind::Unsupported, "multipatch geometry can't be converted")
             .hint("ask the server for footprints: multipatchOption=xyFootprint")),
         Some(GeometryKind::Mixed) if !format.mixed_kinds => {
-            refuse("points, lines and polygons in one file", "write GeoJSON or KMZ")
+            refuse("points, lines and polygons in one file", "write GeoJSON, Shapefile or KMZ")
         }
         Some(kind) if kind != GeometryKind::Mixed && !format.kinds.contains(&kind) => {
             refuse(&format!("{kind} geometry"), "write GeoJSON, Shapefile or KMZ")

@@ -91,7 +91,8 @@ pub(super) fn fill(
     progress: &Arc<dyn Progress>,
 ) -> Result<FilledLayer> {
     let (began, started) = (Instant::now(), crate::model::time::now());
-    let header = source.header().clone();
+    let mut header = source.header().clone();
+    header.about.source = source.origin().map(|origin| origin.url);
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
     let plan = convert::plan(&header, &formats, &options.plan)?;
     let clip = options.clip.as_ref().filter(|_| header.geometry.is_some());

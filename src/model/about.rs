@@ -10,6 +10,9 @@ pub struct About {
     pub description: Option<String>,
     /// Whose it is.
     pub copyright: Option<String>,
+    /// The address that it came from, without secrets; known once its rows are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 impl About {
@@ -24,7 +27,7 @@ impl About {
     /// ```
     pub fn of(layer: &Value) -> Self {
         let text = |key: &str| layer.get(key).and_then(Value::as_str).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
-        Self { description: text("description"), copyright: text("copyrightText") }
+        Self { description: text("description"), copyright: text("copyrightText"), source: None }
     }
 
     /// Whether there are no words.

@@ -8,7 +8,7 @@ use super::{Part, Shape, ShapeKind};
 #[cfg_attr(not(feature = "geopackage"), allow(dead_code, reason = "a lone geometry is what it is"))]
 pub(crate) enum Kinds {
     /// Lines and polygons are always of the multi type, so that all rows of a layer have one type.
-    #[cfg(any(feature = "geopackage", feature = "gdal"))]
+    #[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
     Multi,
     /// A single line or polygon is of the single type.
     AsIs,

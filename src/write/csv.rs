@@ -59,17 +59,7 @@ static INFO: FormatInfo = FormatInfo {
     limits: "points as x, y, other geometry with --geometry wkt or none; no types and no spatial reference",
 };
 
-static INFO_WKT: FormatInfo = FormatInfo {
-    kinds: &[
-        GeometryKind::Point,
-        GeometryKind::Multipoint,
-        GeometryKind::Polyline,
-        GeometryKind::Polygon,
-        GeometryKind::Envelope,
-    ],
-    mixed_kinds: true,
-    ..INFO
-};
+static INFO_WKT: FormatInfo = FormatInfo { kinds: FormatInfo::ALL_KINDS, mixed_kinds: true, ..INFO };
 
 impl Format for Csv {
     /// Lines of text.

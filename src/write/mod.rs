@@ -19,6 +19,8 @@ pub mod flatgeobuf;
 pub mod geojson;
 #[cfg(feature = "geopackage")]
 pub mod geopackage;
+#[cfg(feature = "geoparquet")]
+pub mod geoparquet;
 mod hilbert;
 pub mod kmz;
 mod names;
@@ -27,11 +29,12 @@ pub(crate) mod number;
 pub mod ogr;
 pub mod shapefile;
 mod stage;
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
+#[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 mod tables;
 pub mod typed;
 mod unzip;
 mod wkt;
+mod xml;
 
 pub use names::{safe_file_stem, unique_file_stem};
 pub use stage::{Stage, Target, is_folder_data_set, place_of};
@@ -40,13 +43,16 @@ pub use unzip::unzip;
 /// All formats, in the order of the help.
 pub static FORMATS: &[&dyn AnyFormat] = &[
     &geojson::GeoJson,
-    &shapefile::Shapefile,
+    &shapefile::Shapefile { largest_file: shapefile::LARGEST_FILE },
     &kmz::Kmz,
+    &kmz::Kml,
     #[cfg(feature = "geopackage")]
     &geopackage::GeoPackage,
     #[cfg(feature = "gdal")]
     &ogr::FILE_GEODATABASE,
     &flatgeobuf::FlatGeobuf,
+    #[cfg(feature = "geoparquet")]
+    &geoparquet::GeoParquet,
     &geojson::GeoJsonSeq { record_separators: false },
     &csv::Csv { geometry: csv::CsvGeometry::Xy, delimiter: b',', bom: false },
     &esrijson::EsriJson,

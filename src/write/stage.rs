@@ -152,14 +152,6 @@ impl Stage {
         &self.stem
     }
 
-    /// The staged path of the data set's file with this ending (`shx` gives `STAGE/roads.shx`).
-    pub fn with_ending(&self, ending: &str) -> PathBuf {
-        let mut name = self.stem.clone();
-        name.push(".");
-        name.push(ending);
-        self.dir.path().join(name)
-    }
-
     /// The staged path of the main file.
     pub fn main_file(&self) -> PathBuf {
         self.dir.path().join(self.file_name())
@@ -168,6 +160,29 @@ impl Stage {
     /// A place in the stage for data that is no output.
     pub fn scratch(&self) -> Result<File> {
         tempfile::tempfile_in(self.dir.path()).map_err(|why| Error::file("can't write a temporary file", &self.target.path, &why))
+    }
+
+    /// A directory in the stage for files that are no output, until it is dropped.
+    pub(super) fn scratch_directory(&self) -> Result<TempDir> {
+        let made = TempDir::with_prefix_in(".geohaul-", self.dir.path());
+        made.map_err(|why| Error::file("can't write temporary files", &self.target.path, &why))
+    }
+
+    /// Refuses a staged file that is to stand beside the main one where something stands that may not be replaced: told
+    /// before it is written.
+    pub(super) fn refuse_beside(&self, staged: &Path) -> Result<()> {
+        let outside = staged.parent() != Some(self.dir.path());
+        match staged.file_name() {
+            Some(name) if !self.target.overwrite && !outside => {
+                refuse_existing(&data_set_files(&self.target.path.with_file_name(name)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a file of this name stands where the main one goes.
+    pub(super) fn has_beside(&self, name: &OsStr) -> bool {
+        self.target.path.with_file_name(name).exists()
     }
 
     /// Creates a staged file, buffered.
@@ -202,17 +217,17 @@ impl Stage {
         for entry in fs::read_dir(self.dir.path()).map_err(|why| self.write_error(&why))? {
             staged.push(entry.map_err(|why| self.write_error(&why))?.file_name());
         }
-        // The main file last: readers that see it see the whole data set.
+        // The main file last, and before it those of further parts: readers that see one see its whole data set.
         let main = self.file_name().to_owned();
         staged.sort();
-        staged.sort_by_key(|name| *name == main);
+        staged.sort_by_key(|name| (is_shapefile(Path::new(name)), *name == main));
         let parent = self.target.path.parent().unwrap_or(Path::new("")).to_owned();
 
         let mut old = data_set_files(&self.target.path);
-        for path in staged.iter().map(|name| parent.join(name)) {
-            if path.symlink_metadata().is_ok() && !old.contains(&path) {
-                old.push(path);
-            }
+        for path in staged.iter().map(|name| parent.join(name)).filter(|path| *path != self.target.path) {
+            // Of a further Shapefile, its side files as well.
+            let there = data_set_files(&path).into_iter().filter(|path| !old.contains(path)).collect::<Vec<_>>();
+            old.extend(there);
         }
         if !self.target.overwrite {
             // It may have appeared while we were busy.
@@ -373,8 +388,7 @@ fn data_set_files(path: &Path) -> Vec<PathBuf> {
     if path.symlink_metadata().is_ok() {
         files.push(path.to_owned());
     }
-    let is_shapefile = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("shp"));
-    if let (true, Some(stem), Ok(entries)) = (is_shapefile, path.file_stem(), fs::read_dir(directory_of(path))) {
+    if let (true, Some(stem), Ok(entries)) = (is_shapefile(path), path.file_stem(), fs::read_dir(directory_of(path))) {
         let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
         let mut side_files: Vec<_> = names
             .filter(|name| is_side_file(name, stem))
@@ -385,6 +399,10 @@ fn data_set_files(path: &Path) -> Vec<PathBuf> {
         files.append(&mut side_files);
     }
     files
+}
+
+fn is_shapefile(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("shp"))
 }
 
 fn is_side_file(name: &OsStr, stem: &OsStr) -> bool {
@@ -410,7 +428,7 @@ mod tests {
     fn stage(path: &Path, overwrite: bool, endings: &[&str]) -> Stage {
         let stage = Stage::open(Target { path: path.to_owned(), overwrite }).unwrap();
         for ending in endings {
-            fs::write(stage.with_ending(ending), "new").unwrap();
+            fs::write(stage.main_file().with_extension(ending), "new").unwrap();
         }
         stage
     }

@@ -10,10 +10,10 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use super::{Rows, feature_words};
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
+#[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 use crate::model::ShapeKind;
 use crate::model::plan::ColumnKind;
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
+#[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 use crate::model::wkb::{self, Dimensions, Kinds};
 use crate::model::{Column, FieldType, Value, WritePlan};
 use crate::report::{LossKind, Losses};
@@ -105,10 +105,10 @@ impl TypedRows {
     }
 }
 
-/// The plan's column that holds the object ids.
+/// The plan's column that holds the object ids, where they can be the ids of rows.
 #[cfg(any(feature = "geopackage", feature = "gdal"))]
 pub(crate) fn object_id_column(plan: &WritePlan) -> Option<usize> {
-    let from = plan.object_id?;
+    let from = plan.object_id.filter(|_| !plan.ids_repeat)?;
     plan.columns.iter().position(|column| column.from == from && matches!(column.kind, ColumnKind::Integer { .. }))
 }
 
@@ -125,7 +125,7 @@ pub(crate) fn encode_cells(plan: &WritePlan, rows: Rows<'_>, losses: &mut Losses
 }
 
 /// Encodes a page. `before` writes what stands before the WKB of a geometry in this format, from its box.
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
+#[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 pub(crate) fn encode(
     plan: &WritePlan,
     rows: Rows<'_>,

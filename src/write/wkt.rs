@@ -21,7 +21,7 @@ pub(super) fn push(out: &mut Vec<u8>, plan: &WritePlan, batch: &Batch, shape: Sh
             writer.group(points, |writer, (part, at)| writer.list(part, at..at + 1));
         }
         ShapeKind::Polyline => {
-            let single = shape.part_count() == 1;
+            let single = shape.part_count() == 1 && !plan.promote_multi;
             writer.kind(if single { "LINESTRING" } else { "MULTILINESTRING" });
             if single {
                 shape.parts().for_each(|part| writer.list(part, 0..part.xy.len()));
@@ -30,7 +30,7 @@ pub(super) fn push(out: &mut Vec<u8>, plan: &WritePlan, batch: &Batch, shape: Sh
             }
         }
         ShapeKind::Polygon => {
-            let single = shape.polygon_sizes().nth(1).is_none();
+            let single = shape.polygon_sizes().nth(1).is_none() && !plan.promote_multi;
             writer.kind(if single { "POLYGON" } else { "MULTIPOLYGON" });
             let mut rings = shape.parts();
             let mut polygon = |writer: &mut Writer<'_>, size: usize| {

@@ -100,7 +100,7 @@ fn an_existing_data_set_is_replaced_whole_with_overwrite() {
     let refused = desk.run(&["export", &url, "-o", "a.shp", "-o", "a.geojson"]);
     assert_eq!((refused.status, desk.read("a.shp").as_str()), (1, "stale"));
     desk.ok(&["export", &url, "-o", "a.shp", "-o", "a.geojson", "--overwrite"]);
-    assert_eq!(desk.names("."), ["a.cpg", "a.dbf", "a.geojson", "a.prj", "a.shp", "a.shx", "a.txt", "ab.qix"]);
+    assert_eq!(desk.names("."), ["a.cpg", "a.dbf", "a.geojson", "a.prj", "a.shp", "a.shp.xml", "a.shx", "a.txt", "ab.qix"]);
     assert!(ogrinfo(&desk.path("a.shp")).contains("Feature Count: 3"));
     assert_eq!((desk.read("a.txt").as_str(), desk.read("ab.qix").as_str()), ("mine", "mine"));
 }
@@ -332,7 +332,7 @@ fn a_directory_gets_a_file_per_format_named_after_the_layer() {
     desk.ok(&["export", &demo.url("FeatureServer/0"), "-o", "maps/", "--format", "shapefile", "--format", "kmz"]);
     assert_eq!(
         desk.names("maps"),
-        ["Communes.cpg", "Communes.dbf", "Communes.kmz", "Communes.prj", "Communes.shp", "Communes.shx"]
+        ["Communes.cpg", "Communes.dbf", "Communes.kmz", "Communes.prj", "Communes.shp", "Communes.shp.xml", "Communes.shx"]
     );
     desk.ok(&["export", &demo.url("FeatureServer/2"), "-o", "maps"]);
     assert!(desk.read("maps/Readings.csv").starts_with("OBJECTID,NAME,"));

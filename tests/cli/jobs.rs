@@ -131,7 +131,10 @@ fn a_job_is_remembered_at_once_and_brought_home_later() {
     let waited = desk.run(&["job", "wait", "out"]);
     assert_eq!((waited.status, waited.stderr.as_str()), (0, "job: succeeded\nserver: Départ\nserver warning: WARNING 000117\n"));
     desk.ok(&["export", "out", "-o", "out/", "--format", "shapefile"]);
-    assert_eq!(desk.names("out"), ["Zone.cpg", "Zone.dbf", "Zone.prj", "Zone.shp", "Zone.shx", "job.json", "results.json"]);
+    assert_eq!(
+        desk.names("out"),
+        ["Zone.cpg", "Zone.dbf", "Zone.prj", "Zone.shp", "Zone.shp.xml", "Zone.shx", "job.json", "results.json"]
+    );
     assert_eq!(desk.json("out/job.json")["status"], "esriJobSucceeded");
 }
 

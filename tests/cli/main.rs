@@ -27,6 +27,8 @@ mod usage;
 
 #[path = "../support/demo.rs"]
 mod demo;
+#[path = "../support/facts.rs"]
+mod facts;
 #[path = "../support/layer.rs"]
 mod layer;
 #[path = "../support/server.rs"]
@@ -141,9 +143,11 @@ impl Desk {
     }
 }
 
-/// A text without the indentation of its first line; `SAVED/` is the folder of [`saved`].
+/// A text without the indentation of its first line; `SAVED/` is the folder of [`saved`], `FORMATS` the
+/// names of all formats.
 fn unindented(text: &str) -> String {
-    let text = &text.replace("SAVED/", &saved(""));
+    let formats: Vec<&str> = geohaul::write::FORMATS.iter().map(|format| format.info().name).collect();
+    let text = &text.replace("SAVED/", &saved("")).replace("FORMATS", &formats.join(", "));
     let text = text.strip_prefix('\n').unwrap_or(text);
     let indent = text.len() - text.trim_start_matches(' ').len();
     let line = |line: &str| line.get(indent..).unwrap_or("").to_owned() + "\n";

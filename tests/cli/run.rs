@@ -87,6 +87,7 @@ fn outputs_become_files_named_after_their_parameters() {
             "Buffers.kmz",
             "Buffers.prj",
             "Buffers.shp",
+            "Buffers.shp.xml",
             "Buffers.shx",
             "Statistics.csv",
             "job.json",

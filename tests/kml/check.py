@@ -1,4 +1,4 @@
-"""Judges the KML that `geohaul convert` writes of every Esri feature set under some folders: it must be valid against
+"""Judges the KMZ and KML that `geohaul convert` writes of every Esri feature set under some folders: it must be valid against
 the schema of KML 2.2 (as the package pykml brings it), and both of GDAL's drivers must find the rows, polygons and holes
 that are in the file.
 
@@ -66,18 +66,21 @@ def main():
         for number, file in enumerate(sorted(p for folder in folders for p in Path(folder).rglob("*.json"))):
             kmz = Path(scratch) / f"{number}.kmz"
             more = ["--allow-partial", "--allow-ballpark", "--domains", "both"]
-            done = subprocess.run([geohaul, "convert", file, "-o", kmz, *more], capture_output=True)
+            kml = kmz.with_suffix(".kml")
+            done = subprocess.run([geohaul, "convert", file, "-o", kmz, "-o", kml, *more], capture_output=True)
             if not kmz.exists():
                 if done.returncode not in (1, 2):
                     failures.append(f"{file}: status {done.returncode}")
                 continue
             judged += 1
             root = etree.fromstring(zipfile.ZipFile(kmz).read("doc.kml"), etree.XMLParser(huge_tree=True))
-            if not valid.validate(root):
-                failures.append(f"{file}: {valid.error_log.last_error}")
+            plain = etree.parse(str(kml), etree.XMLParser(huge_tree=True)).getroot()
+            for document in (root, plain):
+                if not valid.validate(document):
+                    failures.append(f"{file}: {valid.error_log.last_error}")
+            if counts_of(plain) != counts_of(root):
+                failures.append(f"{file}: KML and KMZ differ")
             there = counts_of(root)
-            kml = kmz.with_suffix(".kml")
-            kml.write_bytes(zipfile.ZipFile(kmz).read("doc.kml"))
             for driver, path in (("LIBKML", kmz), ("KML", kml)):
                 try:
                     read = counts_by(driver, path)

@@ -32,7 +32,7 @@ impl Table {
             layer = layer.point(0.0, 0.0, &[&[id.as_str()], *row].concat());
         }
         let dir = tempfile::tempdir().unwrap();
-        let (written, _) = layer.write(&Shapefile, &dir.path().join("t.shp"), false).unwrap();
+        let (written, _) = layer.write(&Shapefile::default(), &dir.path().join("t.shp"), false).unwrap();
         Self { dir, losses: written.losses }
     }
 
@@ -133,7 +133,7 @@ fn integers_are_exact_up_to_64_bits_and_readers_see_their_type() {
 fn integers_of_more_than_18_digits_come_with_a_warning() {
     let dir = tempfile::tempdir().unwrap();
     let layer = Layer::of(Some(Point), "").plain("A", I64).point(0.0, 0.0, &["9223372036854775807"]);
-    let (written, _) = layer.write(&Shapefile, &dir.path().join("t.shp"), false).unwrap();
+    let (written, _) = layer.write(&Shapefile::default(), &dir.path().join("t.shp"), false).unwrap();
     assert!(written.warnings[0].contains("ADJUST_TYPE=YES"), "{:?}", written.warnings);
 }
 
@@ -243,6 +243,6 @@ fn dates_of_an_unknown_time_zone_have_no_z() {
     let path = dir.path().join("t.shp");
     let mut layer = Layer::of(Some(Point), "").plain("A", DateTime).point(0.0, 0.0, &["0"]);
     layer.plan.dates_are_utc = false;
-    layer.write(&Shapefile, &path, false).unwrap();
+    layer.write(&Shapefile::default(), &path, false).unwrap();
     assert_eq!(ogr_rows(&path)[0]["A"], "1970-01-01T00:00:00");
 }

@@ -1,7 +1,7 @@
 //! Shapes: every type, null shapes, holes, parts, and what a layer can't hold.
 
 use geohaul::ErrorKind;
-use geohaul::model::GeometryKind::{self, Mixed, Multipatch, Multipoint, Point, Polygon, Polyline};
+use geohaul::model::GeometryKind::{self, Multipatch, Multipoint, Point, Polygon, Polyline};
 use geohaul::model::ShapeKind;
 use geohaul::model::geometry::Role::{Hole, Shell};
 use geohaul::report::LossKind;
@@ -46,7 +46,7 @@ fn every_kind_is_written_plain_with_z_with_m_and_with_both() {
                 .parts(shape_of(kind), &[(Shell, vertices)], &["1"])
                 .null(&["2"]);
             let path = dir.path().join(format!("{kind}{dimensions}.shp"));
-            layer.write(&Shapefile, &path, false).unwrap();
+            layer.write(&Shapefile::default(), &path, false).unwrap();
 
             let read = pyshp(&path);
             assert_eq!(read["type"], code + offset, "{kind} {dimensions}");
@@ -88,7 +88,7 @@ fn holes_and_islands_keep_their_places() {
     Layer::of(Some(Polygon), "")
         .object_id("OID")
         .parts(ShapeKind::Polygon, &parts, &["1"])
-        .write(&Shapefile, &path, false)
+        .write(&Shapefile::default(), &path, false)
         .unwrap();
     assert_eq!(pyshp(&path)["shapes"][0]["parts"], json!([0, 5, 10]));
     assert_eq!(pyshp(&path)["bbox"], json!([0.0, 0.0, 21.0, 9.0]));
@@ -101,7 +101,7 @@ fn paths_of_a_line_stay_apart() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
     let parts: [(_, &[Vertex]); 2] = [(Shell, &SHELL[..2]), (Shell, &SHELL[1..4])];
-    Layer::of(Some(Polyline), "m").parts(ShapeKind::Polyline, &parts, &[]).write(&Shapefile, &path, false).unwrap();
+    Layer::of(Some(Polyline), "m").parts(ShapeKind::Polyline, &parts, &[]).write(&Shapefile::default(), &path, false).unwrap();
     let expected = format!("MULTILINESTRING M (({}),({}))", wkt(&SHELL[..2], "m"), wkt(&SHELL[1..4], "m"));
     assert!(ogrinfo(&path).contains(&expected), "{}", ogrinfo(&path));
 }
@@ -112,11 +112,11 @@ fn coordinates_keep_their_bits_unless_decimals_are_asked_for() {
     let path = dir.path().join("a.shp");
     let [x, y] = [-0.1 - 0.2, 1.797e300];
     let mut layer = Layer::of(Some(Point), "").point(x, y, &[]).point(0.0, -0.0, &[]);
-    layer.write(&Shapefile, &path, false).unwrap();
+    layer.write(&Shapefile::default(), &path, false).unwrap();
     assert_eq!(pyshp(&path)["shapes"][0]["points"], json!([[x, y]]));
     assert_eq!(pyshp(&path)["shapes"][1]["points"], json!([[0.0, -0.0]]));
     layer.plan.decimals = Some(4);
-    layer.write(&Shapefile, &path, true).unwrap();
+    layer.write(&Shapefile::default(), &path, true).unwrap();
     assert_eq!(pyshp(&path)["shapes"][0]["points"], json!([[-0.3, y]]));
 }
 
@@ -127,7 +127,7 @@ fn a_missing_z_becomes_0_and_is_counted_and_a_missing_m_is_no_data() {
     let line: &[Vertex] = &[[1., 2., f64::NAN, f64::NAN], [3., 4., 7., 8.], [5., 6., f64::INFINITY, f64::NAN]];
     let layer = Layer::of(Some(Polyline), "zm").object_id("OID");
     let layer = layer.parts(ShapeKind::Polyline, &[(Shell, &line[1..]), (Shell, line)], &["17"]);
-    let (written, _) = layer.write(&Shapefile, &path, false).unwrap();
+    let (written, _) = layer.write(&Shapefile::default(), &path, false).unwrap();
     let read = pyshp(&path);
     assert_eq!(read["shapes"][0]["z"], json!([7.0, 0.0, 0.0, 7.0, 0.0]));
     assert_eq!(read["shapes"][0]["m"], json!([8.0, null, null, 8.0, null]));
@@ -142,7 +142,7 @@ fn a_z_layer_whose_page_has_no_z_at_all_is_written_with_0() {
     let path = dir.path().join("a.shp");
     let mut layer = Layer::of(Some(Point), "").point(1.0, 2.0, &[]);
     (layer.plan.z, layer.plan.m) = (true, true);
-    let (written, _) = layer.write(&Shapefile, &path, false).unwrap();
+    let (written, _) = layer.write(&Shapefile::default(), &path, false).unwrap();
     assert_eq!(pyshp(&path)["shapes"][0]["z"], json!([0.0]));
     assert_eq!(written.losses.iter().next().unwrap().first.as_deref(), Some("row 0"));
 }
@@ -153,14 +153,14 @@ fn a_multipoint_layer_that_answers_points_is_whole() {
     let path = dir.path().join("a.shp");
     let two = &SHELL[..2];
     let layer = Layer::of(Some(Multipoint), "").point(1.0, 2.0, &[]).parts(ShapeKind::Multipoint, &[(Shell, two)], &[]);
-    layer.parts(ShapeKind::Multipoint, &[(Shell, &[])], &[]).write(&Shapefile, &path, false).unwrap();
+    layer.parts(ShapeKind::Multipoint, &[(Shell, &[])], &[]).write(&Shapefile::default(), &path, false).unwrap();
     let read = pyshp(&path);
     assert_eq!(read["shapes"][0]["type"], 8);
     assert_eq!(read["shapes"][0]["points"], json!([[1.0, 2.0]]));
     assert_eq!(read["shapes"][2]["type"], 0);
 
     let points = Layer::of(Some(Point), "").parts(ShapeKind::Multipoint, &[(Shell, &two[..1])], &[]);
-    points.write(&Shapefile, &path, true).unwrap();
+    points.write(&Shapefile::default(), &path, true).unwrap();
     assert_eq!(pyshp(&path)["shapes"][0]["type"], 1);
 }
 
@@ -170,7 +170,7 @@ fn a_row_that_does_not_fit_is_an_error_that_names_it_and_leaves_nothing() {
     let path = dir.path().join("a.shp");
     let layer = Layer::of(Some(Polygon), "").object_id("OID").parts(ShapeKind::Polygon, &[(Shell, SHELL)], &["1"]);
     let layer = layer.parts(ShapeKind::Polyline, &[(Shell, SHELL)], &["17"]);
-    let error = layer.write(&Shapefile, &path, false).unwrap_err();
+    let error = layer.write(&Shapefile::default(), &path, false).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Format);
     assert_eq!(error.place().feature.as_deref(), Some("object id 17"));
     assert_eq!(error.what(), "a Shapefile of polygons can't hold a polyline");
@@ -182,7 +182,7 @@ fn an_infinite_coordinate_becomes_a_null_shape_and_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
     let layer = Layer::of(Some(Point), "").object_id("OID").point(f64::NAN, 1.0, &["4"]).point(1.0, f64::INFINITY, &["5"]);
-    let (written, _) = layer.point(1.0, 1.0, &["6"]).write(&Shapefile, &path, false).unwrap();
+    let (written, _) = layer.point(1.0, 1.0, &["6"]).write(&Shapefile::default(), &path, false).unwrap();
     let read = pyshp(&path);
     assert_eq!((&read["shapes"][0]["type"], &read["shapes"][1]["type"]), (&json!(0), &json!(0)));
     assert_eq!(read["bbox"], json!([1.0, 1.0, 1.0, 1.0]));
@@ -194,8 +194,8 @@ fn an_infinite_coordinate_becomes_a_null_shape_and_is_counted() {
 fn kinds_that_no_shapefile_holds_are_refused_with_a_hint() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.shp");
-    for (kind, hint) in [(Some(Multipatch), "write GeoJSON"), (Some(Mixed), "write GeoJSON"), (None, "write CSV")] {
-        let error = Layer::of(kind, "").write(&Shapefile, &path, false).unwrap_err();
+    for (kind, hint) in [(Some(Multipatch), "write GeoJSON"), (None, "write CSV")] {
+        let error = Layer::of(kind, "").write(&Shapefile::default(), &path, false).unwrap_err();
         assert_eq!((error.kind(), error.hint_text()), (ErrorKind::Format, Some(hint)));
     }
 }

@@ -5,6 +5,7 @@
 mod attributes;
 mod data_set;
 mod geometry;
+mod parts;
 mod readers;
 #[path = "../support/rows.rs"]
 mod rows;

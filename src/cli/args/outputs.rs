@@ -15,7 +15,7 @@ use crate::write::csv::CsvGeometry;
 pub struct OutputArgs {
     /// The file to write, in the format of its ending; repeat it for several formats from one fetch. A directory
     /// (existing, or with a slash at the end) gets one file per layer, table or result. `-` is standard output, for text
-    /// formats.
+    /// formats; a name that ends in .zip is a Shapefile in an archive.
     #[arg(short, long = "output", value_name = "PATH", required = true, help_heading = "Output")]
     pub output: Vec<PathBuf>,
     /// The format, where the ending does not tell; repeat it for a directory. See `geohaul formats`.

@@ -134,7 +134,9 @@ impl Table {
     /// What the layer says of itself: the metadata extension, in the words of schema.org.
     fn add_metadata(&self, file: &Connection, plan: &WritePlan) -> rusqlite::Result<()> {
         let mut json = json!({"@context": "https://schema.org/", "@type": "Dataset", "name": plan.layer});
-        for (key, text) in [("description", &plan.about.description), ("copyrightNotice", &plan.about.copyright)] {
+        for (key, text) in
+            [("description", &plan.about.description), ("copyrightNotice", &plan.about.copyright), ("url", &plan.about.source)]
+        {
             if let Some(text) = text {
                 json[key] = json!(text);
             }

@@ -1,4 +1,4 @@
-//! KMZ: a zip archive with one `doc.kml`, KML 2.2 (OGC 07-147r2), WGS 84.
+//! KMZ: a zip archive with one `doc.kml`, KML 2.2 (OGC 07-147r2), WGS 84; and the same as plain KML (`plain.rs`).
 //!
 //! One layer is the `Document`. Several are a `Document` each inside an outer one, which viewers show as folders:
 //! a `Schema` may stand only at the start of a `Document`, and GDAL finds only those of the layer's own. Which of
@@ -6,20 +6,21 @@
 
 use std::collections::BTreeSet;
 
-use super::{Encoded, Event, Format, Rows, Stage, Written};
+use super::{Encoded, Event, Format, Rows, Stage, Written, xml};
 use crate::error::Result;
+use crate::model::WritePlan;
 use crate::model::plan::{CrsRule, FormatInfo};
-use crate::model::{GeometryKind, WritePlan};
 
 mod archive;
 mod marker;
 mod placemark;
+mod plain;
 mod schema;
 mod style;
 mod symbol;
-mod xml;
 
 use archive::{Body, Piece};
+pub use plain::Kml;
 use schema::Schema;
 use style::Styles;
 
@@ -30,13 +31,7 @@ static INFO: FormatInfo = FormatInfo {
     name: "kmz",
     title: "KMZ (zipped KML 2.2)",
     endings: &["kmz"],
-    kinds: &[
-        GeometryKind::Point,
-        GeometryKind::Multipoint,
-        GeometryKind::Polyline,
-        GeometryKind::Polygon,
-        GeometryKind::Envelope,
-    ],
+    kinds: FormatInfo::ALL_KINDS,
     tables: false,
     z: true,
     m: false,
@@ -110,11 +105,15 @@ impl Format for Kmz {
             .map_err(|why| stage.write_error(&why))?;
 
         written.warnings.append(&mut seen.warnings);
-        if written.rows > MANY_FEATURES {
-            let rows = written.rows;
-            written.warnings.push(format!("{rows} features in one KMZ: Google Earth becomes slow above {MANY_FEATURES}"));
-        }
+        warn_of_many(&mut written, "KMZ");
         Ok(written)
+    }
+}
+
+fn warn_of_many(written: &mut Written, what: &str) {
+    if written.rows > MANY_FEATURES {
+        let rows = written.rows;
+        written.warnings.push(format!("{rows} features in one {what}: Google Earth becomes slow above {MANY_FEATURES}"));
     }
 }
 
@@ -130,6 +129,8 @@ struct Seen {
     ids: BTreeSet<String>,
     /// By their names in the archive.
     images: Vec<(String, Vec<u8>)>,
+    /// There is no place for images.
+    without_pictures: bool,
     warnings: Vec<String>,
 }
 
@@ -141,8 +142,15 @@ fn layer_start(plan: &WritePlan, seen: &mut Seen) -> Vec<u8> {
     match Styles::of(plan) {
         Some(styles) => {
             if seen.ids.insert(styles.prefix().to_owned()) {
-                text.extend_from_slice(&styles.to_kml());
-                seen.images.extend(styles.files().map(|(name, bytes)| (name, bytes.to_vec())));
+                text.extend_from_slice(&styles.to_kml(!seen.without_pictures));
+                if !seen.without_pictures {
+                    seen.images.extend(styles.files().map(|(name, bytes)| (name, bytes.to_vec())));
+                } else if styles.files().next().is_some() {
+                    seen.warnings.push(
+                        "KML holds no pictures: markers are the viewer's own pin in their colour; KMZ holds the pictures"
+                            .to_owned(),
+                    );
+                }
             }
         }
         None => {

@@ -1,8 +1,8 @@
 //! The `Schema` of a layer: its columns and their types.
 
-use super::xml;
 use crate::model::WritePlan;
 use crate::model::plan::ColumnKind;
+use crate::write::xml;
 
 /// A layer's schema.
 pub(super) struct Schema {

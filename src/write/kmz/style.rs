@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde_json::Value as Json;
 
 use super::symbol::{Look, Symbol};
-use super::xml;
 use crate::model::{Batch, Drawing, WritePlan};
+use crate::write::xml;
 
 /// The styles of a layer.
 pub(super) struct Styles {
@@ -87,14 +87,14 @@ impl Styles {
         &self.prefix
     }
 
-    /// The `Style` elements.
-    pub(super) fn to_kml(&self) -> Vec<u8> {
+    /// The `Style` elements, with the images or without.
+    pub(super) fn to_kml(&self, pictures: bool) -> Vec<u8> {
         let mut out = Vec::new();
         for (at, symbol) in self.symbols.iter().enumerate() {
             out.extend_from_slice(b"<Style");
             xml::push_attribute(&mut out, "id", &format!("{}-{at}", self.prefix));
             out.extend_from_slice(b">");
-            let icon = symbol.icon.as_ref().map(|icon| self.icon_name(at, icon.ending));
+            let icon = symbol.icon.as_ref().filter(|_| pictures).map(|icon| self.icon_name(at, icon.ending));
             out.extend_from_slice(symbol.to_kml(icon.as_deref()).as_bytes());
             out.extend_from_slice(b"</Style>\n");
         }

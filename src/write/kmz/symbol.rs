@@ -49,7 +49,11 @@ pub(super) struct Icon {
     pub(super) ending: &'static str,
     scale: f64,
     heading: f64,
+    /// What a pin that stands for the image is coloured with.
+    color: Color,
 }
+
+const WHITE: Color = [255; 4];
 
 /// A symbol.
 pub(super) struct Symbol {
@@ -80,7 +84,9 @@ impl Symbol {
                 let size = number(symbol, "size").unwrap_or(8.0);
                 let outline = symbol.get("outline").and_then(stroke);
                 let bytes = marker::png(style, own, outline.map(|(color, width)| (color, width / (size * PX_OF_POINT).max(1.0))));
-                made.icon = Some(Icon { bytes, ending: "png", scale: size * PX_OF_POINT / ICON_PX, heading: heading(symbol) });
+                let color = own.filter(|color| color[3] > 0).or(outline.map(|(color, _)| color)).unwrap_or(WHITE);
+                made.icon =
+                    Some(Icon { bytes, ending: "png", scale: size * PX_OF_POINT / ICON_PX, heading: heading(symbol), color });
             }
             "esriPMS" => {
                 let image = symbol.get("imageData").and_then(Json::as_str).and_then(|text| BASE64.decode(text.trim()).ok());
@@ -90,25 +96,27 @@ impl Symbol {
                     _ => "png",
                 };
                 let size = number(symbol, "height").or_else(|| number(symbol, "width")).unwrap_or(12.0);
-                made.icon =
-                    image.map(|bytes| Icon { bytes, ending, scale: size * PX_OF_POINT / ICON_PX, heading: heading(symbol) });
+                let (scale, heading) = (size * PX_OF_POINT / ICON_PX, heading(symbol));
+                made.icon = image.map(|bytes| Icon { bytes, ending, scale, heading, color: WHITE });
             }
             _ => {}
         }
         made
     }
 
-    /// The parts of the style, in the order of the KML schema. `icon` is the name of the image in the archive.
-    pub(super) fn to_kml(&self, icon: Option<&str>) -> String {
+    /// The parts of the style, in the order of the KML schema. `name` is that of the image in the archive; without it,
+    /// the viewer's own pin has the colour and the size of the symbol.
+    pub(super) fn to_kml(&self, name: Option<&str>) -> String {
         let (opacity, label) = &self.look;
         let mut out = String::new();
-        if let (Some(icon), Some(name)) = (&self.icon, icon) {
-            let heading = if icon.heading == 0.0 { String::new() } else { format!("<heading>{}</heading>", icon.heading) };
-            let color = hex([255, 255, 255, 255], *opacity);
-            out += &format!(
-                "<IconStyle><color>{color}</color><scale>{:.3}</scale>{heading}<Icon><href>{name}</href></Icon></IconStyle>",
-                icon.scale
-            );
+        if let Some(icon) = &self.icon {
+            let picture = name.map(|name| {
+                let heading = if icon.heading == 0.0 { String::new() } else { format!("<heading>{}</heading>", icon.heading) };
+                format!("{heading}<Icon><href>{name}</href></Icon>")
+            });
+            let color = hex(if picture.is_some() { WHITE } else { icon.color }, *opacity);
+            let picture = picture.unwrap_or_default();
+            out += &format!("<IconStyle><color>{color}</color><scale>{:.3}</scale>{picture}</IconStyle>", icon.scale);
         }
         out += &match label {
             Some((color, size)) => {

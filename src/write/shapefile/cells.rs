@@ -46,11 +46,11 @@ impl Facts {
     }
 }
 
-/// Encodes the attributes of a page.
-pub(super) fn encode(plan: &WritePlan, batch: &Batch, losses: &mut Losses) -> Cells {
-    let mut bytes = Vec::with_capacity(batch.rows() * plan.columns.len() * 16);
+/// Encodes the attributes of selected rows of a page.
+pub(super) fn encode(plan: &WritePlan, batch: &Batch, selected: &[usize], losses: &mut Losses) -> Cells {
+    let mut bytes = Vec::with_capacity(selected.len() * plan.columns.len() * 16);
     let mut tallies = vec![Tally::default(); plan.columns.len()];
-    for row in 0..batch.rows() {
+    for &row in selected {
         for (column, tally) in plan.columns.iter().zip(&mut tallies) {
             let mut cell = Cell { bytes: &mut bytes, row, tally };
             let value = batch.value(row, column.from);
@@ -68,7 +68,7 @@ pub(super) fn encode(plan: &WritePlan, batch: &Batch, losses: &mut Losses) -> Ce
             losses.add_many(kind, Some(&column.field.name), count, detail, || Some(feature_words(plan, batch, row)));
         }
     }
-    Cells { bytes, rows: batch.rows(), facts: tallies.into_iter().map(|tally| tally.facts).collect() }
+    Cells { bytes, rows: selected.len(), facts: tallies.into_iter().map(|tally| tally.facts).collect() }
 }
 
 /// What a column of a page has in it, and what it lost: kind, how often, first row.

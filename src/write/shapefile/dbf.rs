@@ -5,7 +5,7 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use super::cells::{Cells, Facts, LONGEST_NUMBER};
-use super::check_size;
+use super::parts::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::WritePlan;
 use crate::model::plan::{Column, ColumnKind};
@@ -43,44 +43,46 @@ impl<'s> Writer<'s> {
         Ok(Self { stage, plan, spool, facts, rows: 0 })
     }
 
-    /// Adds the rows of the next page.
-    ///
-    /// # Errors
-    /// As soon as the table is sure to pass the size limit, and when writing fails.
+    /// Number of rows so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The length of the file with the rows of a page more.
+    pub(super) fn length_with(&self, cells: &Cells) -> u64 {
+        let layout = layout(&self.plan, &self.joined(cells));
+        let record = record(&layout) as u64;
+        (self.rows + cells.rows as u64).saturating_mul(record).saturating_add(header(&layout) as u64 + 1)
+    }
+
+    /// Adds the rows of the next page, which fit.
     pub(super) fn append(&mut self, cells: &Cells) -> Result<()> {
         self.rows += cells.rows as u64;
-        for (all, page) in self.facts.iter_mut().zip(&cells.facts) {
-            *all = all.join(*page);
-        }
-        let at_least: usize = self.facts.iter().map(|facts| facts.widest.max(1)).sum();
-        check_size("dbf", self.rows.saturating_mul(1 + at_least as u64))?;
+        self.facts = self.joined(cells);
         self.spool.write_all(&cells.bytes).map_err(|why| self.stage.write_error(&why))
     }
 
+    fn joined(&self, cells: &Cells) -> Vec<Facts> {
+        self.facts.iter().zip(&cells.facts).map(|(all, page)| all.join(*page)).collect()
+    }
+
     /// Writes the file.
-    ///
-    /// # Errors
-    /// Before the file would pass the size limit, and when writing fails.
-    pub(super) fn finish(self, warnings: &mut Vec<String>) -> Result<()> {
-        let mut layout: Vec<Slot> =
-            self.plan.columns.iter().zip(&self.facts).map(|(column, facts)| Slot::of(column, facts)).collect();
+    pub(super) fn finish(self, place: &Place<'_>, warnings: &mut Vec<String>) -> Result<()> {
+        let layout = layout(&self.plan, &self.facts);
         for slot in layout.iter().filter(|slot| slot.decimals == 0 && slot.is_number() && slot.width > 18) {
-            warnings.push(format!(
+            let warning = format!(
                 "column {} holds integers of {} characters, which GDAL reads exactly only with -oo ADJUST_TYPE=YES",
                 slot.name, slot.width
-            ));
+            );
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
         }
-        let numbered = layout.is_empty();
-        if numbered {
-            // More rows than nine digits can count would pass the size limit.
-            layout.push(Slot { name: "FID".to_owned(), code: b'N', width: 9, decimals: 0 });
-        }
-        let record: usize = 1 + layout.iter().map(|slot| slot.width).sum::<usize>();
-        let header = 32 + 32 * layout.len() + 1;
-        check_size("dbf", self.rows.saturating_mul(record as u64).saturating_add(header as u64 + 1))?;
+        let numbered = self.plan.columns.is_empty();
+        let (record, header) = (record(&layout), header(&layout));
 
         let stage = self.stage;
-        let mut out = stage.create(&stage.with_ending("dbf"))?;
+        let mut out = place.create("dbf")?;
         let write = || -> io::Result<()> {
             write_header(&mut out, &layout, self.rows, header, record)?;
             let mut spool = self.spool.into_inner()?;
@@ -101,6 +103,24 @@ impl<'s> Writer<'s> {
         };
         write().map_err(|why| stage.write_error(&why))
     }
+}
+
+/// The columns. A layer without fields has its rows numbered: more than nine digits can count would pass the limit.
+fn layout(plan: &WritePlan, facts: &[Facts]) -> Vec<Slot> {
+    if plan.columns.is_empty() {
+        return vec![Slot { name: "FID".to_owned(), code: b'N', width: 9, decimals: 0 }];
+    }
+    plan.columns.iter().zip(facts).map(|(column, facts)| Slot::of(column, facts)).collect()
+}
+
+/// Bytes of a record.
+fn record(layout: &[Slot]) -> usize {
+    1 + layout.iter().map(|slot| slot.width).sum::<usize>()
+}
+
+/// Bytes before the first record.
+fn header(layout: &[Slot]) -> usize {
+    32 + 32 * layout.len() + 1
 }
 
 /// A column as the `.dbf` declares it.
@@ -176,40 +196,4 @@ fn lay_out(spool: &mut impl Read, layout: &[Slot], line: &mut [u8]) -> io::Resul
         at += slot.width;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Field, FieldType, GeometryKind};
-    use crate::write::Target;
-
-    fn plan(columns: Vec<Column>) -> Arc<WritePlan> {
-        Arc::new(WritePlan { layer: "Roads".to_owned(), columns, geometry: Some(GeometryKind::Point), ..WritePlan::default() })
-    }
-
-    #[test]
-    fn a_table_that_would_pass_two_gigabytes_is_refused_as_soon_as_that_is_sure() {
-        let dir = tempfile::tempdir().unwrap();
-        let stage = Stage::open(Target { path: dir.path().join("a.shp"), overwrite: false }).unwrap();
-        let kind = ColumnKind::Text { length: None };
-        let column = Column { from: 0, name: "A".to_owned(), kind, field: Field::new("A", FieldType::String) };
-        let mut writer = Writer::create(&stage, plan(vec![column])).unwrap();
-        let page = |widest| Cells { bytes: vec![0], rows: 1, facts: vec![Facts { widest, ..Facts::default() }] };
-        writer.rows = 100_000_000;
-        writer.append(&page(9)).unwrap();
-        let error = writer.append(&page(200)).unwrap_err();
-        assert_eq!((error.kind(), error.why()), (ErrorKind::Format, Some("its .dbf would pass 2 GB")));
-        assert!(!stage.with_ending("dbf").exists());
-    }
-
-    #[test]
-    fn a_table_that_grows_past_two_gigabytes_at_the_end_is_not_begun() {
-        let dir = tempfile::tempdir().unwrap();
-        let stage = Stage::open(Target { path: dir.path().join("a.shp"), overwrite: false }).unwrap();
-        let mut writer = Writer::create(&stage, plan(Vec::new())).unwrap();
-        writer.rows = 214_748_400;
-        assert!(writer.finish(&mut Vec::new()).is_err());
-        assert!(!stage.with_ending("dbf").exists());
-    }
 }

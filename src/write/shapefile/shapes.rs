@@ -22,7 +22,7 @@ pub(super) struct ShapeType {
 }
 
 impl ShapeType {
-    /// The one shape type that holds the layer.
+    /// The one shape type that holds a layer of one kind.
     ///
     /// # Errors
     /// [`ErrorKind::Format`] where there is none.
@@ -105,22 +105,28 @@ pub(super) struct Shapes {
     pub(super) bounds: Bounds,
 }
 
-/// Encodes the geometries of a page.
+/// Encodes the geometries of selected rows of a page.
 ///
 /// # Errors
 /// [`ErrorKind::Format`] where a row is of another kind than the layer, or too large; it names the row.
-pub(super) fn encode(plan: &WritePlan, rows: Rows<'_>, losses: &mut Losses) -> Result<Shapes> {
+pub(super) fn encode(
+    plan: &WritePlan,
+    shape_type: ShapeType,
+    rows: Rows<'_>,
+    selected: &[usize],
+    losses: &mut Losses,
+) -> Result<Shapes> {
     let Rows { batch, geometry } = rows;
     let ordinates = 2 + usize::from(plan.z) + usize::from(plan.m);
     let guess = geometry.rows() * 76 + geometry.part_ends.len() * 4 + geometry.xy.len() * 8 * ordinates;
     let mut encoder = Encoder {
-        shape_type: ShapeType::of(plan)?,
+        shape_type,
         scale: plan.decimals.filter(|decimals| *decimals <= 15).map(|decimals| 10f64.powi(i32::from(decimals))),
         bytes: Vec::with_capacity(guess),
         bounds: Bounds::EMPTY,
     };
-    let mut lengths = Vec::with_capacity(geometry.rows());
-    for row in 0..geometry.rows() {
+    let mut lengths = Vec::with_capacity(selected.len());
+    for &row in selected {
         let begin = encoder.bytes.len();
         let name = || feature_words(plan, batch, row);
         let fate = encoder.row(&geometry.shape(row)).map_err(|e| e.in_layer(&plan.layer).of_feature(name()))?;

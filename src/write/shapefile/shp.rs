@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
-use super::check_size;
+use super::parts::Place;
 use super::shapes::{Bounds, ShapeType, Shapes};
 use crate::error::Result;
 use crate::write::Stage;
@@ -25,19 +25,20 @@ pub(super) struct Writer<'s> {
 }
 
 impl<'s> Writer<'s> {
-    pub(super) fn create(stage: &'s Stage, shape_type: ShapeType) -> Result<Self> {
-        let mut shp = stage.create(&stage.main_file())?;
-        let mut shx = stage.create(&stage.with_ending("shx"))?;
+    pub(super) fn create(place: &Place<'s>, shape_type: ShapeType) -> Result<Self> {
+        let stage = place.stage;
+        let (mut shp, mut shx) = (place.create("shp")?, place.create("shx")?);
         shp.write_all(&[0; HEADER]).and_then(|()| shx.write_all(&[0; HEADER])).map_err(|why| stage.write_error(&why))?;
         Ok(Self { stage, shape_type, shp, shx, length: HEADER as u64, records: 0, bounds: Bounds::EMPTY })
     }
 
-    /// Adds the records of the next page.
-    ///
-    /// # Errors
-    /// Before the `.shp` would pass the size limit (the `.shx` is always the smaller one), and when writing fails.
+    /// The length of the `.shp` with the records of a page more (the `.shx` is always the smaller one).
+    pub(super) fn length_with(&self, shapes: &Shapes) -> u64 {
+        self.length + 8 * shapes.lengths.len() as u64 + shapes.bytes.len() as u64
+    }
+
+    /// Adds the records of the next page, which fit.
     pub(super) fn append(&mut self, shapes: &Shapes) -> Result<()> {
-        check_size("shp", self.length + 8 * shapes.lengths.len() as u64 + shapes.bytes.len() as u64)?;
         self.bounds = self.bounds.join(shapes.bounds);
         self.records(shapes).map_err(|why| self.stage.write_error(&why))
     }
@@ -87,26 +88,5 @@ impl<'s> Writer<'s> {
             place.copy_from_slice(&value.to_le_bytes());
         }
         header
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ErrorKind;
-    use crate::model::ShapeKind;
-    use crate::write::Target;
-
-    #[test]
-    fn a_page_that_would_pass_two_gigabytes_is_refused_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let stage = Stage::open(Target { path: dir.path().join("a.shp"), overwrite: false }).unwrap();
-        let mut writer = Writer::create(&stage, ShapeType { kind: ShapeKind::Point, z: false, m: false }).unwrap();
-        let null_shapes = |count| Shapes { bytes: vec![0; 4 * count], lengths: vec![4; count], bounds: Bounds::EMPTY };
-        writer.length = 2_147_483_620;
-        writer.append(&null_shapes(2)).unwrap();
-        let error = writer.append(&null_shapes(1)).unwrap_err();
-        assert_eq!((error.kind(), error.why()), (ErrorKind::Format, Some("its .shp would pass 2 GB")));
-        assert_eq!((writer.length, writer.records), (2_147_483_644, 2));
     }
 }

@@ -163,7 +163,7 @@ fn outputs_that_make_no_sense_are_told() {
         r#"
         error: there is no format "xyz"
         where: a.xyz
-        hint: the formats are: geojson, shapefile, kmz, geopackage, filegdb, flatgeobuf, geojsonseq, csv, esrijson; see geohaul formats
+        hint: the formats are: FORMATS; see geohaul formats
     "#,
     );
     output_says(
@@ -182,7 +182,7 @@ fn outputs_that_make_no_sense_are_told() {
         2,
         r#"
         error: there is no format "nonsense"
-        hint: the formats are: geojson, shapefile, kmz, geopackage, filegdb, flatgeobuf, geojsonseq, csv, esrijson; see geohaul formats
+        hint: the formats are: FORMATS; see geohaul formats
     "#,
     );
     output_says(

@@ -1,7 +1,7 @@
 //! XML text: escaping, and what XML 1.0 can't hold.
 
 /// Appends `<name>text</name>` and a line end.
-pub(super) fn push_element(out: &mut Vec<u8>, name: &str, text: &str) {
+pub(crate) fn push_element(out: &mut Vec<u8>, name: &str, text: &str) {
     out.push(b'<');
     out.extend_from_slice(name.as_bytes());
     out.push(b'>');
@@ -12,7 +12,7 @@ pub(super) fn push_element(out: &mut Vec<u8>, name: &str, text: &str) {
 }
 
 /// Appends ` name="value"`.
-pub(super) fn push_attribute(out: &mut Vec<u8>, name: &str, value: &str) {
+pub(crate) fn push_attribute(out: &mut Vec<u8>, name: &str, value: &str) {
     out.push(b' ');
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");
@@ -27,7 +27,7 @@ pub(super) fn push_attribute(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// Appends text, escaped, without the characters that XML 1.0 can't hold even escaped; returns how many those were.
-pub(super) fn push_text(out: &mut Vec<u8>, text: &str) -> usize {
+pub(crate) fn push_text(out: &mut Vec<u8>, text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut left_out = 0;
     let mut copied = 0;
