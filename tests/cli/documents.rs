@@ -111,7 +111,7 @@ fn desk_of_the_examples() -> Desk {
     desk.write("answer.json", &read("testdata/geometry/web-mercator.json"));
     let area = r#"{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1],[0,0]]]}"#;
     desk.write("area.geojson", area);
-    desk.write("nightly.toml", "[[job]]\nname = \"answer\"\nsource = \"answer.json\"\noutput = \"answer.csv\"\n");
+    desk.write("nightly.toml", "[[job]]\nname = \"answer\"\nsource = \"answer.json\"\noutput = \"answer.geojson\"\n");
     desk
 }
 
