@@ -385,8 +385,8 @@ fn a_check_names_every_fault_with_its_line_and_asks_nobody() {
     let (status, said) = bench.run(&["--check"]);
     assert_eq!(status, 2, "{said}");
     for fault in [
-        "jobs.toml:3: there is no key 'formta'; did you mean 'format'?",
-        "jobs.toml:12: there is no variable ${dmeo}; did you mean ${demo}?",
+        "jobs.toml:3: there is no key 'formta'; did you mean \"format\"?",
+        "jobs.toml:12: there is no variable ${dmeo}; did you mean \"demo\"?",
         "jobs.toml:14: 'token' is a secret",
     ] {
         assert!(said.contains(fault), "{fault}: {said}");
