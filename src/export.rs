@@ -193,6 +193,10 @@ pub fn export(
 
 /// Exports the one layer of an input into anything that takes bytes, in a format of one file.
 ///
+/// The layer is made in a temporary file first, for every format: a caller that gets half a layer can't take it back, and
+/// FlatGeobuf, GeoPackage and KMZ have parts in front that are known at the end only. To have rows as they come,
+/// without a file, there is [`crate::convert::features`].
+///
 /// # Errors
 /// As [`export`]; [`ErrorKind::Usage`] for a format of several files, [`ErrorKind::File`] where `out` takes no more. Nothing
 /// is written to `out` before the layer is whole.

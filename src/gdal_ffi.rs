@@ -113,6 +113,7 @@ mod c {
     pub(super) struct List([u8; 0]);
 
     pub(super) const FORWARD: c_int = 1;
+    pub(super) const INVERSE: c_int = -1;
     pub(super) const LOG_NONE: c_int = 0;
     pub(super) const CONVERSION: c_int = 21;
     pub(super) const PARTIAL_INTERSECTION: c_int = 1;
@@ -365,6 +366,9 @@ pub(crate) fn operation_name(code: &str) -> Option<String> {
     unsafe { text_of(c::proj_get_name(operation.0)) }
 }
 
+/// In metres; in other units it only says which points are looked at twice.
+const HALF_AROUND_THE_EARTH: f64 = 2.1e7;
+
 /// A transformation that is ready to run in this thread: for each point PROJ takes the most accurate operation
 /// whose area holds it and whose grids are installed.
 pub(crate) struct Pipeline {
@@ -404,7 +408,25 @@ impl Pipeline {
     }
 
     /// Transforms in place. A point that can't be transformed becomes NaN; the others are not touched by it.
+    ///
+    /// PROJ takes numbers that are no place at all, such as a northing of -1e30, without complaint. What lies beyond
+    /// the size of the Earth must therefore come back to where it was.
     pub(crate) fn run(&mut self, xy: &mut [[f64; 2]]) {
+        let is_far = |point: &[f64; 2]| point.iter().any(|number| number.abs() > HALF_AROUND_THE_EARTH);
+        let far: Vec<(usize, [f64; 2])> = xy.iter().copied().enumerate().filter(|(_, point)| is_far(point)).collect();
+        self.transform(c::FORWARD, xy);
+        let mut back: Vec<[f64; 2]> = far.iter().map(|(at, _)| xy[*at]).collect();
+        self.transform(c::INVERSE, &mut back);
+        for ((at, was), is) in far.into_iter().zip(back) {
+            // Datum shifts are not the same there and back; a NaN is not back either.
+            let is_back = (0..2).all(|axis| (is[axis] - was[axis]).abs() <= 1.0 + 1e-6 * was[axis].abs());
+            if !is_back {
+                xy[at] = [f64::NAN; 2];
+            }
+        }
+    }
+
+    fn transform(&mut self, direction: c_int, xy: &mut [[f64; 2]]) {
         const STRIDE: usize = size_of::<[f64; 2]>();
         if xy.is_empty() {
             return;
@@ -415,7 +437,7 @@ impl Pipeline {
         unsafe {
             c::proj_trans_generic(
                 self.object.0,
-                c::FORWARD,
+                direction,
                 first,
                 STRIDE,
                 xy.len(),

@@ -239,6 +239,39 @@ fn dates_in_an_unknown_time_zone_stay_wall_clock_but_those_of_the_edit_tracker_a
 }
 
 #[test]
+#[cfg(all(feature = "gdal", feature = "geopackage"))]
+fn every_format_writes_the_dates_of_the_edit_tracker_in_utc_and_the_others_by_the_clock() {
+    let desk = Desk::with(&dated(true));
+    let files = ["a.gpkg", "a.gdb", "a.fgb", "a.shp", "a.kmz", "a.geojson", "a.geojsonl", "a.csv", "a.esrijson"];
+    desk.report(&files.iter().flat_map(|file| ["-o", file]).collect::<Vec<_>>());
+    for file in files {
+        // GDAL says +00 behind what is UTC, where it takes the column for a date. OpenFileGDB of GDAL 3.6 has no zones.
+        let seen = std::process::Command::new("ogrinfo").current_dir(desk.0.path()).args(["-ro", "-q", "-al", file]).output();
+        let seen = String::from_utf8(seen.unwrap().stdout).unwrap();
+        let value = |name: &str| {
+            let line = seen
+                .lines()
+                .find(|line| line.trim_start().starts_with(&format!("{name} (")))
+                .unwrap_or_else(|| panic!("{file}: {seen}"));
+            line.split(" = ").nth(1).unwrap().replace('/', "-").replace(' ', "T").replace("+00", "Z")
+        };
+        let (by_clock, utc) = match file {
+            "a.csv" | "a.esrijson" | "a.gdb" => continue,
+            _ => (value("SEEN"), value("EDITED")),
+        };
+        assert!(by_clock.starts_with("2023-11-14T22:13:20.123") && !by_clock.ends_with('Z'), "{file}: {by_clock}");
+        assert_eq!(utc, "1969-12-31T23:59:59.999Z", "{file}");
+    }
+    assert!(desk.read("a.csv").contains("2023-11-14T22:13:20.123,1969-12-31T23:59:59.999Z"));
+    // Esri JSON has the milliseconds, and says so of the two kinds as a layer does.
+    let set: Value = serde_json::from_str(&desk.read("a.esrijson")).unwrap();
+    assert_eq!((&set["datesInUnknownTimezone"], &set["editFieldsInfo"]["editDateField"]), (&json!(true), &json!("EDITED")));
+    std::fs::rename(desk.path("a.esrijson"), desk.path("in.json")).unwrap();
+    desk.report(&["-o", "again.geojson"]);
+    assert_eq!(desk.properties("again.geojson"), desk.properties("a.geojson"));
+}
+
+#[test]
 fn every_field_type_comes_through_every_core_format() {
     let types = [
         ("OID", "esriFieldTypeOID", json!(5_000_000_000_i64)),

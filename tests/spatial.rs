@@ -168,7 +168,8 @@ fn a_transformation_is_taken_by_its_name_or_its_code() {
 
 #[test]
 fn geometries_without_a_place_in_the_new_system_are_named_one_by_one() {
-    let desk = Desk::of_points(json!({"wkid": 32_633}), &[&[500_000.0, 5e6], &[1e30, 0.0], &[600_000.0, 5e6], &[-1e30, 5e6]]);
+    let desk =
+        Desk::of_points(json!({"wkid": 32_633}), &[&[500_000.0, 5e6], &[1e30, 0.0], &[600_000.0, 5e6], &[500_000.0, -1e30]]);
     let report = desk.report(&["-o", "a.geojson"]);
     let loss = &report["layers"][0]["outputs"][0]["losses"][0];
     assert_eq!((&loss["kind"], &loss["count"]), (&json!("not-transformed"), &json!(2)));
@@ -202,7 +203,53 @@ fn promote_multi_makes_all_features_of_one_type() {
     assert_eq!(types(&desk), ["Polygon", "MultiPolygon"]);
     desk.report(&["-o", "a.geojson", "-o", "a.kmz", "--promote-multi"]);
     assert_eq!(types(&desk), ["MultiPolygon"; 2]);
-    desk.report(&["-o", "b.geojson", "-o", "b.shp", "--explode"]);
-    assert_eq!(desk.geometries("b.geojson").len(), 3);
-    assert!(desk.ogrinfo("b.shp").contains("Feature Count: 3"));
+}
+
+/// The kinds of the geometries of a file, and the values of FID, as GDAL reads them.
+fn kinds_and_ids(desk: &Desk, file: &str) -> (Vec<String>, Vec<String>) {
+    let done = Command::new("ogrinfo").current_dir(desk.0.path()).args(["-ro", "-q", "-al", file]).output().unwrap();
+    let text = String::from_utf8(done.stdout).unwrap();
+    let lines = |starts: &[&str]| -> Vec<String> {
+        let trimmed = text.lines().map(str::trim).filter(|line| starts.iter().any(|start| line.starts_with(start)));
+        trimmed.map(|line| line.split([' ', '(']).next().unwrap().to_owned()).collect()
+    };
+    let ids = text.lines().filter(|line| line.trim_start().starts_with("FID (") || line.trim_start().starts_with("FID_1 ("));
+    (lines(&["POLYGON", "MULTI", "LINESTRING", "POINT"]), ids.map(|line| line.rsplit(" = ").next().unwrap().to_owned()).collect())
+}
+
+#[test]
+#[cfg(feature = "geopackage")]
+fn promote_multi_and_explode_hold_in_every_format() {
+    let single = json!({"paths": [[[0, 0], [0, 1]]]});
+    let double = json!({"paths": [[[0, 0], [0, 1]], [[5, 0], [5, 1]]]});
+    let desk = Desk::with("esriGeometryPolyline", json!({"wkid": 4326}), false, &[single, double]);
+    let all = ["a.gpkg", "a.fgb", "a.gdb", "a.geojson", "a.geojsonl", "a.csv"];
+    let outputs: Vec<&str> = all.iter().flat_map(|file| ["-o", file]).chain(["--geometry", "wkt"]).collect();
+    desk.report(&[&outputs[..], &["--promote-multi"]].concat());
+    for file in all {
+        let seen = if file == "a.csv" { desk.read(file) } else { kinds_and_ids(&desk, file).0.join(" ") };
+        assert_eq!(seen.matches("MULTILINESTRING").count(), 2, "{file}: {seen}");
+        assert_eq!(seen.matches("LINESTRING").count(), 2, "{file}: {seen}");
+    }
+    let report = desk.report(&[&outputs[..], &["--explode"]].concat());
+    for (at, file) in all.iter().enumerate() {
+        // The parts of a feature share its object id, so it is a column there and no id of rows.
+        let losses = &report["layers"][0]["outputs"][at]["losses"];
+        assert!(!losses.to_string().contains("value-dropped"), "{file}: {losses}");
+        if *file == "a.csv" {
+            assert_eq!(desk.read(file).matches("LINESTRING").count(), 3);
+            continue;
+        }
+        let (kinds, ids) = kinds_and_ids(&desk, file);
+        assert_eq!(kinds.len(), 3, "{file}");
+        if !file.contains("geojson") {
+            assert_eq!(ids, ["1", "2", "2"], "{file}");
+        }
+    }
+    let points = json!({"points": [[1, 2], [3, 4]]});
+    let desk = Desk::with("esriGeometryMultipoint", json!({"wkid": 4326}), false, &[points]);
+    desk.report(&["-o", "b.gpkg", "-o", "b.fgb", "-o", "b.gdb", "-o", "b.shp", "-o", "b.geojsonl", "--explode"]);
+    for file in ["b.gpkg", "b.fgb", "b.gdb", "b.shp", "b.geojsonl"] {
+        assert_eq!(kinds_and_ids(&desk, file).0, ["POINT", "POINT"], "{file}");
+    }
 }

@@ -5,13 +5,13 @@
 //! their word; after a projection, which wraps what it gives into ±180, the edge's middle is projected too, and shows
 //! which way the edge goes. So longitudes are first made to run on ([`run_on`]), and then cut ([`cut`]).
 //!
-//! A ring that goes around a pole can't run on; it is kept as it is, and counted.
+//! A ring that winds around a pole ends a turn from where it began, and is closed along the pole (`poles.rs`).
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::reproject::copy_rows;
-use super::{rings, split};
+use super::{poles, rings, split};
 use crate::error::Result;
 use crate::model::geometry::Role;
 use crate::model::plan::Antimeridian;
@@ -53,7 +53,7 @@ pub(super) fn run_on(source: &Geometries, transform: &Transform, mode: Antimerid
 }
 
 /// The vertices of each path and ring; `true` is a ring.
-fn lines(geometry: &Geometries) -> impl Iterator<Item = (Range<usize>, bool)> {
+pub(super) fn lines(geometry: &Geometries) -> impl Iterator<Item = (Range<usize>, bool)> {
     let end = |ends: &[u32], index: usize| if index == 0 { 0 } else { ends[index - 1] as usize };
     let rows = (0..geometry.rows()).filter(|row| matches!(geometry.kinds[*row], ShapeKind::Polyline | ShapeKind::Polygon));
     rows.flat_map(move |row| {
@@ -74,6 +74,9 @@ fn crossings(source: &Geometries, transform: &Transform, xy: &[[f64; 2]]) -> Res
     let mut middles = middles.into_iter();
     jumps.retain(|at| {
         let there = middles.next().map_or(f64::NAN, |[x, _]| x);
+        if poles::is_pole(xy[at - 1]) && poles::is_pole(xy[*at]) {
+            return true; // The way along a pole is short, and its middle has no longitude.
+        }
         let around = f64::midpoint(xy[at - 1][0], xy[*at][0]);
         let apart = ((there - around + 180.0).rem_euclid(360.0) - 180.0).abs();
         // Where the middle has no place, the short way is the likely one.
@@ -98,8 +101,8 @@ fn unwrap<const N: usize>(path: &mut [[f64; N]], closed: bool, crosses: impl Fn(
         Some(*shift)
     });
     let (last, farthest) = runs.fold((0.0, 0.0_f64), |(_, farthest), shift| (shift, farthest.max(shift.abs())));
-    if closed && (last != 0.0 || farthest > FARTHEST) {
-        return; // Around a pole.
+    if closed && (last.abs() > 360.0 || farthest > FARTHEST) {
+        return; // No ring that does not cross itself winds around twice.
     }
     let mut shift = 0.0;
     for (vertex, turn) in path.iter_mut().skip(1).zip(turns) {
@@ -158,10 +161,12 @@ impl Need {
         }
         let has_edges = matches!(shape.kind, ShapeKind::Polyline | ShapeKind::Polygon);
         let long = has_edges && shape.parts().any(|part| part.xy.windows(2).any(|edge| is_long(edge[0][0], edge[1][0])));
+        let winds = shape.kind == ShapeKind::Polygon && shape.parts().any(|part| winds(part.xy));
         let is_track = shape.kind == ShapeKind::Polyline && !long && farthest < 1e9;
         on_earth &= farthest <= FARTHEST || is_track;
         match (on_earth, farthest > 180.0, long) {
             (false, ..) => Self::Note(LossKind::NotOnEarth),
+            _ if winds => Self::Work,
             (_, true, _) => Self::Work,
             (_, _, true) if mode == Antimeridian::Jump => Self::Work,
             (_, _, true) => Self::Note(LossKind::LongEdge),
@@ -175,10 +180,12 @@ fn cut_row(shape: Shape<'_>, mode: Antimeridian, out: &mut Geometries) -> LossKi
     let first_part = out.part_ends.len();
     let jump = |path: &mut [Vertex]| {
         if mode == Antimeridian::Jump {
-            unwrap(path, shape.kind == ShapeKind::Polygon, |_| true);
+            let closed = shape.kind == ShapeKind::Polygon;
+            let stay: Vec<usize> = (1..path.len()).filter(|at| goes_around_the_world(path, closed, *at)).collect();
+            unwrap(path, closed, |at| stay.binary_search(&at).is_err());
         }
     };
-    let mut pieces = Vec::new();
+    let (mut pieces, mut closed_at_pole) = (Vec::new(), false);
     match shape.kind {
         ShapeKind::Polyline => {
             for part in shape.parts() {
@@ -192,6 +199,14 @@ fn cut_row(shape: Shape<'_>, mode: Antimeridian, out: &mut Geometries) -> LossKi
             for size in shape.polygon_sizes() {
                 let mut polygon: Vec<Vec<Vertex>> = parts.by_ref().take(size).map(|part| vertices(&part)).collect();
                 polygon.iter_mut().for_each(|ring| jump(ring));
+                if polygon.iter().any(|ring| winds(ring)) {
+                    if mode == Antimeridian::Jump {
+                        face_the_nearest_pole(&mut polygon);
+                    }
+                    pieces.extend(poles::around(&polygon));
+                    closed_at_pole = true;
+                    continue;
+                }
                 gather(&mut polygon);
                 pieces.extend(split::polygon(polygon));
             }
@@ -215,14 +230,43 @@ fn cut_row(shape: Shape<'_>, mode: Antimeridian, out: &mut Geometries) -> LossKi
         rings::arrange(out, first_part);
     }
     out.end_row(shape.kind);
-    match (pieces.len() > shape.part_count(), shape.xy().iter().any(|[x, _]| x.abs() > 180.0)) {
+    match (closed_at_pole || pieces.len() > shape.part_count(), shape.xy().iter().any(|[x, _]| x.abs() > 180.0)) {
         (true, _) => LossKind::CutAtAntimeridian,
         (false, true) => LossKind::Folded,
         (false, false) => LossKind::LongEdge,
     }
 }
 
-fn vertices(part: &Part<'_>) -> Vec<Vertex> {
+/// Whether an edge, by its second vertex, goes from ±180 to ∓180 where the outline follows the meridian on: the side
+/// of a box around the world, or the edge of a flat map along a pole. Elsewhere it joins a place with itself.
+fn goes_around_the_world(path: &[Vertex], closed: bool, at: usize) -> bool {
+    let last = path.len() - 1;
+    let before = if at >= 2 { Some(at - 2) } else { closed.then(|| last.saturating_sub(1)) };
+    let behind = if at < last { Some(at + 1) } else { closed.then_some(1) };
+    let follows = |vertex: Option<usize>, end: usize| vertex.is_some_and(|vertex| path[vertex][0] == path[end][0]);
+    (path[at][0] - path[at - 1][0]).abs() == 360.0 && (follows(before, at - 1) || follows(behind, at))
+}
+
+/// Whether a ring ends a turn from where it began.
+pub(super) fn winds<const N: usize>(ring: &[[f64; N]]) -> bool {
+    ring.first().zip(ring.last()).is_some_and(|(first, last)| (first[0] - last[0]).abs() > 180.0)
+}
+
+/// Turns rings around whose orientation on the flat map says nothing, since their jumps were taken for long edges: the
+/// pole nearest to the shell is inside of it, and outside of the holes.
+fn face_the_nearest_pole(polygon: &mut [Vec<Vertex>]) {
+    let Some(shell) = polygon.first() else { return };
+    let north = shell.iter().map(|vertex| vertex[1]).sum::<f64>() > 0.0;
+    for (at, ring) in polygon.iter_mut().enumerate().filter(|(_, ring)| winds(ring)) {
+        // The interior is to the right: under way to the east, south.
+        let eastward = ring.last().map(|vertex| vertex[0]) > ring.first().map(|vertex| vertex[0]);
+        if eastward == (north == (at == 0)) {
+            ring.reverse();
+        }
+    }
+}
+
+pub(super) fn vertices(part: &Part<'_>) -> Vec<Vertex> {
     let of = |values: &[f64], at: usize| values.get(at).copied().unwrap_or(f64::NAN);
     part.xy.iter().enumerate().map(|(at, [x, y])| [*x, *y, of(part.z, at), of(part.m, at)]).collect()
 }

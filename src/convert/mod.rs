@@ -8,6 +8,7 @@ mod features;
 mod geojson;
 mod pbf_rows;
 pub mod plan;
+mod poles;
 mod reproject;
 mod reshape;
 mod rings;

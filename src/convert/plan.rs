@@ -217,6 +217,7 @@ fn output(
         transform,
         decimals: options.decimals.or(reprojected),
         object_id: header.object_id.filter(|column| !header.unwritten.contains(column)),
+        ids_repeat: options.explode && !matches!(header.geometry, None | Some(GeometryKind::Point)),
         display: header.display.filter(|column| !header.unwritten.contains(column)).map(|column| match options.domains {
             DomainText::Code => column,
             DomainText::Label | DomainText::Both => label_column(header, labels, column).unwrap_or(column),

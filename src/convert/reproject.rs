@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::antimeridian;
+use super::{antimeridian, poles};
 use crate::error::Result;
 use crate::model::geometry::{Role, signed_area2};
 use crate::model::plan::Antimeridian;
@@ -38,6 +38,15 @@ fn reproject(
 ) -> Result<Geometries> {
     let mut xy = source.xy.clone();
     transform.apply(&mut xy)?;
+    let refined =
+        if mode == Antimeridian::Off || transform.from.geographic { None } else { poles::refined(source, transform, &xy)? };
+    let source = match &refined {
+        Some((refined, places)) => {
+            xy.clone_from(places);
+            refined
+        }
+        None => source,
+    };
     if mode != Antimeridian::Off {
         antimeridian::run_on(source, transform, mode, &mut xy)?;
     }
@@ -74,7 +83,8 @@ fn without_lost_rows(geometry: &Geometries, mut lost: impl FnMut(usize)) -> Geom
 }
 
 /// Between systems whose axes point to different sides (west and north to east and north) a picture is mirrored, and
-/// shells would turn into holes. A ring across the 180th meridian that was not let run on says nothing.
+/// shells would turn into holes. A ring across the 180th meridian that was not let run on says nothing, nor one
+/// around a pole.
 fn turn_mirrored_rings(geometry: &mut Geometries, degrees: bool) {
     let Geometries { kinds, row_ends, part_ends, roles, xy, z, m, .. } = geometry;
     let (mut part, mut start) = (0, 0);
@@ -85,7 +95,9 @@ fn turn_mirrored_rings(geometry: &mut Geometries, degrees: bool) {
                 let ring = &mut xy[range.clone()];
                 let area = signed_area2(ring);
                 let mirrored = if roles[part] == Role::Shell { area > 0.0 } else { area < 0.0 };
-                if mirrored && !(degrees && ring.windows(2).any(|edge| (edge[1][0] - edge[0][0]).abs() > 180.0)) {
+                let says = !degrees
+                    || !(antimeridian::winds(ring) || ring.windows(2).any(|edge| (edge[1][0] - edge[0][0]).abs() > 180.0));
+                if mirrored && says {
                     ring.reverse();
                     [&mut *z, &mut *m].into_iter().filter(|values| !values.is_empty()).for_each(|v| v[range.clone()].reverse());
                 }

@@ -185,7 +185,7 @@ fn header(
     header.display = text("displayFieldName").or_else(|| text("displayField")).and_then(|name| header.field_index(name));
     header.dates_in_unknown_time_zone = flag("datesInUnknownTimezone").unwrap_or(false);
     header.subtypes = [set, definition].into_iter().find_map(subtypes_of);
-    mark_edit_dates(&mut header.fields, definition);
+    [set, definition].into_iter().for_each(|from| mark_edit_dates(&mut header.fields, from));
     Ok(header)
 }
 

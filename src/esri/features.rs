@@ -123,7 +123,7 @@ fn token(cursor: &mut Cursor<'_>) -> Result<Token, Syntax> {
         Some(b'{' | b'[') => Token::Json(cursor.skip()?),
         _ => {
             let at = cursor.at();
-            let span = cursor.skip()?;
+            let span = cursor.bare().ok_or_else(|| cursor.syntax("a value"))?;
             match cursor.slice(span) {
                 b"null" => Token::Null,
                 b"true" => Token::Bool(true),

@@ -98,6 +98,9 @@ impl<'a> Cursor<'a> {
     pub fn string(&mut self) -> Result<Quoted> {
         self.expect(b'"', "a string")?;
         let start = self.at;
+        while self.bytes[self.at..].first_chunk().is_some_and(|word| is_plain(*word)) {
+            self.at += size_of::<u64>();
+        }
         let mut plain = true;
         loop {
             match self.bytes.get(self.at) {
@@ -185,9 +188,23 @@ impl<'a> Cursor<'a> {
     pub fn ordinate_text(&mut self) -> Result<(f64, Option<Span>)> {
         self.peek();
         let start = self.at;
+        if let Some((value, length)) = short_decimal(&self.bytes[start..]) {
+            self.at += length;
+            return Ok((value, Some(self.span_from(start))));
+        }
         let value = self.ordinate()?;
         let span = self.span_from(start);
         Ok((value, is_json_number(self.slice(span)).then_some(span)))
+    }
+
+    /// Consumes a bare word or number, if one is next.
+    #[inline]
+    pub fn bare(&mut self) -> Option<Span> {
+        self.peek();
+        let start = self.at;
+        let length = self.bytes[start..].iter().position(|byte| !is_bare(*byte)).unwrap_or(self.bytes.len() - start);
+        self.at += length;
+        (length > 0).then(|| self.span_from(start))
     }
 
     /// Consumes one value of any kind. Its brackets match; what stands between them is not looked at closely.
@@ -222,11 +239,7 @@ impl<'a> Cursor<'a> {
                 Some(b'"') => {
                     self.string()?;
                 }
-                Some(byte) if is_bare(byte) => {
-                    while self.bytes.get(self.at).is_some_and(|b| is_bare(*b)) {
-                        self.at += 1;
-                    }
-                }
+                Some(byte) if is_bare(byte) => drop(self.bare()),
                 _ => return Err(self.syntax("a value")),
             }
             if depth == 0 {
@@ -236,7 +249,58 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Whether eight bytes of a string hold no quote, backslash or control character.
+#[inline]
+fn is_plain(word: [u8; 8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(word);
+    // The top bit of a byte is set where the byte is below the number, at least in the lowest such byte.
+    let below = |word: u64, number: u8| word.wrapping_sub(EACH * u64::from(number)) & !word & (EACH << 7);
+    let is = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
+    is(b'"') | is(b'\\') | below(word, 0x20) == 0
+}
+
+/// The powers of ten that are doubles.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21,
+    1e22,
+];
+
+/// The number at the beginning of `text` and its length, where it is a JSON number without exponent whose digits fit a
+/// double: such are most coordinates. One division of two exact doubles is rounded correctly, so it is exact.
+#[inline]
+fn short_decimal(text: &[u8]) -> Option<(f64, usize)> {
+    let negative = text.first() == Some(&b'-');
+    let start = usize::from(negative);
+    let (mut digits, mut point, mut at) = (0_u64, None, start);
+    let end = loop {
+        let byte = *text.get(at)?;
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            digits = digits * 10 + u64::from(digit);
+        } else if byte == b'.' && point.is_none() {
+            point = Some(at);
+        } else {
+            break at;
+        }
+        at += 1;
+        // More would not fit 64 bits.
+        if at - start > 18 {
+            return None;
+        }
+    };
+    let whole = point.unwrap_or(end) - start;
+    let fraction = point.map_or(0, |point| end - point - 1);
+    let is_json = whole > 0 && (whole == 1 || text[start] != b'0') && (point.is_none() || fraction > 0);
+    if !is_json || digits > 1 << f64::MANTISSA_DIGITS || is_bare(text[end]) {
+        return None;
+    }
+    let value = digits as f64 / POWERS[fraction];
+    Some((if negative { -value } else { value }, end))
+}
+
 /// Bytes of numbers and of bare words.
+#[inline]
 fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
@@ -296,6 +360,34 @@ mod tests {
             let mut cursor = Cursor::new(text.as_bytes(), 0);
             let skipped = cursor.skip();
             assert!(skipped.is_err() || text == "-", "{text}: {skipped:?}");
+        }
+    }
+
+    #[test]
+    fn a_string_is_plain_without_escapes_and_control_characters_wherever_they_stand() {
+        for at in 0..20 {
+            for (odd, plain) in [("é", true), ("\u{1f}", false), ("\\\"", false), (" ", true), ("\u{7f}", true), ("\u{80}", true)]
+            {
+                let text = format!("\"{}{odd}{}\" ,", "x".repeat(at), "\u{ff}y".repeat(20 - at));
+                let quoted = Cursor::new(text.as_bytes(), 0).string().unwrap();
+                assert_eq!((quoted.plain, quoted.span.len as usize), (plain, text.len() - 4), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_decimals_are_read_as_the_standard_library_reads_them() {
+        for text in ["0", "-0", "-0.0", "12.5", "9344151.0407", "-122.4194155", "0.1", "9007199254740992", "123456789012345.6789"]
+        {
+            let (value, span) = Cursor::new(format!("{text}]").as_bytes(), 0).ordinate_text().unwrap();
+            assert_eq!(
+                (value.to_bits(), span.map(|span| span.len as usize)),
+                (text.parse::<f64>().unwrap().to_bits(), Some(text.len()))
+            );
+        }
+        for text in ["01", "1.", ".5", "+1", "1e5x", "--1", "1.5.5", "00.5"] {
+            let read = Cursor::new(format!("{text},").as_bytes(), 0).ordinate_text();
+            assert!(read.is_err() || read.unwrap().1.is_none_or(|span| is_json_number(&text.as_bytes()[span.range()])), "{text}");
         }
     }
 

@@ -112,6 +112,7 @@ enum StringState {
 /// Where the scanner is inside a `features` array.
 #[derive(Debug)]
 struct Rows {
+    /// Open braces.
     depth: usize,
     string: StringState,
     page_start: Option<u64>,
@@ -277,7 +278,7 @@ impl Scanner {
         }
     }
 
-    /// Bytes inside a `features` array: only strings and brackets matter.
+    /// Bytes inside a `features` array: only strings and braces matter.
     fn push_rows(&mut self, piece: &[u8], mut at: usize) -> Result<usize> {
         let Some(rows) = &mut self.rows else { return Ok(at) };
         while at < piece.len() {
@@ -290,18 +291,24 @@ impl Scanner {
                     }
                 },
                 StringState::Escape => rows.string = StringState::Inside,
-                StringState::Outside => match piece[at] {
-                    b'"' => rows.string = StringState::Inside,
-                    b'{' | b'[' => {
-                        if rows.depth == 0 {
-                            if piece[at] == b'[' {
-                                return Err(self.broken(at, "a feature is no object"));
-                            }
-                            rows.page_start.get_or_insert(self.offset + at as u64);
+                // Inside a feature braces tell where it ends; whoever reads it looks at all of its brackets.
+                StringState::Outside if rows.depth > 0 => match memchr::memchr3(b'"', b'{', b'}', &piece[at..]) {
+                    None => return Ok(piece.len()),
+                    Some(found) => {
+                        at += found;
+                        match piece[at] {
+                            b'"' => rows.string = StringState::Inside,
+                            b'{' => rows.depth += 1,
+                            _ => rows.close(self.offset + at as u64 + 1, self.page_bytes),
                         }
-                        rows.depth += 1;
                     }
-                    b']' if rows.depth == 0 => {
+                },
+                StringState::Outside => match piece[at] {
+                    b'{' => {
+                        rows.page_start.get_or_insert(self.offset + at as u64);
+                        rows.depth = 1;
+                    }
+                    b']' => {
                         rows.end_page(self.offset + at as u64);
                         let pages = std::mem::take(&mut rows.pages);
                         self.rows = None;
@@ -309,23 +316,9 @@ impl Scanner {
                         self.arrays.push(FeatureArray { pages });
                         return Ok(at + 1);
                     }
-                    b'}' | b']' => {
-                        // Depth 0 here is a brace that closes nothing.
-                        let Some(depth) = rows.depth.checked_sub(1) else {
-                            return Err(self.broken(at, "a bracket closes nothing"));
-                        };
-                        rows.depth = depth;
-                        if depth == 0 {
-                            rows.page_rows += 1;
-                            let end = self.offset + at as u64 + 1;
-                            if rows.page_start.is_some_and(|start| end - start >= self.page_bytes) {
-                                rows.end_page(end);
-                            }
-                        }
-                    }
                     b',' | b' ' | b'\n' | b'\r' | b'\t' => {}
-                    _ if rows.depth == 0 => return Err(self.broken(at, "a feature is no object")),
-                    _ => {}
+                    b'}' => return Err(self.broken(at, "a bracket closes nothing")),
+                    _ => return Err(self.broken(at, "a feature is no object")),
                 },
             }
             at += 1;
@@ -364,6 +357,17 @@ impl Scanner {
 }
 
 impl Rows {
+    /// A brace closes before `end`: perhaps a feature, perhaps a page of at least `page_bytes` bytes.
+    fn close(&mut self, end: u64, page_bytes: u64) {
+        self.depth -= 1;
+        if self.depth == 0 {
+            self.page_rows += 1;
+            if self.page_start.is_some_and(|start| end - start >= page_bytes) {
+                self.end_page(end);
+            }
+        }
+    }
+
     fn end_page(&mut self, end: u64) {
         if let Some(offset) = self.page_start.take() {
             self.pages.push(PageRange { offset, len: end - offset, rows: self.page_rows });

@@ -62,18 +62,16 @@ pub struct FormatInfo {
 }
 
 impl FormatInfo {
+    /// All geometry kinds that the rows of a layer may be of; multipatches come as their footprints.
+    pub const ALL_KINDS: &'static [GeometryKind] =
+        &[GeometryKind::Point, GeometryKind::Multipoint, GeometryKind::Polyline, GeometryKind::Polygon, GeometryKind::Envelope];
+
     /// GeoJSON, which is written as a file and handed out as the `geojson` crate's types.
     pub const GEOJSON: Self = Self {
         name: "geojson",
         title: "GeoJSON",
         endings: &["geojson", "json"],
-        kinds: &[
-            GeometryKind::Point,
-            GeometryKind::Multipoint,
-            GeometryKind::Polyline,
-            GeometryKind::Polygon,
-            GeometryKind::Envelope,
-        ],
+        kinds: Self::ALL_KINDS,
         tables: true,
         z: true,
         m: false,
@@ -127,6 +125,8 @@ pub struct WritePlan {
     pub decimals: Option<u8>,
     /// Batch column of the object id.
     pub object_id: Option<usize>,
+    /// Several rows may have the same object id: the parts of one feature.
+    pub ids_repeat: bool,
     /// Batch column of the display field.
     pub display: Option<usize>,
     /// Dates are UTC and get a `Z`; otherwise wall-clock times.

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use super::number::{push_coordinate, push_xy};
+use super::number::{push_coordinate, push_xy_apart};
 use super::{Encoded, Event, Format, Rows, Stage, Written, cell, feature_words, wkt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::plan::{CrsRule, FormatInfo};
@@ -59,17 +59,7 @@ static INFO: FormatInfo = FormatInfo {
     limits: "points as x, y, other geometry with --geometry wkt or none; no types and no spatial reference",
 };
 
-static INFO_WKT: FormatInfo = FormatInfo {
-    kinds: &[
-        GeometryKind::Point,
-        GeometryKind::Multipoint,
-        GeometryKind::Polyline,
-        GeometryKind::Polygon,
-        GeometryKind::Envelope,
-    ],
-    mixed_kinds: true,
-    ..INFO
-};
+static INFO_WKT: FormatInfo = FormatInfo { kinds: FormatInfo::ALL_KINDS, mixed_kinds: true, ..INFO };
 
 impl Format for Csv {
     /// Lines of text.
@@ -175,9 +165,7 @@ impl Csv {
         match part {
             None => out.push(self.delimiter),
             Some(part) => {
-                let start = out.len();
-                push_xy(out, rows.batch, &part, 0, plan.decimals);
-                out[start..].iter_mut().filter(|byte| **byte == b',').for_each(|byte| *byte = self.delimiter);
+                push_xy_apart(out, rows.batch, &part, 0, plan.decimals, self.delimiter);
             }
         }
         out.push(self.delimiter);
@@ -194,11 +182,14 @@ impl Csv {
 
     /// The geometry as WKT, with a delimiter behind it; empty for null.
     fn push_wkt(&self, out: &mut Vec<u8>, plan: &WritePlan, rows: Rows<'_>, row: usize) {
-        let mut text = Vec::new();
-        wkt::push(&mut text, plan, rows.batch, rows.geometry.shape(row));
-        if !text.is_empty() {
-            // It is ASCII.
-            self.push_text(out, &String::from_utf8_lossy(&text));
+        let start = out.len();
+        out.push(b'"');
+        wkt::push(out, plan, rows.batch, rows.geometry.shape(row));
+        // There is nothing in it that would have to be doubled.
+        if memchr::memchr(self.delimiter, &out[start..]).is_some() {
+            out.push(b'"');
+        } else {
+            out.remove(start);
         }
         out.push(self.delimiter);
     }

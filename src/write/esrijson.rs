@@ -10,7 +10,7 @@ use super::{Encoded, Event, Format, Rows, Stage, Written};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::plan::{CrsRule, FormatInfo};
 use crate::model::value::real_text;
-use crate::model::{Batch, Cell, Column, Domain, GeometryKind, Part, Shape, ShapeKind, WritePlan};
+use crate::model::{Batch, Cell, Column, Domain, GeometryKind, Part, Shape, ShapeKind, SpatialReference, WritePlan};
 use crate::report::Losses;
 
 /// The Esri JSON format.
@@ -20,13 +20,7 @@ static INFO: FormatInfo = FormatInfo {
     name: "esrijson",
     title: "Esri JSON",
     endings: &["esrijson"],
-    kinds: &[
-        GeometryKind::Point,
-        GeometryKind::Multipoint,
-        GeometryKind::Polyline,
-        GeometryKind::Polygon,
-        GeometryKind::Envelope,
-    ],
+    kinds: FormatInfo::ALL_KINDS,
     tables: true,
     z: true,
     m: true,
@@ -111,11 +105,17 @@ fn head(plan: &WritePlan) -> Json {
         head["hasZ"] = json!(plan.z);
         head["hasM"] = json!(plan.m);
         if let Some(crs) = &plan.crs {
-            head["spatialReference"] = crs.spatial_reference().to_json();
+            let vcs_wkid = plan.vertical.as_ref().and_then(|vertical| vertical.wkid);
+            head["spatialReference"] = SpatialReference { vcs_wkid, ..crs.spatial_reference() }.to_json();
         }
     }
     if !plan.dates_are_utc {
         head["datesInUnknownTimezone"] = json!(true);
+        // A tracker has at most two dates, and they are UTC all the same.
+        let tracked = plan.columns.iter().filter(|column| column.field.always_utc);
+        for (key, column) in ["editDateField", "creationDateField"].into_iter().zip(tracked) {
+            head["editFieldsInfo"][key] = json!(column.name);
+        }
     }
     head["fields"] = plan.columns.iter().map(field).collect();
     head

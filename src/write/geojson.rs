@@ -226,11 +226,6 @@ impl Encoder<'_> {
         let single = shape.part_count() == 1 && !self.plan.promote_multi;
         match shape.kind {
             ShapeKind::Null => self.out.extend_from_slice(b"null"),
-            ShapeKind::Point if self.plan.promote_multi => {
-                self.open("MultiPoint");
-                shape.parts().for_each(|part| self.vertices(part, z));
-                self.out.push(b'}');
-            }
             ShapeKind::Point => {
                 self.open("Point");
                 shape.parts().for_each(|part| self.vertex(part, 0, z));

@@ -18,16 +18,30 @@ const POWERS: [u64; 20] = {
 /// Appends `x,y` of a vertex: the source's own text where there is one and nothing is to be rounded.
 #[inline]
 pub(crate) fn push_xy(out: &mut Vec<u8>, batch: &Batch, part: &Part<'_>, at: usize, decimals: Option<u8>) {
+    let text = batch.text.as_bytes();
+    match part.text.get(at).map(|[x, y]| (x.range(), y.range())) {
+        // Most stand as they are wanted, with a comma between.
+        Some((x, y)) if decimals.is_none() && x.end + 1 == y.start && text[x.end] == b',' => {
+            out.extend_from_slice(&text[x.start..y.end]);
+        }
+        _ => push_xy_apart(out, batch, part, at, decimals, b','),
+    }
+}
+
+/// The same with this byte between the two.
+#[inline]
+pub(crate) fn push_xy_apart(out: &mut Vec<u8>, batch: &Batch, part: &Part<'_>, at: usize, decimals: Option<u8>, between: u8) {
     match (part.text.get(at), decimals) {
         (Some([x, y]), None) => {
-            out.extend_from_slice(batch.slice(*x).as_bytes());
-            out.push(b',');
-            out.extend_from_slice(batch.slice(*y).as_bytes());
+            let text = batch.text.as_bytes();
+            out.extend_from_slice(&text[x.range()]);
+            out.push(between);
+            out.extend_from_slice(&text[y.range()]);
         }
         _ => {
             let [x, y] = part.xy[at];
             push_coordinate(out, x, decimals);
-            out.push(b',');
+            out.push(between);
             push_coordinate(out, y, decimals);
         }
     }

@@ -26,9 +26,6 @@ pub struct OgrFormat {
 
 const OPEN_FILE_GDB: &str = "OpenFileGDB";
 
-const KINDS: &[GeometryKind] =
-    &[GeometryKind::Point, GeometryKind::Multipoint, GeometryKind::Polyline, GeometryKind::Polygon, GeometryKind::Envelope];
-
 /// File Geodatabase.
 pub static FILE_GEODATABASE: OgrFormat = OgrFormat {
     driver: OPEN_FILE_GDB,
@@ -36,7 +33,7 @@ pub static FILE_GEODATABASE: OgrFormat = OgrFormat {
         name: "filegdb",
         title: "File Geodatabase",
         endings: &["gdb"],
-        kinds: KINDS,
+        kinds: FormatInfo::ALL_KINDS,
         tables: true,
         z: true,
         m: true,
@@ -76,7 +73,7 @@ impl OgrFormat {
             name,
             title: name,
             endings: vec![ending].leak(),
-            kinds: KINDS,
+            kinds: FormatInfo::ALL_KINDS,
             tables: true,
             z: true,
             m: true,
@@ -110,7 +107,7 @@ impl Format for OgrFormat {
 
     fn encode(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<TypedRows>> {
         let mut losses = Losses::default();
-        let kinds = if plan.geometry == Some(GeometryKind::Mixed) { Kinds::AsIs } else { Kinds::Multi };
+        let kinds = if plan.geometry == Some(GeometryKind::Mixed) && !plan.promote_multi { Kinds::AsIs } else { Kinds::Multi };
         let chunk = typed::encode(plan, rows, kinds, &mut losses, |_, _, _| {});
         Ok(Encoded { chunk, rows: rows.batch.rows(), losses })
     }

@@ -105,10 +105,10 @@ impl TypedRows {
     }
 }
 
-/// The plan's column that holds the object ids.
+/// The plan's column that holds the object ids, where they can be the ids of rows.
 #[cfg(any(feature = "geopackage", feature = "gdal"))]
 pub(crate) fn object_id_column(plan: &WritePlan) -> Option<usize> {
-    let from = plan.object_id?;
+    let from = plan.object_id.filter(|_| !plan.ids_repeat)?;
     plan.columns.iter().position(|column| column.from == from && matches!(column.kind, ColumnKind::Integer { .. }))
 }
 

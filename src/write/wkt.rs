@@ -1,7 +1,7 @@
 //! Geometries as WKT (OGC 06-103r4): shells counter-clockwise and holes clockwise, so canonical rings are written
 //! backwards.
 
-use super::number::{push_coordinate, push_xy};
+use super::number::{push_coordinate, push_xy_apart};
 use crate::model::{Batch, Part, Shape, ShapeKind, WritePlan};
 
 /// Appends a geometry; nothing for null.
@@ -21,7 +21,7 @@ pub(super) fn push(out: &mut Vec<u8>, plan: &WritePlan, batch: &Batch, shape: Sh
             writer.group(points, |writer, (part, at)| writer.list(part, at..at + 1));
         }
         ShapeKind::Polyline => {
-            let single = shape.part_count() == 1;
+            let single = shape.part_count() == 1 && !plan.promote_multi;
             writer.kind(if single { "LINESTRING" } else { "MULTILINESTRING" });
             if single {
                 shape.parts().for_each(|part| writer.list(part, 0..part.xy.len()));
@@ -30,7 +30,7 @@ pub(super) fn push(out: &mut Vec<u8>, plan: &WritePlan, batch: &Batch, shape: Sh
             }
         }
         ShapeKind::Polygon => {
-            let single = shape.polygon_sizes().nth(1).is_none();
+            let single = shape.polygon_sizes().nth(1).is_none() && !plan.promote_multi;
             writer.kind(if single { "POLYGON" } else { "MULTIPOLYGON" });
             let mut rings = shape.parts();
             let mut polygon = |writer: &mut Writer<'_>, size: usize| {
@@ -81,9 +81,7 @@ impl Writer<'_> {
     }
 
     fn vertex(&mut self, part: Part<'_>, at: usize) {
-        let start = self.out.len();
-        push_xy(self.out, self.batch, &part, at, self.decimals);
-        self.out[start..].iter_mut().filter(|byte| **byte == b',').for_each(|byte| *byte = b' ');
+        push_xy_apart(self.out, self.batch, &part, at, self.decimals, b' ');
         for (written, values) in [(self.z, part.z), (self.m, part.m)] {
             if written {
                 self.out.push(b' ');

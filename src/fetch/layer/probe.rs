@@ -13,7 +13,7 @@ use crate::fetch::paging::{Ask, Start};
 use crate::fetch::retry::Refused;
 use crate::fetch::selection::{Selection, names};
 use crate::fetch::session::{Answer, PbfAnswer};
-use crate::model::Wire;
+use crate::model::{Crs, Wire};
 
 /// From so many pages on a layer is read by spans of object ids: servers pass over all rows before an offset, each time.
 const MANY_PAGES: u64 = 25;
@@ -62,6 +62,8 @@ impl Opening<'_> {
             let counted = scope.spawn(|| self.count());
             let extremes = may_span.then(|| scope.spawn(|| self.extremes()));
             let in_pbf = may_be_pbf.then(|| scope.spawn(|| self.ask_pbf(&FIRST_ROW)));
+            // PROJ takes its time as well. Where the system is not known, whoever needs it says so.
+            scope.spawn(|| self.query.out_sr.as_ref().map(Crs::of));
             let row = windows.then(|| self.ask(&self.query, &FIRST_ROW));
             let (row_in_pbf, extremes) = (in_pbf.map(joined), extremes.map(joined).transpose()?.flatten());
             Ok(Scouted { counted: joined(counted)?, extremes, row, row_in_pbf })

@@ -57,6 +57,10 @@ pub(super) fn web_mercator_to_wgs84(xy: &mut [[f64; 2]]) {
     for [x, y] in xy {
         *x = (*x / RADIUS_M).to_degrees();
         *y = (FRAC_PI_2 - 2.0 * (-*y / RADIUS_M).exp().atan()).to_degrees();
+        // The poles lie at infinity: what comes out at one was no place ("can't be transformed").
+        if y.abs() >= 90.0 {
+            [*x, *y] = [f64::NAN; 2];
+        }
     }
 }
 
@@ -153,6 +157,13 @@ mod tests {
         for (a, b) in xy.iter().zip(&there) {
             assert!((a[0] - b[0]).abs() < 1e-9 && (a[1] - b[1]).abs() < 1e-9, "{a:?} {b:?}");
         }
+    }
+
+    #[test]
+    fn no_height_in_web_mercator_is_a_pole() {
+        let mut xy = [[0.0, -1e30], [0.0, 1e9], [0.0, 1e8]];
+        web_mercator_to_wgs84(&mut xy);
+        assert!(xy[0][1].is_nan() && xy[1][1].is_nan() && xy[2][1] < 90.0, "{xy:?}");
     }
 
     #[test]

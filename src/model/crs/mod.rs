@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, ErrorKind, Result};
 
 mod formula;
+mod known;
 #[cfg(feature = "gdal")]
 mod osr;
 mod tables;
@@ -183,7 +184,7 @@ impl Crs {
     /// # Errors
     /// [`ErrorKind::SpatialReference`] where nobody knows it; it is never replaced by a guess.
     pub fn of(sr: &SpatialReference) -> Result<Self> {
-        osr::crs_of(sr)
+        known::crs_of(sr)
     }
 
     /// From what a user writes: `EPSG:27700`, `ESRI:102001`, a bare wkid, WKT, or `@file.prj`.

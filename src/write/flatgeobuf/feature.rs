@@ -4,7 +4,7 @@ use flatbuffers::{FlatBufferBuilder, WIPOffset};
 
 use super::NOWHERE;
 use super::header::geometry_type as types;
-use crate::model::{GeometryKind, Part, Shape, ShapeKind, WritePlan, time};
+use crate::model::{GeometryKind, Part, Shape, ShapeKind, WritePlan};
 use crate::report::Losses;
 use crate::write::Rows;
 use crate::write::typed::{self, Datum, TypedRows};
@@ -116,7 +116,7 @@ impl Encoder<'_> {
                 }
                 Datum::Real(value) => out.extend_from_slice(&value.to_le_bytes()),
                 Datum::Millis(millis) => {
-                    let moment = time::iso(*millis, typed::is_utc(self.plan, column)).unwrap_or_default();
+                    let moment = self.plan.iso(&column.field, *millis).unwrap_or_default();
                     text(out, moment.as_bytes());
                 }
                 Datum::Days(days) => text(out, typed::date(*days).map_or(String::new(), |date| date.to_string()).as_bytes()),

@@ -8,8 +8,8 @@ use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
 use super::{Encoded, Event, Format, Rows, Stage, Written};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::WritePlan;
 use crate::model::plan::{CrsRule, FormatInfo};
-use crate::model::{GeometryKind, WritePlan};
 use crate::report::Losses;
 
 mod feature;
@@ -23,13 +23,7 @@ static INFO: FormatInfo = FormatInfo {
     name: "flatgeobuf",
     title: "FlatGeobuf",
     endings: &["fgb"],
-    kinds: &[
-        GeometryKind::Point,
-        GeometryKind::Multipoint,
-        GeometryKind::Polyline,
-        GeometryKind::Polygon,
-        GeometryKind::Envelope,
-    ],
+    kinds: FormatInfo::ALL_KINDS,
     tables: true,
     z: true,
     m: true,

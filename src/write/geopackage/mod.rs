@@ -26,13 +26,7 @@ static INFO: FormatInfo = FormatInfo {
     name: "geopackage",
     title: "GeoPackage",
     endings: &["gpkg"],
-    kinds: &[
-        GeometryKind::Point,
-        GeometryKind::Multipoint,
-        GeometryKind::Polyline,
-        GeometryKind::Polygon,
-        GeometryKind::Envelope,
-    ],
+    kinds: FormatInfo::ALL_KINDS,
     tables: true,
     z: true,
     m: true,
@@ -81,7 +75,7 @@ impl Format for GeoPackage {
 }
 
 fn kinds(plan: &WritePlan) -> Kinds {
-    if plan.geometry == Some(GeometryKind::Mixed) { Kinds::AsIs } else { Kinds::Multi }
+    if plan.geometry == Some(GeometryKind::Mixed) && !plan.promote_multi { Kinds::AsIs } else { Kinds::Multi }
 }
 
 /// The header of a geometry blob: little-endian, with the box where it is not a point. The id of the spatial

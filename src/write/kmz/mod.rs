@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use super::{Encoded, Event, Format, Rows, Stage, Written, xml};
 use crate::error::Result;
+use crate::model::WritePlan;
 use crate::model::plan::{CrsRule, FormatInfo};
-use crate::model::{GeometryKind, WritePlan};
 
 mod archive;
 mod marker;
@@ -31,13 +31,7 @@ static INFO: FormatInfo = FormatInfo {
     name: "kmz",
     title: "KMZ (zipped KML 2.2)",
     endings: &["kmz"],
-    kinds: &[
-        GeometryKind::Point,
-        GeometryKind::Multipoint,
-        GeometryKind::Polyline,
-        GeometryKind::Polygon,
-        GeometryKind::Envelope,
-    ],
+    kinds: FormatInfo::ALL_KINDS,
     tables: false,
     z: true,
     m: false,

@@ -9,7 +9,7 @@ use crate::model::{Column, Domain, Part, Shape, ShapeKind, Value, WritePlan, tim
 use crate::report::{LossKind, Losses};
 use crate::write::number::{push_coordinate, push_xy};
 use crate::write::xml;
-use crate::write::{Rows, cell, feature_words};
+use crate::write::{Rows, cell, feature_words, typed};
 
 /// One page as text, and what was lost. The elements stand in the order that the KML schema wants.
 pub(super) fn encode(plan: &WritePlan, rows: Rows<'_>) -> (Vec<u8>, Losses) {
@@ -129,7 +129,8 @@ impl<'a> Page<'a> {
             let column = drawing.column(field.as_deref()?)?;
             let millis = self.rows.batch.value(row, column).as_i64()?;
             // A KML time without zone is local to the viewer.
-            time::iso(millis, plan.dates_are_utc)
+            let written = plan.columns.iter().find(|written| written.from == column);
+            time::iso(millis, written.map_or(plan.dates_are_utc, |column| typed::is_utc(plan, column)))
         };
         let [begin, end] = [0, 1].map(|at| moment(&drawing.time_fields[at]));
         let element =
