@@ -12,7 +12,7 @@ use url::Url;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The kinds of failure that a program may want to tell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Unsupported,
     /// The user or the caller stopped the work.
     Cancelled,
+    /// Whoever read standard output wants no more of it: no fault of anybody.
+    Closed,
     /// A fault of geohaul itself.
     Internal,
 }
@@ -251,6 +253,10 @@ fn io_reason(error: &std::io::Error) -> String {
         None => text,
     }
 }
+
+mod nearest;
+
+pub(crate) use nearest::{did_you_mean, nearest};
 
 /// Query keys whose values are secrets.
 const SECRET_KEYS: [&str; 8] =

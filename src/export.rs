@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::convert::PlanOptions;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::fetch::http::Cancel;
 use crate::fetch::{Download, Input, Item, Source};
 use crate::model::Area;
@@ -22,7 +22,7 @@ use crate::report::{Failure, Progress, Report};
 use crate::write::{AnyFormat, Stage, Target, format_by_name, unique_file_stem, unzip};
 
 pub use layer::{ExportedLayer, export_layer};
-pub use receipt::{Check, Receipt, check_files, check_server};
+pub use receipt::{Check, Receipt, check_files, check_server, is_unchanged};
 
 /// How an export is done.
 #[derive(Debug, Clone, Default)]
@@ -43,12 +43,26 @@ pub struct ExportOptions {
     pub threads: usize,
     /// Keep raw pages beside the first output until it is done, and begin with those that an interrupted run left.
     pub resume: bool,
+    /// Keep them in this directory instead, and do without where a source can't keep any.
+    pub pages_in: Option<PathBuf>,
+    /// Draw a [`Sketch`](crate::model::Sketch) of each layer.
+    pub sketch: bool,
     /// Unpack the ZIP archives among the files into folders beside them.
     pub unzip: bool,
     /// Write a receipt beside the first output: `roads.geojson.receipt.json`.
     pub receipt: bool,
     /// Stops the work: pages, conversion and writing end soon, and no output appears.
     pub cancel: Cancel,
+}
+
+impl ExportOptions {
+    /// Where the raw pages of an export to this file are kept; `None` where they are not.
+    fn kept_pages(&self, output: &Path) -> Option<PathBuf> {
+        self.resume.then(|| match &self.pages_in {
+            Some(directory) => directory.join(output.file_name().unwrap_or_default()),
+            None => layer::kept_pages(output),
+        })
+    }
 }
 
 /// One output: a file and its format.
@@ -115,9 +129,11 @@ pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
             return Error::new(ErrorKind::Usage, "this build can't write GeoParquet")
                 .hint("take a release of geohaul, or build it with --features geoparquet");
         }
-        let known = crate::write::FORMATS.iter().map(|format| format.info().name).collect::<Vec<_>>().join(", ");
-        Error::new(ErrorKind::Usage, format!("no format is called \"{name}\""))
-            .hint(format!("formats: {known}; see geohaul formats"))
+        let infos = || crate::write::FORMATS.iter().map(|format| format.info());
+        let known = infos().map(|info| info.name).collect::<Vec<_>>().join(", ");
+        let meant = did_you_mean(name, infos().flat_map(|info| info.endings.iter().chain([&info.name])).copied());
+        Error::new(ErrorKind::Usage, format!("there is no format \"{name}\""))
+            .hint(format!("{meant}the formats are: {known}; see geohaul formats"))
     })
 }
 

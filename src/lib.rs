@@ -47,6 +47,8 @@
 //! - [`write`](mod@write) holds the formats, and the stage that makes files appear whole or not at all.
 //! - [`export`](mod@export) joins the three, in parallel and in order; [`pipe`] bounds what is under way.
 //!
+//! [`batch`] is what is kept and told of many exports as one run.
+//!
 //! Around them: [`model`] is what the stages hand to each other (schema, values, geometry, spatial references, plans),
 //! [`esri`] the wire, [`report`] what was done and lost, [`error`](mod@error) what went wrong, and `cli` (with the
 //! feature of that name) the command line.
@@ -56,6 +58,7 @@
 //! All are on by default. `gdal` knows every spatial reference, and writes File Geodatabases and by other drivers of
 //! GDAL; without it there are WGS 84 and web mercator. `geopackage` writes GeoPackages, `cli` is the command line.
 
+pub mod batch;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod convert;

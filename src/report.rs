@@ -7,17 +7,19 @@ use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
-use crate::model::{Evidence, GeometryKind, Origin, codebook, time};
+use crate::model::{Evidence, GeometryKind, Origin, Sketch, codebook, time};
 
 /// Calls back while work goes on. Every method has a default that does nothing.
 pub trait Progress: Send + Sync {
     /// A layer begins; `count` rows are expected, where that is known.
     fn layer(&self, _name: &str, _count: Option<u64>) {}
-    /// `rows` more rows were fetched.
-    fn rows(&self, _rows: u64) {}
+    /// A page of the layer came: so many rows, in so many bytes after decompression.
+    fn page(&self, _rows: u64, _bytes: u64) {}
+    /// All rows of the layer are written.
+    fn layer_end(&self) {}
     /// A geoprocessing job changed its status.
     fn job_status(&self, _status: &str) {}
     /// A geoprocessing job says how far it is, in per cent and in its own words.
@@ -281,7 +283,7 @@ impl Report {
 }
 
 /// Something that failed while other things were written.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// The kind, for programs.
@@ -326,9 +328,15 @@ pub struct LayerReport {
     pub clipped: Option<Clipped>,
     /// One per output.
     pub outputs: Vec<OutputReport>,
+    /// Its receipt, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<PathBuf>,
     /// What its domains say.
     #[serde(skip)]
     pub codebook: Vec<codebook::Entry>,
+    /// A small picture of its rows, where that was asked for.
+    #[serde(skip)]
+    pub sketch: Option<Sketch>,
 }
 
 /// Rows by what cutting at an area did to them.

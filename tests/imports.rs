@@ -26,7 +26,8 @@ const RULES: &[(&str, &[&str], bool)] = &[
     ("write/ogr", &["error", "report", "model", "pipe", "gdal_ffi"], true),
     ("write", &["error", "report", "model", "pipe"], false),
     ("export", &["error", "report", "model", "pipe", "esri", "fetch", "convert", "write"], false),
-    ("cli", &["error", "report", "model", "fetch", "convert", "write", "export"], false),
+    ("batch", &["error", "report", "model", "fetch", "write", "export"], false),
+    ("cli", &["batch", "error", "report", "model", "fetch", "convert", "write", "export"], false),
     ("main", &["cli", "error", "report", "model", "fetch", "convert", "write", "export"], false),
 ];
 

@@ -192,7 +192,8 @@ fn no_output_report_or_message_shows_a_secret_and_no_other_origin_hears_one() {
     let ready = ["--token-file", &path(&token), "--header", &header].map(str::to_owned);
     let mut said = String::new();
     let mut run = |verb: &str, url: &str, out: &str, sign_in: &[String], status: i32| {
-        let mut arguments = vec![verb, url];
+        // The log must not show any either.
+        let mut arguments = vec![verb, url, "-vv"];
         let report = format!("{}.report.json", out.trim_end_matches('/'));
         if verb != "info" {
             arguments.extend(["-o", out, "--report", &report]);
@@ -216,7 +217,7 @@ fn no_output_report_or_message_shows_a_secret_and_no_other_origin_hears_one() {
     }
     for sign_in in [&ann[..], &ready[..]] {
         run("export", &layer("Half"), "half.geojson", sign_in, 1);
-        let mut verify = vec!["verify", "one.geojson.receipt.json", "--against-server"];
+        let mut verify = vec!["verify", "one.geojson.receipt.json", "--against-server", "-vv"];
         verify.extend(sign_in.iter().map(String::as_str));
         let agrees = fails(desk.run(&verify), 0, &["agrees   object ids"]);
         shows_nothing("verify", &agrees);
@@ -225,6 +226,7 @@ fn no_output_report_or_message_shows_a_secret_and_no_other_origin_hears_one() {
     assert!(desk.path(".half.geojson.geohaul/pages").exists() && desk.path("one.geojson.receipt.json").exists());
     let kept = std::fs::read_to_string(desk.path(".half.geojson.geohaul/pages")).unwrap();
     assert!(kept.contains("I heard"), "{kept}");
+    assert!(said.contains("DEBUG GET ") && said.contains("DEBUG POST "), "the log was on: {said}");
     assert!(said.contains("I heard") && said.contains("*****"), "the server did repeat what it heard: {said}");
     shows_nothing("the talk", &said);
     assert!(!said.contains("incorrect-horse"), "{said}");
@@ -261,6 +263,43 @@ fn secrets_come_from_files_the_environment_and_standard_input() {
     ok(child.wait_with_output().unwrap());
     fails(export("e.csv", &["--user", "ann"]).output().unwrap(), 2, &["the password is missing", "GEOHAUL_PASSWORD"]);
     fails(export("e.csv", &[]).output().unwrap(), 1, &["wants a sign-in", "--token-file"]);
+}
+
+#[test]
+fn an_application_signs_in_by_its_id_and_a_secret_from_a_file_or_the_environment() {
+    let layer = Layer::of(1..=3);
+    let server = Server::start(move |call| {
+        let asked = |name: &str| call.param(name).to_owned();
+        match call.path.as_str() {
+            "/portal/sharing/rest/oauth2/token" => {
+                let knows = (asked("client_id"), asked("client_secret")) == ("app1".to_owned(), PASSWORD.to_owned());
+                match knows && asked("grant_type") == "client_credentials" {
+                    true => Reply::json(&json!({"access_token": MADE, "expires_in": 7200})),
+                    false => Reply::error(400, "Invalid client_secret"),
+                }
+            }
+            path if path.starts_with("/portal/") => {
+                Reply::json(&json!({"currentVersion": "11.3", "isPortal": true, "authInfo": {"isTokenBasedSecurity": true}}))
+            }
+            path if path.ends_with("/rest/info") => {
+                Reply::json(&json!({"currentVersion": 11.3, "owningSystemUrl": format!("http://{}/portal", call.header("host")),
+                    "authInfo": {"tokenServicesUrl": format!("http://{}/portal/sharing/rest/generateToken", call.header("host"))}}))
+            }
+            _ if call.param("token") == MADE => layer.reply(call),
+            _ => Reply::error(499, "Token Required"),
+        }
+    });
+    let desk = Desk::new();
+    let secret = desk.write("secret", &format!("{PASSWORD}\n")).display().to_string();
+    let url = server.url(LAYER).to_string();
+    let export = ["export", &url, "--client-id", "app1", "-o"];
+    let all = |more: &[&str]| desk.geohaul(&[&export[..], more].concat());
+    let said = ok(all(&["a.csv", "--client-secret-file", &secret]).output().unwrap());
+    ok(all(&["b.csv"]).env("GEOHAUL_CLIENT_SECRET", PASSWORD).output().unwrap());
+    fails(all(&["c.csv"]).output().unwrap(), 2, &["the secret of the application is missing", "--client-secret-file"]);
+    let wrong = desk.write("wrong", "not it").display().to_string();
+    fails(all(&["c.csv", "--client-secret-file", &wrong]).output().unwrap(), 1, &["app1"]);
+    shows_nothing("the talk", &said);
 }
 
 #[test]

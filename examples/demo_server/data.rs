@@ -44,6 +44,9 @@ impl Row {
     }
 }
 
+/// When all layers were last edited: nobody can edit them.
+const LAST_EDIT_MS: i64 = 1_735_689_600_000;
+
 impl Layer {
     /// The layer resource.
     pub(crate) fn describe(&self) -> Value {
@@ -52,6 +55,7 @@ impl Layer {
             "type": if self.geometry_type.is_some() { "Feature Layer" } else { "Table" },
             "displayField": "NAME", "objectIdField": "OBJECTID", "hasZ": false, "hasM": false, "hasAttachments": false,
             "maxRecordCount": MOST_RECORDS, "capabilities": "Query", "supportedQueryFormats": "JSON", "fields": self.fields,
+            "editingInfo": {"lastEditDate": LAST_EDIT_MS},
             "advancedQueryCapabilities": {"supportsPagination": true, "supportsOrderBy": true, "supportsStatistics": false},
         });
         if !self.drawing.is_null() {

@@ -1,6 +1,7 @@
 //! As much HTTP/1.1 as a client of ArcGIS needs: GET, form POST, kept connections, and a limit on everything.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -39,6 +40,18 @@ impl Request {
     /// A switch, `true` or `false`.
     pub(crate) fn is_on(&self, name: &str) -> Option<bool> {
         self.filled(name).map(|value| value.eq_ignore_ascii_case("true"))
+    }
+}
+
+impl fmt::Display for Request {
+    /// The path, and the parameters in the order of their names.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        let params: BTreeMap<_, _> = self.params.iter().collect();
+        for (at, (name, value)) in params.into_iter().enumerate() {
+            write!(f, "{}{name}={}", if at == 0 { '?' } else { '&' }, value.escape_debug())?;
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo run --example demo_server -- 6080      # 0, or nothing, takes any free port
+//! cargo run --example demo_server -- 6080 --delay 50 --log requests.log     # each answer after 50 ms
 //! ```
 //!
 //! Its data come from a seeded generator, so every run serves the same. Both tasks compute from the posted
@@ -19,10 +20,12 @@ mod jobs;
 mod query;
 mod viewshed;
 
+use std::fs::File;
 use std::io::Write;
 use std::net::TcpListener;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -48,17 +51,52 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> Result<(), String> {
-    let port = match std::env::args().nth(1) {
-        None => 0,
-        Some(text) => text.parse().map_err(|_| format!("'{text}' is no port; usage: demo_server [PORT]"))?,
-    };
+    let Arguments { port, delay, mut log } = arguments()?;
     let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|why| format!("can't listen on port {port}: {why}"))?;
     let address = listener.local_addr().map_err(|why| why.to_string())?;
     let site = Arc::new(Site { layers: data::layers().into(), atlas: atlas::atlas(), jobs: jobs::Jobs::default() });
     let mut stdout = std::io::stdout();
     writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush()).map_err(|why| why.to_string())?;
-    http::serve(&listener, move |request| respond(&site, request));
+    let log = Mutex::new(log.take());
+    http::serve(&listener, move |request| {
+        if let Some(log) = &mut *log.lock().unwrap_or_else(PoisonError::into_inner) {
+            // A log that can't be written is no reason to refuse anybody.
+            let _ = writeln!(log, "{request}");
+        }
+        std::thread::sleep(delay);
+        respond(&site, request)
+    });
     Ok(())
+}
+
+/// What the command line says.
+struct Arguments {
+    port: u16,
+    /// How long an answer is kept back.
+    delay: Duration,
+    /// Gets a line for each request: its path and parameters.
+    log: Option<File>,
+}
+
+fn arguments() -> Result<Arguments, String> {
+    const USAGE: &str = "usage: demo_server [PORT] [--delay MILLISECONDS] [--log FILE]";
+    let (mut words, mut arguments) = (std::env::args().skip(1), Arguments { port: 0, delay: Duration::ZERO, log: None });
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| format!("{word} needs a value; {USAGE}"));
+        match word.as_str() {
+            "--delay" => {
+                let millis = value()?.parse().map_err(|_| format!("--delay takes a number; {USAGE}"))?;
+                arguments.delay = Duration::from_millis(millis);
+            }
+            "--log" => {
+                let path = value()?;
+                let file = File::options().append(true).create(true).open(&path);
+                arguments.log = Some(file.map_err(|why| format!("can't write {path}: {why}"))?);
+            }
+            port => arguments.port = port.parse().map_err(|_| format!("'{port}' is no port; {USAGE}"))?,
+        }
+    }
+    Ok(arguments)
 }
 
 /// ArcGIS answers with status 200 whatever happened; the body says what did.

@@ -1,12 +1,27 @@
 //! Errors for people: what, why, where, and what to do next, a line each, understandable without colour.
 
-use crate::error::Error;
-use crate::error::Place;
+use serde_json::{Value, json};
 
-/// Prints an error to stderr.
-#[allow(clippy::print_stderr, reason = "talk goes to stderr")]
+use super::printer::{self, Manner};
+use crate::error::{Error, ErrorKind, Place};
+
+/// Prints an error to stderr; to a program as an object. That nobody reads on is no error.
 pub(super) fn print(error: &Error) {
-    eprint!("{}", text(error));
+    match printer::manner() {
+        _ if error.kind() == ErrorKind::Closed => {}
+        Manner::Json => printer::event("error", parts(error)),
+        _ => printer::say(&text(error)),
+    }
+}
+
+fn parts(error: &Error) -> Value {
+    json!({
+        "kind": error.kind(),
+        "what": error.what(),
+        "cause": error.why(),
+        "where": (*error.place() != Place::default()).then(|| error.place().to_string()),
+        "hint": error.hint_text(),
+    })
 }
 
 fn text(error: &Error) -> String {
@@ -26,7 +41,6 @@ fn text(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
 
     #[test]
     fn an_error_says_what_why_where_and_what_next() {

@@ -1,17 +1,27 @@
 //! `geohaul export`: layers and tables to files.
 
+use std::sync::Arc;
+
 use super::args::{ExportArgs, Project};
+use super::setting::{Delivered, Setting};
 use super::status::Status;
 use super::{access, interrupt, job, outputs, selection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, ExportOptions};
+use crate::fetch::Input as _;
 use crate::fetch::layer::LayerOptions;
 use crate::fetch::layers::Layers;
 use crate::fetch::selection::Selection;
 use crate::fetch::target::Target;
+use crate::report::Report;
 
 pub(super) fn run(args: &ExportArgs) -> Result<Status> {
-    if let Some(done) = job::export(args)? {
+    Ok(work(args, &Setting::alone())?.tell())
+}
+
+/// Exports, in a setting.
+pub(super) fn work(args: &ExportArgs, setting: &Setting<'_>) -> Result<Delivered> {
+    if let Some(done) = job::export(args, setting)? {
         return Ok(done);
     }
     let access::Opened { target, session, mut warnings } = access::open(&args.access, &args.url)?;
@@ -45,9 +55,8 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
         connections: usize::try_from(args.connections).unwrap_or(1),
         wire: args.wire.into(),
     };
-    let progress = outputs::progress(&args.outputs);
-    let session = session.with_connections(options.connections).stopped_by(&interrupt::cancel());
-    let mut layers = Layers::open(&session, &target, options, &args.layers, progress)?;
+    let session = setting.paced(session, options.connections).stopped_by(&interrupt::cancel());
+    let mut layers = Layers::open(&session, &target, options, &args.layers, Arc::clone(&setting.progress))?;
     let destination = outputs::destination(&args.outputs)?;
     if let (Destination::Files(outputs), names @ [_, _, ..]) = (&destination, layers.names().as_slice())
         && !outputs.iter().all(|output| output.format.info().many_layers)
@@ -56,8 +65,15 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status> {
             .because(names.join(", "))
             .hint("give a directory, which gets a file for each: -o results/ --format geojson; a GeoPackage, which holds them all: -o all.gpkg; or choose with --layers"));
     }
+    let unchanged = setting.job.as_ref().map_or_else(Vec::new, |job| job.leave_out(&mut layers));
+    if !unchanged.is_empty() && layers.names().is_empty() {
+        return Ok(Delivered::unchanged(Report::begin(layers.describe()), unchanged));
+    }
     let options = ExportOptions { clip, resume: args.resume, unzip: args.results.unzip, ..outputs::options(&args.outputs)? };
-    outputs::deliver(&mut layers, &destination, options, &args.outputs, warnings).map_err(|error| match error.kind() {
+    let options = setting.job.as_ref().map_or(options.clone(), |job| job.options(options));
+    let delivered = outputs::deliver(&mut layers, &destination, options, &args.outputs, warnings, setting);
+    delivered.map(|delivered| Delivered { unchanged, ..delivered }).map_err(|error| match error.kind() {
+        ErrorKind::Cancelled if setting.job.is_some() => error,
         ErrorKind::Cancelled if args.resume => error.hint("run the same command again: it goes on from here"),
         ErrorKind::Cancelled => error.hint("with --resume the same command goes on where it was stopped"),
         _ => error,

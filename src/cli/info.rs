@@ -1,21 +1,19 @@
 //! `geohaul info`: what a URL or file holds.
 
-use std::fmt::Write;
-use std::sync::Arc;
-
 use super::access;
 use super::args::InfoArgs;
-use super::printer::{self, Lines};
+use super::printer;
+use super::progress::progress;
 use super::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::describe::{Description, LayerDescription, describe};
 use crate::fetch::gp::{Execution, Parameter};
 use crate::model::{Crs, Domain, Field, Header};
-use crate::report::Progress;
+use std::fmt::Write;
 
 pub(super) fn run(args: &InfoArgs) -> Result<Status> {
     let opened = access::open(&args.access, &args.target)?;
-    let description = describe(&opened.session, &opened.target, &(Arc::new(Lines) as Arc<dyn Progress>))?;
+    let description = describe(&opened.session, &opened.target, &progress())?;
     let text = if args.json {
         serde_json::to_string_pretty(&description)
             .map_err(|why| Error::new(ErrorKind::Internal, "can't write JSON").because(why))?

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{AccessArgs, ExportArgs, JobAction, JobArgs, JobTarget};
-use super::printer::{self, Lines};
+use super::printer;
+use super::progress::progress;
 use super::run::{follow, wanted};
+use super::setting::{Delivered, Setting};
 use super::status::Status;
 use super::{access, interrupt, outputs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::ExportOptions;
+use crate::fetch::MOST_CONNECTIONS;
 use crate::fetch::gp::{Job, Level, Phase, Polling, Record, Status as JobStatus, Wanted};
 use crate::fetch::target::Target;
 use crate::report::{Progress, silent};
@@ -58,7 +61,7 @@ pub(super) fn run(args: &JobArgs) -> Result<Status> {
             })
         }
         JobAction::Wait(target) => {
-            let mut job = attach(target, &(Arc::new(Lines) as Arc<dyn Progress>))?.0;
+            let mut job = attach(target, &progress())?.0;
             let polling = Polling { timeout: target.timeout, ..Polling::default() };
             let waited = follow(&mut job, &polling);
             remember(&target.target, &job);
@@ -124,15 +127,20 @@ fn remember(target: &str, job: &Job) {
 }
 
 /// Exports the results of a job where the target is one.
-pub(super) fn export(args: &ExportArgs) -> Result<Option<Status>> {
+pub(super) fn export(args: &ExportArgs, setting: &Setting<'_>) -> Result<Option<Delivered>> {
     let is_job = folder_of(&args.url).is_some() || args.url.contains("/jobs/");
     let Some(found) = (if is_job { find(&args.url, &args.access)? } else { None }) else { return Ok(None) };
     let destination = outputs::destination(&args.outputs)?;
     outputs::check(&destination, &args.outputs, false)?;
-    let progress = outputs::progress(&args.outputs);
-    let job = Job::attach(&found.session, &found.url, wanted(&args.results), &progress)?;
+    let session = setting.paced(found.session, MOST_CONNECTIONS);
+    let mut job = Job::attach(&session, &found.url, wanted(&args.results), &setting.progress)?;
+    if setting.job.is_some() {
+        // A batch submitted it, and was interrupted.
+        follow(&mut job, &Polling::default())?;
+    }
     remember(&args.url, &job);
     let mut results = job.results(found.result.as_deref())?;
-    let options = ExportOptions { unzip: args.results.unzip, ..outputs::options(&args.outputs)? };
-    outputs::deliver(&mut results, &destination, options, &args.outputs, found.warnings).map(Some)
+    let sketch = setting.job.is_some();
+    let options = ExportOptions { unzip: args.results.unzip, sketch, ..outputs::options(&args.outputs)? };
+    outputs::deliver(&mut results, &destination, options, &args.outputs, found.warnings, setting).map(Some)
 }

@@ -1,21 +1,18 @@
 //! `geohaul ls`: what a server has, as a tree.
 
-use std::sync::Arc;
-
 use super::access;
 use super::args::LsArgs;
-use super::printer::{self, Lines};
+use super::printer;
+use super::progress::progress;
 use super::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::glob::Glob;
 use crate::fetch::listing::{Node, NodeKind, list};
-use crate::report::Progress;
 
 pub(super) fn run(args: &LsArgs) -> Result<Status> {
     let name = args.name.as_deref().map(Glob::new);
     let opened = access::open(&args.access, &args.url)?;
-    let progress: Arc<dyn Progress> = Arc::new(Lines);
-    let root = list(&opened.session, &opened.target, name.as_ref(), &progress)?;
+    let root = list(&opened.session, &opened.target, name.as_ref(), &progress())?;
     let text = if args.json {
         serde_json::to_string_pretty(&root).map_err(|why| Error::new(ErrorKind::Internal, "can't write JSON").because(why))?
             + "\n"

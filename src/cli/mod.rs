@@ -3,11 +3,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 mod access;
 mod args;
+mod batch;
 mod complaint;
+mod config;
 mod convert;
 mod explain;
 mod export;
@@ -16,12 +16,17 @@ mod info;
 mod interrupt;
 mod job;
 mod keyring;
+mod log;
 mod login;
 mod ls;
 mod outputs;
+mod plan;
 mod printer;
+mod progress;
 mod run;
 mod selection;
+mod setting;
+mod shells;
 mod status;
 mod verify;
 
@@ -30,7 +35,16 @@ pub use status::Status;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match config::arguments(std::env::args_os().collect()) {
+        Ok(args) => args,
+        Err(config::Stop::Clap(error)) => error.exit(),
+        Err(config::Stop::File(error)) => {
+            complaint::print(&error);
+            return Status::of(&error).into();
+        }
+    };
+    printer::talk(args.global.progress, args.global.quiet);
+    log::listen(args.global.verbose);
     let status = match dispatch(args.verb) {
         Ok(status) => status,
         Err(error) => {
@@ -43,9 +57,14 @@ pub fn main() -> ExitCode {
 
 fn dispatch(verb: args::Verb) -> crate::Result<Status> {
     match verb {
-        args::Verb::Convert(args) => convert::run(&args),
-        args::Verb::Export(args) => export::run(&args),
-        args::Verb::Run(args) => run::run(&args),
+        args::Verb::Convert(args) => {
+            let files = args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+            outputs::reported(&args.outputs, &files, false, || convert::run(&args))
+        }
+        args::Verb::Export(args) => outputs::reported(&args.outputs, &args.url, args.resume, || export::run(&args)),
+        args::Verb::Run(args) => outputs::reported(&args.outputs, &args.url, false, || run::run(&args)),
+        args::Verb::Batch(args) => batch::run(&args),
+        args::Verb::Plan(args) => plan::run(&args),
         args::Verb::Job(args) => job::run(&args),
         args::Verb::Ls(args) => ls::run(&args),
         args::Verb::Info(args) => info::run(&args),
@@ -54,5 +73,7 @@ fn dispatch(verb: args::Verb) -> crate::Result<Status> {
         args::Verb::Logout(args) => login::logout(&args),
         args::Verb::Whoami(args) => login::whoami(&args),
         args::Verb::Formats(args) => formats::run(&args),
+        args::Verb::Completions(args) => shells::completions(&args),
+        args::Verb::Man(args) => shells::man(&args),
     }
 }

@@ -1,31 +1,31 @@
 //! From output arguments to a destination and options, and from a report to its places.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::args::OutputArgs;
-use super::complaint;
 use super::interrupt;
-use super::printer::{self, Lines};
+use super::setting::{Delivered, Setting};
 use super::status::Status;
 use crate::convert::{CrsChoice, PlanOptions};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, redact};
 use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
 use crate::model::{Crs, codebook};
-use crate::report::{Progress, Report};
+use crate::report::{Failure, Report};
 use crate::write::csv::Csv;
 use crate::write::geojson::GeoJsonSeq;
 use crate::write::{AnyFormat, Stage, Target, is_folder_data_set, place_of};
 
-/// Exports an input to a destination and tells of it; `warnings` go into the report.
+/// Exports an input to a destination; `warnings` go into the report.
 pub(super) fn deliver(
     input: &mut dyn Input,
     destination: &Destination,
     options: ExportOptions,
     args: &OutputArgs,
     warnings: Vec<String>,
-) -> Result<Status> {
+    setting: &Setting<'_>,
+) -> Result<Delivered> {
     if let (Some(report), Some(codebook)) = (&args.report, &args.codebook)
         && place_of(report) == place_of(codebook)
     {
@@ -44,13 +44,10 @@ pub(super) fn deliver(
         }
     }
     // Opened before anything is fetched, as every output is.
-    let stage = |path: &Option<PathBuf>| {
-        path.as_ref()
-            .map(|path| Stage::open(Target { path: path.clone(), overwrite: args.overwrite || options.resume }))
-            .transpose()
-    };
+    let stage =
+        |path: &Option<PathBuf>| path.as_deref().map(|path| side_stage(path, args.overwrite || options.resume)).transpose();
     let (report_stage, codebook_stage) = (stage(&args.report)?, stage(&args.codebook)?);
-    let mut report = export(input, destination, &options, &progress(args))?;
+    let mut report = export(input, destination, &options, &setting.progress)?;
     report.warnings.extend(warnings);
     let reported = codebook_stage
         .map_or(Ok(()), |stage| write_side_file(&report, stage, "--codebook", args.codebook.as_deref(), codebook_text(&report)))
@@ -58,19 +55,15 @@ pub(super) fn deliver(
             Some(stage) => write_side_file(&report, stage, "--report", args.report.as_deref(), report_text(&report)?),
             None => Ok(()),
         });
-    if !args.quiet {
-        printer::print_report(&report);
-    }
-    if let Err(error) = reported {
+    let complaint = reported.err();
+    let status = match Status::of_report(&report) {
         // The outputs stand all the same.
-        complaint::print(&error);
-        return Ok(Status::Partial);
-    }
-    Ok(match Status::of_report(&report) {
+        _ if complaint.is_some() => Status::Partial,
         Status::Complete => Status::Complete,
         _ if interrupt::cancel().is_cancelled() => Status::Interrupted,
         status => status,
-    })
+    };
+    Ok(Delivered { report, status, complaint, unchanged: Vec::new() })
 }
 
 /// The files beside the outputs, with the options that name them.
@@ -84,11 +77,6 @@ fn the_same(option: &str, path: &Path) -> Error {
     Error::new(ErrorKind::Usage, format!("the {what} and an output are the same file"))
         .in_file(path)
         .hint(format!("give {option} another name"))
-}
-
-/// Where news of the work goes.
-pub(super) fn progress(args: &OutputArgs) -> Arc<dyn Progress> {
-    if args.quiet { Arc::new(crate::report::Silent) } else { Arc::new(Lines) }
 }
 
 fn report_text(report: &Report) -> Result<String> {
@@ -107,8 +95,43 @@ fn write_side_file(report: &Report, stage: Stage, option: &str, path: Option<&Pa
     {
         return Err(the_same(option, path));
     }
-    std::fs::write(stage.main_file(), text).map_err(|why| stage.write_error(&why))?;
+    write_whole(stage, &text)
+}
+
+/// The stage of a file beside the outputs; `-` is standard output.
+fn side_stage(path: &Path, overwrite: bool) -> Result<Stage> {
+    if path.as_os_str() == "-" { Stage::stdout() } else { Stage::open(Target { path: path.to_owned(), overwrite }) }
+}
+
+fn write_whole(stage: Stage, text: &str) -> Result<()> {
+    let mut file = stage.create(&stage.main_file())?;
+    file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(|why| stage.write_error(&why))?;
+    drop(file);
     stage.commit().map(drop)
+}
+
+/// Does the work of a verb. Where nothing came of it, the report that was asked for says why.
+pub(super) fn reported(args: &OutputArgs, source: &str, resume: bool, work: impl FnOnce() -> Result<Status>) -> Result<Status> {
+    let source = source.parse().map_or_else(|_| source.to_owned(), |url| redact(&url));
+    let mut report = Report::begin(source);
+    let done = work();
+    if let (Err(error), Some(path)) = (&done, &args.report)
+        && !matches!(error.kind(), ErrorKind::Usage | ErrorKind::Closed)
+    {
+        report.finished = crate::model::time::now();
+        report.failures.push(Failure::from(error));
+        // The error itself is what must be told.
+        let _ = write_failure(&report, path, args, resume);
+    }
+    done
+}
+
+fn write_failure(report: &Report, path: &Path, args: &OutputArgs, resume: bool) -> Result<()> {
+    // It may go into the output directory, which was not made any more.
+    if let Some(folder) = path.parent().filter(|folder| args.output.iter().any(|output| place_of(output) == place_of(folder))) {
+        std::fs::create_dir_all(folder).map_err(|why| Error::file("can't make the output directory", folder, &why))?;
+    }
+    write_whole(side_stage(path, args.overwrite || resume)?, &report_text(report)?)
 }
 
 /// What the arguments say of spatial references and the rest.
@@ -144,6 +167,8 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         unzip: false,
         receipt: args.receipt,
         resume: false,
+        pages_in: None,
+        sketch: false,
         cancel: interrupt::cancel(),
     })
 }
@@ -185,7 +210,7 @@ pub(super) fn check(destination: &Destination, args: &OutputArgs, resume: bool) 
         }
         Destination::Directory { path, .. } => check_directory(path)?,
     }
-    side_files(args).try_for_each(|(_, path)| open(path))
+    side_files(args).filter(|(_, path)| path.as_os_str() != "-").try_for_each(|(_, path)| open(path))
 }
 
 /// A directory that is there or can be made, and takes files.

@@ -1,10 +1,15 @@
 //! The only place that prints: data to stdout, reports and news to stderr.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
+use indicatif::MultiProgress;
+use serde_json::{Value, json};
+
+use super::args::ProgressKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Evidence, GeometryKind};
-use crate::report::{Clipped, LayerReport, Loss, Losses, MessageKind, OutputReport, Progress, Report};
+use crate::report::{Clipped, LayerReport, Loss, Losses, OutputReport, Report};
 
 /// Prints what the user asked to see. A reader that closes the pipe ends the program quietly.
 pub(super) fn data(text: &str) -> Result<()> {
@@ -16,54 +21,83 @@ pub(super) fn data(text: &str) -> Result<()> {
     }
 }
 
+/// How this process talks.
+pub(super) enum Manner {
+    /// In lines, above bars.
+    Bars(MultiProgress),
+    /// In lines.
+    Lines,
+    /// In JSON objects.
+    Json,
+    /// In lines, but not of what goes on.
+    Silent,
+}
+
+/// Set once, before anything is said.
+static TALK: OnceLock<(Manner, bool)> = OnceLock::new();
+
+/// Settles how this process talks. `quiet`: of errors only.
+pub(super) fn talk(kind: ProgressKind, quiet: bool) {
+    let terminal = std::io::stderr().is_terminal();
+    let can_draw = terminal && std::env::var_os("TERM").is_none_or(|kind| kind != "dumb");
+    let manner = match kind {
+        ProgressKind::Auto if can_draw => Manner::Bars(MultiProgress::new()),
+        ProgressKind::Bars if terminal => Manner::Bars(MultiProgress::new()),
+        ProgressKind::Auto | ProgressKind::Bars | ProgressKind::Lines => Manner::Lines,
+        ProgressKind::Json => Manner::Json,
+        ProgressKind::None => Manner::Silent,
+    };
+    // A second word would come too late.
+    let _ = TALK.set((manner, quiet));
+}
+
+/// How this process talks.
+pub(super) fn manner() -> &'static Manner {
+    TALK.get().map_or(&Manner::Lines, |(manner, _)| manner)
+}
+
+/// Whether only errors are told.
+pub(super) fn is_quiet() -> bool {
+    TALK.get().is_some_and(|(_, quiet)| *quiet)
+}
+
 /// Prints to stderr; nobody is left to hear that it failed.
-pub(super) fn say(text: &str) {
+fn write(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Prints lines to stderr, above bars; to a program each is a note.
+pub(super) fn say(text: &str) {
+    match manner() {
+        Manner::Bars(screen) => screen.suspend(|| write(text)),
+        Manner::Json => text.lines().for_each(|line| event("note", json!({"text": line}))),
+        Manner::Lines | Manner::Silent => write(text),
+    }
+}
+
+/// Tells a program of an event: its name and what belongs to it, as one line.
+pub(super) fn event(name: &str, mut what: Value) {
+    let mut line = json!({"event": name});
+    if let (Some(line), Some(what)) = (line.as_object_mut(), what.as_object_mut()) {
+        line.append(what);
+    }
+    write(&format!("{line}\n"));
 }
 
 /// Prints what the user should know beside the data.
 pub(super) fn warnings(warnings: &[String]) {
-    for warning in warnings {
+    for warning in warnings.iter().filter(|_| !is_quiet()) {
         say(&format!("warning: {warning}\n"));
     }
 }
 
-/// News as plain lines.
-pub(super) struct Lines;
-
-impl Progress for Lines {
-    fn layer(&self, name: &str, count: Option<u64>) {
-        let count = count.map_or(String::new(), |count| format!(", {count} rows"));
-        say(&format!("reading \"{name}\"{count}\n"));
-    }
-
-    fn job_status(&self, status: &str) {
-        say(&format!("job: {status}\n"));
-    }
-
-    fn job_progress(&self, percent: Option<f64>, text: &str) {
-        let percent = percent.map(|percent| format!("{percent:.0} %"));
-        let parts: Vec<&str> = percent.as_deref().into_iter().chain([text]).filter(|part| !part.is_empty()).collect();
-        say(&format!("job: {}\n", parts.join(", ")));
-    }
-
-    fn message(&self, kind: MessageKind, text: &str) {
-        let kind = match kind {
-            MessageKind::Informative => "server",
-            MessageKind::Warning => "server warning",
-            MessageKind::Error => "server error",
-        };
-        say(&format!("{kind}: {text}\n"));
-    }
-
-    fn retry(&self, why: &str) {
-        say(&format!("again: {why}\n"));
-    }
-}
-
-/// The report in short.
+/// The report in short; to a program whole.
 pub(super) fn print_report(report: &Report) {
-    say(&report_text(report));
+    match manner() {
+        _ if is_quiet() => {}
+        Manner::Json => event("report", json!({"report": report})),
+        _ => say(&report_text(report)),
+    }
 }
 
 fn report_text(report: &Report) -> String {
@@ -144,7 +178,8 @@ fn losses_text(text: &mut String, losses: &Losses) {
     }
 }
 
-fn size(bytes: u64) -> String {
+/// Bytes in words.
+pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..10_000 => format!("{bytes} bytes"),
         10_000..10_000_000 => format!("{} kB", bytes / 1000),

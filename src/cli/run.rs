@@ -7,10 +7,12 @@ use serde_json::{Map, Value};
 
 use super::args::{EnvironmentArgs, InputArgs, ResultArgs, RunArgs};
 use super::printer::{self, say};
+use super::setting::{Delivered, Setting};
 use super::status::Status;
 use super::{access, complaint, explain, interrupt, outputs};
 use crate::error::{Error, ErrorKind, Result, redact};
 use crate::export::{Destination, ExportOptions, refuse_existing};
+use crate::fetch::MOST_CONNECTIONS;
 use crate::fetch::gp::{Job, Options, Parameters, Phase, Polling, Portal, Record, Task, Wanted};
 use crate::fetch::session::Session;
 use crate::fetch::target::Target;
@@ -26,11 +28,6 @@ struct Opened {
 }
 
 pub(super) fn run(args: &RunArgs) -> Result<Status> {
-    let parameters = parameters(&args.inputs)?;
-    let mut options = options(&args.environment, &args.results)?;
-    if let Some(limit) = args.timeout {
-        options.execute_limit = limit;
-    }
     if args.explain {
         let Opened { task, portal, .. } = open(args)?;
         let portal = portal.and(args.access.portal.as_ref());
@@ -38,17 +35,34 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
         return Ok(Status::Complete);
     }
     if args.dry_run {
+        let (parameters, options) = asked(args)?;
         let (url, params) = open(args)?.task.preview(&parameters, &options)?;
         let params: String = params.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         printer::data(&format!("POST {}\n{params}", redact(&url)))?;
         return Ok(Status::Complete);
     }
+    Ok(work(args, &Setting::alone())?.tell())
+}
+
+/// What the task is given.
+pub(super) fn asked(args: &RunArgs) -> Result<(Parameters, Options)> {
+    let parameters = parameters(&args.inputs)?;
+    let mut options = options(&args.environment, &args.results)?;
+    if let Some(limit) = args.timeout {
+        options.execute_limit = limit;
+    }
+    Ok((parameters, options))
+}
+
+/// Runs the task, in a setting.
+pub(super) fn work(args: &RunArgs, setting: &Setting<'_>) -> Result<Delivered> {
+    let (parameters, options) = asked(args)?;
     // Bad outputs fail before the task runs, which may take hours.
     let destination = outputs::directory(&args.outputs)?;
-    let way = ExportOptions { unzip: args.results.unzip, ..outputs::options(&args.outputs)? };
+    let sketch = setting.job.is_some();
+    let way = ExportOptions { unzip: args.results.unzip, sketch, ..outputs::options(&args.outputs)? };
     outputs::check(&destination, &args.outputs, false)?;
-    let progress = outputs::progress(&args.outputs);
-    let Opened { task, portal, warnings } = open(args)?;
+    let Opened { task, portal, warnings } = open_in(args, setting)?;
     let Destination::Directory { path, formats } = &destination else {
         return Err(Error::new(ErrorKind::Internal, "results go into a directory"));
     };
@@ -58,9 +72,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
         refuse_another_job(path)?;
     }
     if let Some(portal) = &portal {
-        tell_credits(portal, &task, &parameters, &options, args.outputs.quiet)?;
+        tell_credits(portal, &task, &parameters, &options)?;
     }
-    let mut job = task.run(&parameters, &options, &progress)?;
+    let mut job = task.run(&parameters, &options, &setting.progress)?;
     let record = Record::of(&job);
     remember(record.as_ref(), path);
     let polling = Polling { timeout: args.timeout, ..Polling::default() };
@@ -68,18 +82,22 @@ pub(super) fn run(args: &RunArgs) -> Result<Status> {
     remember(record.map(|record| record.now(&job)).as_ref(), path);
     waited?;
     let mut results = job.results(None)?;
-    let status = outputs::deliver(&mut results, &destination, way, &args.outputs, warnings)?;
-    if let (Some(portal), true, Status::Complete) = (&portal, args.delete_output_item, status) {
+    let delivered = outputs::deliver(&mut results, &destination, way, &args.outputs, warnings, setting)?;
+    if let (Some(portal), true, Status::Complete) = (&portal, args.delete_output_item, delivered.status) {
         for id in results.output_items() {
             portal.delete_item(&id)?;
             say(&format!("deleted the item {id} of the portal\n"));
         }
     }
-    Ok(status)
+    Ok(delivered)
 }
 
 fn open(args: &RunArgs) -> Result<Opened> {
-    let stoppable = |session: Session| session.stopped_by(&interrupt::cancel());
+    open_in(args, &Setting::alone())
+}
+
+fn open_in(args: &RunArgs, setting: &Setting<'_>) -> Result<Opened> {
+    let stoppable = |session: Session| setting.paced(session, MOST_CONNECTIONS).stopped_by(&interrupt::cancel());
     if let (Some(url), false) = (&args.access.portal, args.url.contains("://")) {
         let (session, warnings) = access::portal(&args.access, url)?;
         let portal = Portal::open(&stoppable(session), url)?;
@@ -182,9 +200,9 @@ fn remember(record: Option<&Record>, folder: &Path) {
     }
 }
 
-fn tell_credits(portal: &Portal, task: &Task, parameters: &Parameters, options: &Options, quiet: bool) -> Result<()> {
+fn tell_credits(portal: &Portal, task: &Task, parameters: &Parameters, options: &Options) -> Result<()> {
     let estimate = portal.estimate(task, parameters, options)?;
-    if quiet {
+    if printer::is_quiet() {
         return Ok(());
     }
     match (estimate, portal.available_credits) {

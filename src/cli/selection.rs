@@ -27,6 +27,7 @@ pub(super) fn read(args: &SelectionArgs) -> Result<(Selection, Option<Area>)> {
         no_geometry: args.no_geometry,
         gdb_version: args.gdb_version.clone(),
         as_of: args.as_of.as_deref().map(parse_moment).transpose()?,
+        edited_since: args.since.as_deref().map(parse_moment).transpose()?,
     };
     Ok((selection, clip))
 }

@@ -26,6 +26,8 @@ impl Status {
         match error.kind() {
             ErrorKind::Usage => Self::Usage,
             ErrorKind::Cancelled => Self::Interrupted,
+            // As `head` ends whoever writes to it: all that was wanted came.
+            ErrorKind::Closed => Self::Complete,
             _ => Self::Failed,
         }
     }

@@ -51,6 +51,8 @@ pub struct LayerInfo {
     pub capabilities: Option<Vec<String>>,
     /// When a row was last added, changed or removed, in milliseconds since 1970; `None` where the server does not say.
     pub last_edit: Option<i64>,
+    /// The field that keeps when a row was last added or changed (editor tracking).
+    pub edit_date: Option<String>,
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
     /// How it is drawn, and what its rows say of time and height.
@@ -118,6 +120,11 @@ impl LayerInfo {
             supports_order_by: capability(json, "supportsOrderBy").or_else(|| capability(json, "supportsAdvancedQueries")),
             supports_statistics: capability(json, "supportsStatistics").unwrap_or(false),
             capabilities: text("capabilities").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
+            edit_date: json
+                .get("editFieldsInfo")
+                .and_then(|info| info.get("editDateField")?.as_str())
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned),
             last_edit: json.get("editingInfo").and_then(|info| info.get("lastEditDate")).and_then(Value::as_i64),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
             drawing: Drawing::of(json).map(Box::new),

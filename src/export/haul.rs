@@ -10,7 +10,7 @@ use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::Pages;
 use crate::fetch::http::{Cancel, Fault};
-use crate::model::{Batch, Evidence, Header, Page, ReadPlan, WritePlan};
+use crate::model::{Batch, Evidence, Header, Page, ReadPlan, Sketch, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, LossKind, Losses};
 use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Written};
@@ -30,6 +30,7 @@ pub(super) struct Way<'a> {
     pub(super) domains: Option<&'a convert::Domains>,
     pub(super) options: &'a PlanOptions,
     pub(super) lanes: Vec<Lane<'a>>,
+    pub(super) sketch: Option<&'a Mutex<Sketch>>,
     pub(super) cancel: &'a Cancel,
 }
 
@@ -144,6 +145,9 @@ fn work(
         }
         if let Some(domains) = way.domains {
             domains.apply(&mut batch, way.header, &mut losses);
+        }
+        if let Some(sketch) = way.sketch {
+            sketch.lock().unwrap_or_else(PoisonError::into_inner).add(seq, &batch.geometry);
         }
         let added = if way.options.explode { convert::explode(&mut batch) } else { 0 };
         tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped, added));

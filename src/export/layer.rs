@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::haul::{Lane, Way, haul};
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::http::Fault;
 use crate::fetch::{MOST_CONNECTIONS, Source};
 use crate::model::crs::Vertical;
-use crate::model::{Evidence, Header, codebook};
+use crate::model::{Evidence, Header, Sketch, codebook};
 use crate::pipe::Permits;
 use crate::report::{LayerReport, Losses, OutputReport, Progress};
 use crate::write::{Stage, Target, Written, place_of};
@@ -56,7 +56,7 @@ pub fn export_layer(
     progress: &Arc<dyn Progress>,
 ) -> Result<ExportedLayer> {
     let first = outputs.first().map(|output| output.path.as_path());
-    let kept = first.filter(|_| options.resume).map(kept_pages);
+    let kept = first.and_then(|output| options.kept_pages(output));
     let (stages, overwrite) = open_stages(outputs, options, kept.as_deref())?;
     let receipt = first.filter(|_| options.receipt).map(|path| Stage::open(receipt::target(path, overwrite))).transpose()?;
     let mut filled = fill(source, outputs, &stages, kept.as_deref(), options, progress)?;
@@ -66,7 +66,7 @@ pub fn export_layer(
     let (standing, failures) = commit(stages, filled.report.outputs)?;
     filled.report.outputs = standing;
     if let Some(stage) = receipt {
-        receipt::write(&Receipt::of(&filled.report, &filled.warnings, &filled.started)?, stage)?;
+        filled.report.receipt = Some(receipt::write(&Receipt::of(&filled.report, &filled.warnings, &filled.started)?, stage)?);
     }
     let FilledLayer { report, warnings, shortfall, .. } = filled;
     Ok(ExportedLayer { report, warnings, shortfall, failures, kept_pages: kept })
@@ -99,10 +99,14 @@ pub(super) fn fill(
     let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
     let clip = clip.map_err(|error| error.in_layer(&header.name))?;
     if let Some(directory) = kept {
-        source.keep_pages_in(directory)?;
+        match source.keep_pages_in(directory) {
+            Err(error) if error.kind() == ErrorKind::Unsupported && options.pages_in.is_some() => {}
+            kept => kept?,
+        }
     }
     let origin = source.origin();
     progress.layer(&header.name, header.count);
+    tracing::info!("layer \"{}\": {} fields, {} outputs", header.name, header.fields.len(), outputs.len());
 
     let mut warnings = source.warnings();
     let remedy = source.remedy();
@@ -115,6 +119,7 @@ pub(super) fn fill(
         outputs.iter().zip(&plan.outputs).zip(stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });
     let domains = plan.domains.as_deref();
     let (clip_area, cancel) = (clip.as_ref(), &options.cancel);
+    let sketch = options.sketch.then(|| Mutex::new(Sketch::default()));
     let way = Way {
         header: &header,
         read: &plan.read,
@@ -122,9 +127,11 @@ pub(super) fn fill(
         domains,
         options: &options.plan,
         lanes: lanes.collect(),
+        sketch: sketch.as_ref(),
         cancel,
     };
     let hauled = haul(pages, &way, threads, &permits).map_err(|error| error.in_layer(&header.name))?;
+    progress.layer_end();
 
     let fallback = hauled.evidence.carriage.fallback.as_ref();
     warnings.extend(fallback.map(|why| format!("PBF was given up, and further rows came as JSON: {why}")));
@@ -151,6 +158,7 @@ pub(super) fn fill(
     }
     let report = LayerReport {
         codebook: codebook::entries(&header),
+        sketch: sketch.map(|sketch| sketch.into_inner().unwrap_or_else(PoisonError::into_inner)),
         origin,
         seconds: began.elapsed().as_secs_f64(),
         name: header.name,
@@ -161,6 +169,7 @@ pub(super) fn fill(
         losses: hauled.losses,
         clipped: clip.map(|_| hauled.clipped),
         outputs: written,
+        receipt: None,
     };
     Ok(FilledLayer { report, warnings, shortfall, started })
 }

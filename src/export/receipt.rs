@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::id_set::{IdSet, digest, hex};
+use crate::fetch::layer::Glance;
 use crate::fetch::session::Session;
 use crate::model::{Origin, Wire};
 use crate::report::LayerReport;
@@ -159,11 +160,20 @@ pub(super) fn target(output: &Path, overwrite: bool) -> Target {
     Target { path: output.with_file_name(name), overwrite }
 }
 
-pub(super) fn write(receipt: &Receipt, stage: Stage) -> Result<()> {
+/// Writes it, and says where.
+pub(super) fn write(receipt: &Receipt, stage: Stage) -> Result<PathBuf> {
     let text = serde_json::to_string_pretty(receipt)
         .map_err(|why| Error::new(ErrorKind::Internal, "can't write the receipt").because(why))?;
     std::fs::write(stage.main_file(), text + "\n").map_err(|why| stage.write_error(&why))?;
-    stage.commit().map(drop)
+    Ok(stage.commit()?.into_iter().next().unwrap_or_default())
+}
+
+/// Whether what a receipt tells of is still so, by what the layer says of itself: the same question, the same last edit,
+/// as many rows. A layer that does not say when it was edited may have changed.
+pub fn is_unchanged(receipt: &Receipt, now: &Glance) -> bool {
+    let whole = receipt.missing_ids.is_empty() && !receipt.edited && now.origin.exact;
+    let dated = now.origin.last_edit.is_some() && receipt.source.as_ref() == Some(&now.origin);
+    whole && dated && now.count == Some(receipt.rows)
 }
 
 /// Compares the files of a receipt with it; `beside` is the receipt's own directory.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::layer::{ExportedLayer, FilledLayer, bytes_of, fill, kept_pages, open_stages};
+use super::layer::{ExportedLayer, FilledLayer, bytes_of, fill, open_stages};
 use super::{ExportOptions, Output, Receipt, add_layer, forget_pages, not_fetched, receipt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::{Input, Item};
@@ -26,7 +26,7 @@ pub(super) fn export(
     progress: &Arc<dyn Progress>,
     report: &mut Report,
 ) -> Result<()> {
-    let kept = outputs.first().filter(|_| options.resume).map(|output| kept_pages(&output.path));
+    let kept = outputs.first().and_then(|output| options.kept_pages(&output.path));
     let (stages, _) = open_stages(outputs, options, None)?;
     let (mut filled, mut taken, mut failed) = (Vec::new(), HashSet::new(), None);
     for item in input.items() {
@@ -66,12 +66,12 @@ pub(super) fn export(
     let failures = commit(stages, &mut filled)?;
     report.failures.extend(failures.iter().map(Failure::from));
     for (layer, stem) in filled {
-        let FilledLayer { report: layer, warnings, shortfall, started } = layer;
+        let FilledLayer { report: mut layer, warnings, shortfall, started } = layer;
         if let Some(first) = outputs.first().filter(|_| options.receipt) {
             let mut path = first.path.clone().into_os_string();
             path.push(format!(".{stem}"));
             let stage = Stage::open(receipt::target(path.as_ref(), options.overwrite || options.append))?;
-            receipt::write(&Receipt::of(&layer, &warnings, &started)?, stage)?;
+            layer.receipt = Some(receipt::write(&Receipt::of(&layer, &warnings, &started)?, stage)?);
         }
         add_layer(ExportedLayer { report: layer, warnings, shortfall, failures: Vec::new(), kept_pages: None }, report);
     }

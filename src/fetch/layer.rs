@@ -23,12 +23,14 @@ use crate::model::{Carriage, FieldType, GeometryKind, Header, Origin, ReadPlan, 
 use crate::pipe::Permits;
 use crate::report::Progress;
 
+mod estimate;
 mod pages;
 mod probe;
 mod query;
 mod twin;
 mod wire;
 
+pub use estimate::{Estimate, Sample};
 use pages::LayerPages;
 use probe::Probed;
 use query::Query;
@@ -108,13 +110,9 @@ impl LayerSource {
     /// ```
     pub fn open(session: &Session, url: &Url, options: LayerOptions, progress: Arc<dyn Progress>) -> Result<Self> {
         let session = session.watched_by(progress);
-        let json = session.json(url, &[]).map_err(|error| error.hint("`geohaul info` on the service shows what is there"))?;
-        let info = LayerInfo::of(&json);
-        let name = info.name.clone().unwrap_or_else(|| "layer".to_owned());
-        refuse_what_has_no_rows(&info, &json).map_err(|error| error.in_layer(&name).at_url(url))?;
-        let query = Query::new(url, &info, &options).map_err(|error| error.in_layer(&name))?;
-        let object_id = info.object_id.as_deref().or_else(|| likely_object_id(&info.fields));
-        let opening = Opening { session: &session, query: query.with_object_id(object_id), info: &info };
+        let (info, query) = ask_what_it_is(&session, url, &options)?;
+        let name = name_of(&info);
+        let opening = Opening { session: &session, query, info: &info };
         let source = opening.finish(&name, &options).map_err(|error| error.in_layer(&name))?;
         Ok(Self { session, ..source })
     }
@@ -130,11 +128,11 @@ impl Source for LayerSource {
     }
 
     fn origin(&self) -> Option<Origin> {
-        Some(Origin {
-            url: redact(&self.query.layer_url()),
-            query: self.query.selection(),
-            exact: self.most.is_none() && !self.query.picks_ids(),
-        })
+        Some(origin(&self.query, self.most, self.last_edit))
+    }
+
+    fn estimate(&self) -> Result<Option<Estimate>> {
+        self.guess().map(Some)
     }
 
     fn keep_pages_in(&mut self, directory: &Path) -> Result<()> {
@@ -176,6 +174,51 @@ impl Source for LayerSource {
         pages.most = most;
         Ok(Box::new(pages))
     }
+}
+
+/// What a layer says of itself and of its rows without sending one: in two requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Glance {
+    /// Its name.
+    pub name: String,
+    /// The question for its rows, and its last edit.
+    pub origin: Origin,
+    /// The server's count.
+    pub count: Option<u64>,
+}
+
+impl Glance {
+    /// Asks a layer for it.
+    ///
+    /// # Errors
+    /// As [`LayerSource::open`].
+    pub fn of(session: &Session, url: &Url, options: &LayerOptions) -> Result<Self> {
+        let (info, query) = ask_what_it_is(session, url, options)?;
+        let origin = origin(&query, options.selection.limit, info.last_edit);
+        let count = Opening { session, query, info: &info }.count()?;
+        Ok(Self { name: name_of(&info), origin, count })
+    }
+}
+
+/// What the server says of a layer, and how to ask for its rows.
+fn ask_what_it_is(session: &Session, url: &Url, options: &LayerOptions) -> Result<(LayerInfo, Query)> {
+    let json = session.json(url, &[]).map_err(|error| error.hint("`geohaul info` on the service shows what is there"))?;
+    let info = LayerInfo::of(&json);
+    let name = name_of(&info);
+    refuse_what_has_no_rows(&info, &json).map_err(|error| error.in_layer(&name).at_url(url))?;
+    let query = Query::new(url, &info, options).map_err(|error| error.in_layer(&name))?;
+    let object_id = info.object_id.as_deref().or_else(|| likely_object_id(&info.fields));
+    let query = query.with_object_id(object_id);
+    Ok((info, query))
+}
+
+fn name_of(info: &LayerInfo) -> String {
+    info.name.clone().unwrap_or_else(|| "layer".to_owned())
+}
+
+fn origin(query: &Query, most: Option<u64>, last_edit: Option<i64>) -> Origin {
+    let exact = most.is_none() && !query.picks_ids();
+    Origin { url: redact(&query.layer_url()), query: query.selection(), exact, last_edit }
 }
 
 /// Groups, rasters and the like are refused by name; so is what is no layer at all.

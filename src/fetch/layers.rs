@@ -8,13 +8,13 @@ use bytes::Bytes;
 use url::Url;
 
 use super::glob::Glob;
-use super::layer::{LayerOptions, LayerSource};
+use super::layer::{Glance, LayerOptions, LayerSource};
 use super::saved::Saved;
-use super::selection::{Selection, names::nearest};
+use super::selection::Selection;
 use super::session::Session;
 use super::target::Target;
 use super::{Download, Input, Item, portal};
-use crate::error::{Error, ErrorKind, Result, redact};
+use crate::error::{Error, ErrorKind, Result, did_you_mean, redact};
 use crate::esri::service::{LayerEntry, ServiceInfo};
 use crate::report::Progress;
 
@@ -91,6 +91,24 @@ impl Layers {
     /// The names of the layers that are still to come.
     pub fn names(&self) -> Vec<&str> {
         self.pending.iter().map(|layer| layer.name.as_str()).collect()
+    }
+
+    /// What each layer that is still to come says without sending a row; `None` for one that can't be asked, which
+    /// says why once it is opened.
+    pub fn glances(&self) -> Vec<Option<Glance>> {
+        let glance = |layer: &Pending| match &layer.what {
+            What::Layer { url, condition } => {
+                Glance::of(&self.opener.session, url, &self.opener.options_with(condition.as_deref())).ok()
+            }
+            _ => None,
+        };
+        self.pending.iter().map(glance).collect()
+    }
+
+    /// Leaves out those of the layers to come for which `out` holds `true`.
+    pub fn leave_out(&mut self, out: &[bool]) {
+        let mut out = out.iter();
+        self.pending.retain(|_| out.next() != Some(&true));
     }
 
     fn next_item(&mut self) -> Option<Result<Item>> {
@@ -180,15 +198,21 @@ impl Opener {
         Ok(ServiceInfo::of(&self.session.json(url, &[])?))
     }
 
+    /// The options for a layer that has a condition of its own.
+    fn options_with(&self, condition: Option<&str>) -> LayerOptions {
+        let mut options = self.options.clone();
+        let wanted = &mut options.selection.where_clause;
+        *wanted = match (wanted.take(), condition) {
+            (Some(wanted), Some(condition)) => Some(format!("({condition}) AND ({wanted})")),
+            (wanted, condition) => wanted.or(condition.map(str::to_owned)),
+        };
+        options
+    }
+
     fn open(&self, name: &str, what: What) -> Result<Vec<Item>> {
         match what {
             What::Layer { url, condition } => {
-                let mut options = self.options.clone();
-                let wanted = &mut options.selection.where_clause;
-                *wanted = match (wanted.take(), condition) {
-                    (Some(wanted), Some(condition)) => Some(format!("({condition}) AND ({wanted})")),
-                    (wanted, condition) => wanted.or(condition),
-                };
+                let options = self.options_with(condition.as_deref());
                 let layer = LayerSource::open(&self.session, &url, options, Arc::clone(&self.progress))?;
                 Ok(vec![Item::Layer(Box::new(layer))])
             }
@@ -226,7 +250,7 @@ fn pending(service: &Url, entry: LayerEntry, condition: Option<&str>) -> Pending
 }
 
 fn no_layer<'a>(name: &str, given: impl Iterator<Item = &'a str> + Clone) -> Error {
-    let meant = nearest(name, given.clone()).map_or(String::new(), |meant| format!("did you mean \"{meant}\"? "));
+    let meant = did_you_mean(name, given.clone());
     Error::new(ErrorKind::Usage, format!("there is no layer \"{name}\""))
         .hint(format!("{meant}the layers are: {}", given.collect::<Vec<_>>().join(", ")))
 }

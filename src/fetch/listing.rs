@@ -105,6 +105,33 @@ pub fn list(session: &Session, target: &Target, name: Option<&Glob>, progress: &
     Ok(root)
 }
 
+/// The services with layers in a services directory or a folder of it, by patterns: their names, with folders, and
+/// addresses. Where a MapServer and a FeatureServer have one name, the latter stands for both.
+///
+/// # Errors
+/// Where the directory can't be listed, or holds none of a pattern.
+pub fn services(session: &Session, directory: &Url, names: &[String]) -> Result<Vec<(String, Url)>> {
+    let listed = CatalogInfo::of(&session.json(directory, &[])?);
+    let listed = listed.ok_or_else(|| Error::new(ErrorKind::Server, "the address is no services directory").at_url(directory))?;
+    let (root, mut found) = (services_root(directory), Vec::new());
+    for (name, kind) in &listed.services {
+        let twin = |other: &str| listed.services.iter().any(|(n, k)| n == name && k.eq_ignore_ascii_case(other));
+        if kind.eq_ignore_ascii_case("FeatureServer") || (kind.eq_ignore_ascii_case("MapServer") && !twin("FeatureServer")) {
+            found.push((name.clone(), below(&root, &[name, kind])));
+        }
+    }
+    let own = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
+    let fits = |pattern: &String, name: &str| Glob::new(pattern).matches(name) || Glob::new(pattern).matches(&own(name));
+    if let Some(pattern) = names.iter().find(|pattern| !found.iter().any(|(name, _)| fits(pattern, name))) {
+        let given = found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(Error::new(ErrorKind::Usage, format!("there is no service \"{pattern}\""))
+            .at_url(directory)
+            .hint(format!("the services with layers are: {given}")));
+    }
+    found.retain(|(name, _)| names.iter().any(|pattern| fits(pattern, name)));
+    Ok(found)
+}
+
 fn nothing_to_list() -> Error {
     Error::new(ErrorKind::Usage, "there is nothing to list at this address").hint(
         "give a services directory, such as https://HOST/arcgis/rest/services, or a service; geohaul info tells of the rest",

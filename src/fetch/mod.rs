@@ -36,7 +36,7 @@ pub mod spool;
 pub mod target;
 
 pub use open::open;
-pub use pacer::MOST_CONNECTIONS;
+pub use pacer::{MOST_CONNECTIONS, Pace};
 
 /// What a target holds. Lazy: a bad item does not end the list.
 pub trait Input: Send {
@@ -166,6 +166,14 @@ pub trait Source: Send {
     /// Where the rows come from, so that they can be counted again; `None` where nobody can be asked.
     fn origin(&self) -> Option<Origin> {
         None
+    }
+
+    /// What its export would take, guessed from one page; `None` where there is nobody to ask.
+    ///
+    /// # Errors
+    /// Where that page can't be had.
+    fn estimate(&self) -> Result<Option<layer::Estimate>> {
+        Ok(None)
     }
 
     /// Keeps the raw pages in a directory as they come, and takes from it what an interrupted run of the same

@@ -40,6 +40,17 @@ pub(super) struct Pacer {
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
 
+/// The paces of all hosts, for several sessions to share.
+#[derive(Clone)]
+pub struct Pace(pub(super) Arc<Pacer>);
+
+impl Pace {
+    /// At most `most` requests at once to each host, at least 1.
+    pub fn new(most: usize) -> Self {
+        Self(Arc::new(Pacer::new(most)))
+    }
+}
+
 /// The pace of one host.
 pub(super) struct Host {
     state: Mutex<State>,
@@ -172,7 +183,11 @@ impl State {
         if busy {
             // Twice as many a round until something went badly for the first time, and then one more a round.
             let step = if self.cut.is_zero() { 1.0 } else { 1.0 / self.allowed };
+            let before = self.allowed.floor();
             self.allowed = (self.allowed + step).min(self.most);
+            if self.allowed.floor() > before {
+                tracing::debug!("pace: {} requests at once", self.allowed.floor());
+            }
         }
     }
 
@@ -180,6 +195,7 @@ impl State {
         if began >= self.cut {
             self.allowed = (self.allowed * to).max(1.0);
             self.cut = now;
+            tracing::info!("pace: the server is slow or has too much to do; {} requests at once", self.allowed.floor());
         }
     }
 }

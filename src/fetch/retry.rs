@@ -1,12 +1,12 @@
 //! Asking again: which failures are worth another try, how often, and after what wait.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::http::{Cancel, Fault, FaultKind, Request, Response, SharedTransport};
-use super::pacer::{Host, MOST_CONNECTIONS, Pacer, Went};
+use super::pacer::{Host, MOST_CONNECTIONS, Pace, Pacer, Went};
 use crate::error::Error;
 use crate::esri::failure::Failure;
 use crate::report::{Progress, Silent};
@@ -48,18 +48,15 @@ pub trait Clock: Send + Sync {
     fn jitter(&self) -> f64;
 }
 
-/// The machine's clock, from when it was made.
-pub struct SystemClock(Instant);
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self(Instant::now())
-    }
-}
+/// The machine's clock, from when it was first asked.
+#[derive(Default)]
+pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
-        self.0.elapsed()
+        // One for all, since sessions may share a pace.
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
     }
 
     fn sleep(&self, wait: Duration) {
@@ -175,7 +172,7 @@ impl Retry {
         Self {
             transport,
             policy,
-            clock: Arc::new(SystemClock::default()),
+            clock: Arc::new(SystemClock),
             progress: Arc::new(Silent),
             pacer: Arc::new(Pacer::new(MOST_CONNECTIONS)),
             tally: Arc::default(),
@@ -193,6 +190,12 @@ impl Retry {
     #[must_use]
     pub fn with_connections(self, most: usize) -> Self {
         Self { pacer: Arc::new(Pacer::new(most)), ..self }
+    }
+
+    /// The same at a pace that it shares with others.
+    #[must_use]
+    pub fn at_pace(self, pace: &Pace) -> Self {
+        Self { pacer: Arc::clone(&pace.0), ..self }
     }
 
     /// The same, saying to `progress` what is repeated, and counting requests from 0. The pace stays shared.
@@ -254,6 +257,7 @@ impl Retry {
             if !request.repeatable || !passing || tried >= tries || spent + wait > self.policy.time {
                 return Err(conclude(refused, tried, spent));
             }
+            tracing::info!("asking again in {:.1} s, try {}: {}", wait.as_secs_f64(), tried + 1, refused.error);
             self.progress.retry(&format!("{}; asking again in {:.0} s", refused.error, wait.as_secs_f64().ceil()));
             if retry_after.is_some() {
                 host.hold(self.clock.now() + wait);

@@ -372,11 +372,11 @@ impl Pages for SavedPages {
             Err(error) => return Some(Err(error.on_page(self.evidence.pages))),
         };
         permit.hold_bytes(bytes.len());
+        self.progress.page(range.rows, bytes.len() as u64);
         let facts = PageFacts { rows: range.rows as usize, features: 0..bytes.len(), exceeded: false, wire };
         let page = Page { seq: self.evidence.pages, bytes, facts, drop_rows: Vec::new(), rows_before: self.evidence.rows };
         self.evidence.pages += 1;
         self.evidence.rows += range.rows;
-        self.progress.rows(range.rows);
         Some(Ok((page, permit)))
     }
 

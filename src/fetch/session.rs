@@ -10,6 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::http::{Cancel, HttpTransport, Method, Request, Response, SharedTransport};
+use super::pacer::Pace;
 use super::retry::{Refused, Retry, RetryPolicy};
 use super::secret::Secrets;
 use crate::error::Result;
@@ -108,6 +109,12 @@ impl Session {
     #[must_use]
     pub fn with_connections(self, most: usize) -> Self {
         Self { retry: self.retry.with_connections(most), ..self }
+    }
+
+    /// The same at a pace that it shares with other sessions.
+    #[must_use]
+    pub fn at_pace(self, pace: &Pace) -> Self {
+        Self { retry: self.retry.at_pace(pace), ..self }
     }
 
     /// The same way for what must still be said when all other work was cancelled.

@@ -63,7 +63,24 @@ impl Driver {
             gdal_sys::GDALGetDriverByName(name.as_ptr())
         };
         let driver = Self(driver);
-        (!driver.0.is_null() && driver.says("DCAP_VECTOR") && driver.says("DCAP_CREATE")).then_some(driver)
+        (!driver.0.is_null() && driver.makes_vectors()).then_some(driver)
+    }
+
+    /// The names of all that make vector data.
+    pub(crate) fn names() -> Vec<String> {
+        // SAFETY: registering twice does no harm; the numbers are those of registered drivers, which live for ever; the
+        // texts are copied at once.
+        let drivers = unsafe {
+            gdal_sys::GDALAllRegister();
+            (0..gdal_sys::GDALGetDriverCount()).map(|number| Self(gdal_sys::GDALGetDriver(number))).collect::<Vec<_>>()
+        };
+        let drivers = drivers.into_iter().filter(|driver| !driver.0.is_null() && driver.makes_vectors());
+        // SAFETY: as above.
+        drivers.filter_map(|driver| unsafe { text_of(gdal_sys::GDALGetDriverShortName(driver.0)) }).collect()
+    }
+
+    fn makes_vectors(&self) -> bool {
+        self.says("DCAP_VECTOR") && self.says("DCAP_CREATE")
     }
 
     fn metadata(&self, key: &str) -> Option<String> {

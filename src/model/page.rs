@@ -53,6 +53,9 @@ pub struct Origin {
     pub query: Vec<(String, String)>,
     /// They choose just the rows that were wanted. If not, it was the first of them, or those of a long list of ids.
     pub exact: bool,
+    /// When the layer was last edited before the first page, in milliseconds since 1970, as far as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_edit: Option<i64>,
 }
 
 /// How the rows of a layer travelled.

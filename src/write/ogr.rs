@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::tables::table_name;
 use super::typed::{self, CellType, Datum, TypedRows, TypedShape};
 use super::{AnyFormat, Encoded, Event, Format, Rows, Stage, Written};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::gdal_ffi::quietly;
 use crate::gdal_ffi::vector::{DataSet, Driver, Feature, FieldKind, Layer, NewField, geometry_type, version};
 use crate::model::plan::{CrsRule, FormatInfo};
@@ -63,8 +63,10 @@ impl OgrFormat {
         data_set_options: Vec<(String, String)>,
     ) -> Result<&'static dyn AnyFormat> {
         let Some(driver) = Driver::named(name) else {
+            let names = Driver::names();
+            let meant = did_you_mean(name, names.iter().map(String::as_str));
             return Err(Error::new(ErrorKind::Usage, format!("GDAL has no driver \"{name}\" that writes vector data"))
-                .hint("ogrinfo --formats lists those that GDAL has here; +v marks vector, rw+ those that write"));
+                .hint(format!("{meant}those that it has here are: {}", names.join(", "))));
         };
         let own = name.eq_ignore_ascii_case(OPEN_FILE_GDB);
         let name: &'static str = if own { OPEN_FILE_GDB } else { name.to_owned().leak() };

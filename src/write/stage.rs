@@ -197,7 +197,11 @@ impl Stage {
 
     /// The error for a failed write to a staged file, in terms of the target.
     pub fn write_error(&self, why: &std::io::Error) -> Error {
-        Error::file("can't write the output", &self.target.path, why)
+        let error = Error::file("can't write the output", &self.target.path, why);
+        match self.is_stdout && why.kind() == std::io::ErrorKind::BrokenPipe {
+            true => Error::new(ErrorKind::Closed, error.what()),
+            false => error,
+        }
     }
 
     /// Renames everything into place, the main file last, and removes what a replaced data set left behind.

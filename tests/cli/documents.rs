@@ -4,38 +4,103 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use clap::Parser;
+
 use super::demo::Demo;
+use super::layer::Layer;
+use super::server::Server;
 use super::{Desk, facts, tools::in_clone};
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(in_clone(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
 }
 
-/// Runs a command as a shell reads it, with the demo server for the services on `https://host`, and for the files
-/// of the examples those of the clone.
-fn run_as_written(demo: &Demo, desk: &Desk, command: &str) {
-    let services = format!("http://{}/arcgis/rest/services/Demo", demo.host);
-    let command = command.replace("https://host/arcgis/rest/services ", &format!("http://{}/arcgis/rest/services ", demo.host));
-    let mut here = String::new();
-    for (index, part) in command.split("https://host/arcgis/rest/services/").enumerate() {
-        match part.split_once('/') {
-            Some((_name, rest)) if index > 0 => here.push_str(&format!("{services}/{rest}")),
-            _ => here.push_str(part),
+/// A block of commands in a document.
+struct Block {
+    place: String,
+    commands: String,
+    /// Why it can't run here.
+    not_run: Option<String>,
+}
+
+/// The blocks of `sh` in a document. A comment before one, `<!-- not run: REASON -->`, leaves it at the arguments.
+fn blocks(path: &str) -> Vec<Block> {
+    let document = read(path);
+    let mut lines = document.lines().enumerate().peekable();
+    let (mut blocks, mut not_run) = (Vec::new(), None);
+    while let Some((number, line)) = lines.next() {
+        if line == "```sh" {
+            let commands = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect::<Vec<_>>().join("\n");
+            blocks.push(Block { place: format!("{path}:{}", number + 1), commands, not_run: not_run.take() });
+        } else {
+            let reason = line.strip_prefix("<!-- not run: ").and_then(|rest| rest.strip_suffix(" -->"));
+            not_run = reason.map(str::to_owned);
         }
     }
+    blocks
+}
+
+/// The lines of a block that are ours, with those that end in a backslash joined.
+fn ours(block: &str) -> Vec<String> {
+    let joined = block.replace("\\\n", " ");
+    joined.lines().filter(|line| line.starts_with("geohaul ")).map(str::to_owned).collect()
+}
+
+fn documents() -> Vec<String> {
+    let docs = std::fs::read_dir(in_clone("docs")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut docs: Vec<String> = docs.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+    docs.push("README.md".to_owned());
+    docs.sort();
+    docs
+}
+
+/// The servers of the examples: `Parcels` is a layer that can choose by area, everything else is the demo server.
+struct Site {
+    demo: Demo,
+    parcels: Server,
+}
+
+impl Site {
+    fn start() -> Self {
+        let layer = Layer::of(1..=25);
+        Self { demo: Demo::start(), parcels: Server::start(move |call| layer.reply(call)) }
+    }
+
+    /// Commands with addresses that answer, in place of those on `https://host`.
+    fn put_into(&self, commands: &str) -> String {
+        let demo = format!("http://{}/arcgis/rest/services", self.demo.host);
+        let parcels = self.parcels.url("/arcgis/rest/services/Parcels/");
+        let mut parts = commands.split("https://host/arcgis/rest/services");
+        let mut here = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            match part.strip_prefix('/').and_then(|part| part.split_once('/')) {
+                Some(("Parcels", rest)) => here.push_str(&format!("{parcels}{rest}")),
+                Some((name, rest)) if !name.contains(char::is_whitespace) => here.push_str(&format!("{demo}/Demo/{rest}")),
+                _ => here.push_str(&format!("{demo}{part}")),
+            }
+        }
+        here
+    }
+}
+
+/// Runs commands as a shell reads them, with the files of the clone for those of the examples. The first that fails ends
+/// it, also in the middle of a pipe.
+fn run_as_written(site: &Site, desk: &Desk, commands: &str, place: &str) {
+    let here = site.put_into(commands);
     let program = Path::new(env!("CARGO_BIN_EXE_geohaul")).parent().unwrap();
     let path = std::env::join_paths(
         std::iter::once(program.to_owned()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
     let output = Command::new("bash")
-        .args(["-c", &here])
+        .args(["-xeuo", "pipefail", "-c", &here])
         .current_dir(desk.dir.path())
         .env("PATH", path.unwrap())
+        .env("XDG_CONFIG_HOME", desk.path("settings"))
         // Where a password would be asked for.
         .env("GEOHAUL_PASSWORD", "not asked for by a public service")
         .output()
         .expect("bash runs");
-    assert!(output.status.success(), "{here}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{place}: {here}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A desk with the files that the examples name.
@@ -44,49 +109,63 @@ fn desk_of_the_examples() -> Desk {
     desk.write("points.geojson", &read("examples/points.geojson"));
     desk.write("wells.geojson", &read("examples/points.geojson"));
     desk.write("answer.json", &read("testdata/geometry/web-mercator.json"));
+    let area = r#"{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1],[0,0]]]}"#;
+    desk.write("area.geojson", area);
     desk
 }
 
-/// The indented command lines of a document, with lines that end in a backslash joined.
-fn commands(document: &str) -> Vec<String> {
-    let mut commands: Vec<String> = Vec::new();
-    let mut goes_on = false;
-    for line in document.lines().filter_map(|line| line.strip_prefix("    ")) {
-        let (text, more) = line.strip_suffix('\\').map_or((line, false), |text| (text, true));
-        match commands.last_mut() {
-            Some(command) if goes_on => command.push_str(text.trim_start()),
-            _ => commands.push(text.to_owned()),
+#[test]
+fn every_command_of_the_documents_runs_or_says_why_not() {
+    let site = Site::start();
+    let (mut run, mut not_run) = (0, Vec::new());
+    for path in documents() {
+        let desk = desk_of_the_examples();
+        for block in blocks(&path) {
+            let commands = ours(&block.commands);
+            if let Some(why) = block.not_run {
+                commands.iter().for_each(|command| parses(command, &block.place));
+                not_run.push(format!("{}: {} commands: {why}", block.place, commands.len()));
+            } else if !commands.is_empty() {
+                run_as_written(&site, &desk, &block.commands, &block.place);
+                run += commands.len();
+            }
         }
-        goes_on = more;
+        // One that stands outside of a block would not be seen.
+        assert!(!read(&path).contains("\n    geohaul ") || path == "docs/cli.md", "{path}: an indented command");
     }
-    commands.retain(|command| !command.trim_start().starts_with('#'));
-    commands
+    assert!(run > 40, "{run}");
+    assert_eq!(not_run.len(), 4, "a block that is not run needs a good reason: {not_run:#?}");
+}
+
+/// The arguments of a command, as a shell reads them, are arguments of ours.
+fn parses(command: &str, place: &str) {
+    let script = format!("geohaul() {{ printf '%s\\0' \"$@\"; }}; {command}");
+    let output = Command::new("bash").args(["-c", &script]).output().expect("bash runs");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let words = std::iter::once("geohaul").chain(text.trim_end_matches('\0').split('\0'));
+    geohaul::cli::Args::try_parse_from(words).unwrap_or_else(|why| panic!("{place}: {command}: {why}"));
 }
 
 #[test]
-fn every_command_of_the_readme_runs() {
-    let (demo, desk) = (Demo::start(), desk_of_the_examples());
-    let all = commands(&read("README.md"));
-    let ours: Vec<&String> = all.iter().filter(|command| command.starts_with("geohaul ")).collect();
-    assert!(ours.len() >= 5, "{all:?}");
-    for command in ours {
-        run_as_written(&demo, &desk, command);
-    }
+fn every_target_of_make_that_the_readme_names_is_there() {
     let makefile = read("Makefile");
-    for target in all.iter().filter_map(|command| command.strip_prefix("make ")?.split_whitespace().next()) {
+    let all: Vec<String> = blocks("README.md").into_iter().map(|block| block.commands).collect();
+    let targets: Vec<&str> = all.iter().flat_map(|block| block.lines()).filter_map(|line| line.strip_prefix("make ")).collect();
+    assert!(targets.len() >= 2, "{all:?}");
+    for target in targets.iter().filter_map(|words| words.split_whitespace().next()) {
         assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
     }
 }
 
 #[test]
 fn every_example_of_the_help_runs() {
-    let demo = Demo::start();
-    for verb in ["", "convert", "export", "run", "ls", "info", "formats"] {
+    let site = Site::start();
+    for verb in ["", "convert", "export", "run", "ls", "info", "formats", "completions", "man"] {
         let desk = desk_of_the_examples();
         let args: Vec<&str> = [verb, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         let help = desk.run(&args).stdout;
         let example = help.trim_end().rsplit("\n\n").next().unwrap().replace('\n', " ");
-        run_as_written(&demo, &desk, example.strip_prefix("Example: ").unwrap());
+        run_as_written(&site, &desk, example.strip_prefix("Example: ").unwrap(), verb);
     }
 }
 

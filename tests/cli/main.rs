@@ -6,6 +6,7 @@
 #![cfg(all(feature = "cli", feature = "gdal"))]
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test, in a helper as well as in a test")]
 
+mod config;
 mod convert;
 mod documents;
 mod errors;
@@ -13,8 +14,15 @@ mod export;
 mod hosted;
 mod info;
 mod jobs;
+mod manual;
 mod map_server;
+mod messages;
+mod options;
+mod pipes;
+mod progress;
+mod reports;
 mod run;
+mod shells;
 mod usage;
 
 #[path = "../support/demo.rs"]
@@ -95,7 +103,7 @@ impl Desk {
     /// The command, in this directory.
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_geohaul"));
-        command.args(args).current_dir(self.dir.path()).env("COLUMNS", "200");
+        command.args(args).current_dir(self.dir.path()).env("COLUMNS", "200").env("GEOHAUL_NO_CONFIG", "1");
         command
     }
 

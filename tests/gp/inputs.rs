@@ -144,7 +144,7 @@ fn nothing_is_sent_before_all_values_are_right() {
     for (inputs, expected) in [
         (Parameters::parse(["In=x"]).unwrap(), "no whole number"),
         (Parameters::default(), "needs a value for In"),
-        (Parameters::parse(["In=1", "Moed=a"]).unwrap(), "has no parameter Moed"),
+        (Parameters::parse(["In=1", "Moed=a"]).unwrap(), "has no parameter \"Moed\""),
     ] {
         let script = Script::default().on("/T", [task("Synchronous", &parameters)]);
         let (script, _, job) = run_with(script, &inputs, &Options::default());
@@ -229,7 +229,7 @@ fn several_values_come_as_a_list_as_text_with_semicolons_or_one_by_one() {
     assert_eq!(text_received(&json!({"dataType": "GPMultiValue:GPString"}), &["a", "b;c"]).unwrap(), r#"["a","b","c"]"#);
     let choices = json!({"dataType": "GPMultiValue:GPString", "choiceList": ["Forest", "Water"]});
     assert_eq!(text_received(&choices, &["Forest;Water"]).unwrap(), r#"["Forest","Water"]"#);
-    assert!(text_received(&choices, &["Forest;Watre"]).unwrap_err().hint_text().unwrap().starts_with("did you mean Water?"));
+    assert!(text_received(&choices, &["Forest;Watre"]).unwrap_err().hint_text().unwrap().starts_with("did you mean \"Water\"?"));
     assert!(refused("GPMultiValue:GPLong", "1;two").to_string().contains("'two' is no whole number"));
     assert!(text_received(&json!({"dataType": "GPLong"}), &["1", "2"]).unwrap_err().to_string().contains("given twice"));
 }

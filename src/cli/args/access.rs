@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
+
 use super::values::web_address;
 
 /// What every verb that asks servers takes. No secret stands in an argument, where the list of processes shows it.
@@ -41,16 +43,16 @@ pub struct AccessArgs {
     #[arg(long, value_name = "HEADER|@FILE", help_heading = "Network")]
     pub header: Vec<Hidden>,
     /// The proxy: http://HOST:PORT, socks5h://HOST:PORT. Otherwise HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.
-    #[arg(long, value_name = "URL", help_heading = "Network")]
+    #[arg(long, value_name = "URL", help_heading = "Network", env = "GEOHAUL_PROXY", hide_env_values = true)]
     pub proxy: Option<Hidden>,
     /// Trust the authorities in this PEM file besides those of the system.
-    #[arg(long, value_name = "FILE", help_heading = "Network")]
+    #[arg(long, value_name = "FILE", help_heading = "Network", env = "GEOHAUL_CA_BUNDLE", hide_env_values = true)]
     pub ca_bundle: Option<PathBuf>,
     /// Show this certificate to the server: a PEM file with the certificate and its key.
-    #[arg(long, value_name = "FILE", help_heading = "Network")]
+    #[arg(long, value_name = "FILE", help_heading = "Network", env = "GEOHAUL_CLIENT_CERT", hide_env_values = true)]
     pub client_cert: Option<PathBuf>,
     /// Take any certificate. The report says so.
-    #[arg(long, help_heading = "Network")]
+    #[arg(long, help_heading = "Network", env = "GEOHAUL_INSECURE", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub insecure: bool,
 }
 

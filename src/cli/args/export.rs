@@ -39,7 +39,15 @@ pub struct ExportArgs {
     pub page_size: Option<u64>,
     /// The most requests under way at once. It begins with 4, takes more while the server answers well, and fewer
     /// when it slows down or fails.
-    #[arg(long, value_name = "N", default_value_t = fetch::MOST_CONNECTIONS as u64, value_parser = clap::value_parser!(u64).range(1..=64))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = fetch::MOST_CONNECTIONS as u64,
+        value_parser = clap::value_parser!(u64).range(1..=64),
+        help_heading = "Speed",
+        env = "GEOHAUL_CONNECTIONS",
+        hide_env_values = true
+    )]
     pub connections: u64,
     /// Keep what has come in a folder beside the first output until all is done. The same command then goes on after an
     /// interruption, without asking for that again: layers that were done already are written again from there.

@@ -3,23 +3,31 @@
 use clap::{Parser, Subcommand};
 
 mod access;
+mod batch;
 mod export;
+mod global;
 mod job;
 mod login;
 mod look;
 mod outputs;
+mod plan;
 mod run;
 mod selection;
+mod shells;
 mod values;
 
 pub(super) use access::{AccessArgs, Hidden};
+pub(super) use batch::BatchArgs;
 pub(super) use export::{ConvertArgs, ExportArgs, Project};
+pub(super) use global::{GlobalArgs, ProgressKind};
 pub(super) use job::{JobAction, JobArgs, JobTarget};
 pub(super) use login::{LoginArgs, LogoutArgs, WhoamiArgs};
 pub(super) use look::{FormatsArgs, InfoArgs, LsArgs, VerifyArgs};
 pub(super) use outputs::OutputArgs;
+pub(super) use plan::PlanArgs;
 pub(super) use run::{EnvironmentArgs, InputArgs, ResultArgs, RunArgs};
 pub(super) use selection::SelectionArgs;
+pub(super) use shells::{CompletionsArgs, ManArgs};
 
 /// Take geodata out of ArcGIS REST servers and put it into local files, completely and correctly.
 ///
@@ -34,6 +42,9 @@ pub(super) use selection::SelectionArgs;
 Example: geohaul export https://host/arcgis/rest/services/Roads/FeatureServer/0 -o roads.geojson -o roads.shp"
 )]
 pub struct Args {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub global: GlobalArgs,
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
@@ -58,6 +69,14 @@ pub enum Verb {
     )]
     #[command(mut_arg("output", |output| output.required(false).required_unless_present_any(["explain", "dry_run"])))]
     Run(RunArgs),
+    /// Do many exports, geoprocessing runs and conversions that a file lists.
+    #[command(after_help = "Exit status: 0 all jobs are done, 3 some are, 1 none is, 2 the file is wrong, 130 interrupted.
+
+Example: geohaul batch nightly.toml --only-changed")]
+    Batch(BatchArgs),
+    /// Say what an export, or a batch of them, would fetch: requests, rows, bytes and time, as an estimate.
+    #[command(after_help = "Example: geohaul plan https://host/arcgis/rest/services/Roads/FeatureServer --where 'KIND = 1'")]
+    Plan(PlanArgs),
     /// Look after a geoprocessing job, whoever submitted it.
     #[command(after_help = "Example: geohaul job wait results/ && geohaul export results/ -o results/")]
     Job(JobArgs),
@@ -82,4 +101,10 @@ pub enum Verb {
     /// List the formats and what each can hold.
     #[command(after_help = "Example: geohaul formats --json")]
     Formats(FormatsArgs),
+    /// Print what a shell needs to complete geohaul's commands.
+    #[command(after_help = "Example: geohaul completions bash > geohaul.bash")]
+    Completions(CompletionsArgs),
+    /// Print or write the manual pages.
+    #[command(after_help = "Example: geohaul man --dir man1")]
+    Man(ManArgs),
 }

@@ -100,18 +100,23 @@ pub struct OutputArgs {
     /// Fail at the first loss: a text cut, a value that does not fit, z or m that the format can't hold.
     #[arg(long, help_heading = "Completeness")]
     pub strict: bool,
-    /// Write the whole report to this file, as JSON.
+    /// Write the whole report to this file, as JSON, also where nothing else came of the run. `-` is standard output.
     #[arg(long, value_name = "FILE", help_heading = "Report")]
     pub report: Option<PathBuf>,
     /// Write a receipt beside the first output of each layer (`roads.geojson.receipt.json`): source, counts, digests of
     /// files and object ids. `geohaul verify` checks it.
     #[arg(long, help_heading = "Report")]
     pub receipt: bool,
-    /// Say nothing but errors.
-    #[arg(short, long, help_heading = "Report")]
-    pub quiet: bool,
     /// Workers that convert; 0 is one per core.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "Speed")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        help_heading = "Speed",
+        env = "GEOHAUL_THREADS",
+        hide_env_values = true
+    )]
     pub threads: usize,
 }
 

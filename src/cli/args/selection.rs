@@ -47,4 +47,8 @@ pub struct SelectionArgs {
     /// The state at this moment, on layers that keep a history.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub as_of: Option<String>,
+    /// Only rows that were added or changed since this time, on layers that keep the dates of edits; of others all
+    /// rows come, with a warning. What was deleted can't be seen.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
 }

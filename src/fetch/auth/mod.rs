@@ -65,7 +65,7 @@ enum Entrance {
 impl SignIn {
     /// Signs in over `inner` with these logins.
     pub fn new(inner: SharedTransport, logins: Vec<Login>) -> Self {
-        Self::with_retry(inner, logins, RetryPolicy::default(), Arc::new(SystemClock::default()))
+        Self::with_retry(inner, logins, RetryPolicy::default(), Arc::new(SystemClock))
     }
 
     /// The same with another clock, and other patience for token services.

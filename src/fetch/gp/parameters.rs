@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::values::{self, Encoded};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::esri::task::{Direction, Parameter, Task};
-use crate::fetch::selection::names::nearest;
 
 /// The values for a task's inputs, by name, before any task has seen them.
 ///
@@ -177,14 +176,9 @@ fn find(task: &Task, name: &str) -> Result<usize> {
             .hint("leave it out: every output is fetched")),
         None => {
             let names: Vec<&str> = task.inputs().map(|parameter| parameter.name.as_str()).collect();
-            let meant = nearest(name, names.iter().copied());
-            let others: Vec<&str> = names.iter().copied().filter(|known| Some(*known) != meant).collect();
-            let error = Error::new(ErrorKind::Usage, format!("the task {} has no parameter {name}", task.name));
-            Err(match (meant, others.is_empty()) {
-                (Some(meant), true) => error.hint(format!("did you mean {meant}?")),
-                (Some(meant), false) => error.hint(format!("did you mean {meant}? It also takes {}", others.join(", "))),
-                (None, _) => error.hint(format!("it takes: {}", names.join(", "))),
-            })
+            let meant = did_you_mean(name, names.iter().copied());
+            Err(Error::new(ErrorKind::Usage, format!("the task {} has no parameter \"{name}\"", task.name))
+                .hint(format!("{meant}the parameters are: {}", names.join(", "))))
         }
     }
 }
@@ -252,7 +246,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_nearest_ones() {
         let error = refusal("Inputpoints=1");
-        assert!(error.contains("did you mean Input_Points?") && error.contains("Distance"), "{error}");
+        assert!(error.contains("did you mean \"Input_Points\"?") && error.contains("Distance"), "{error}");
         assert!(refusal("Out=1").contains("is an output"));
     }
 

@@ -8,10 +8,10 @@ use url::Url;
 
 use super::Given;
 use super::units::Quantity;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::esri::task::Parameter;
 use crate::fetch::features;
-use crate::fetch::selection::{names::nearest, parse_moment};
+use crate::fetch::selection::parse_moment;
 use crate::fetch::target::Target;
 use crate::model::{Crs, GeometryKind};
 
@@ -174,8 +174,7 @@ fn one(parameter: &Parameter, data_type: &str, given: &Given, hosted: bool) -> R
         _ => json!(text),
     };
     if !parameter.choices.is_empty() && data_type == "GPString" && !parameter.choices.contains(&text) {
-        let meant = nearest(&text, parameter.choices.iter().map(String::as_str));
-        let meant = meant.map_or(String::new(), |meant| format!("did you mean {meant}? "));
+        let meant = did_you_mean(&text, parameter.choices.iter().map(String::as_str));
         return Err(Error::new(ErrorKind::Usage, format!("'{}' is none of the choices", shown(&text)))
             .hint(format!("{meant}choose one of: {}", parameter.choices.join(", "))));
     }

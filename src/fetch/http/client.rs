@@ -29,6 +29,7 @@ pub struct HttpTransport {
     /// piece by piece) from the client, while a time-out of the request would bound the whole of it.
     clients: Mutex<Vec<(Duration, Client)>>,
     network: Network,
+    connect_limit: Duration,
 }
 
 impl HttpTransport {
@@ -45,7 +46,7 @@ impl HttpTransport {
     /// # Errors
     /// [`ErrorKind::Network`] where TLS can't be set up.
     pub fn through(network: Network) -> Result<Self> {
-        let transport = Self { clients: Mutex::default(), network };
+        let transport = Self { clients: Mutex::default(), network, connect_limit: CONNECT_LIMIT };
         transport.client(Duration::from_secs(60)).map_err(|fault| fault.error)?;
         Ok(transport)
     }
@@ -61,7 +62,7 @@ impl HttpTransport {
             .user_agent(USER_AGENT)
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_LIMIT)
+            .connect_timeout(self.connect_limit)
             .timeout(idle_limit)
             .tcp_nodelay(true)
             .build()
@@ -94,10 +95,19 @@ impl Transport for HttpTransport {
             for (name, value) in &hop.secrets.headers {
                 call = call.header(name, sensitive(value.expose_secret()).map_err(located)?);
             }
-            let answer = call.send().map_err(|why| located(explain(&why, &hop)))?;
+            let began = Instant::now();
+            let answer = call.send().map_err(|why| located(explain(&why, &hop, self.connect_limit)));
+            let answer = answer.inspect_err(|fault| tell_fault(&hop, fault))?;
             match next_hop(&hop, &answer) {
                 Some(next) => hop = next.map_err(located)?,
-                None => return read(answer, request, deadline).map_err(located),
+                None => {
+                    let read = read(answer, request, deadline).map_err(located);
+                    match &read {
+                        Ok(response) => tell(&hop, response, began.elapsed()),
+                        Err(fault) => tell_fault(&hop, fault),
+                    }
+                    return read;
+                }
             }
         }
         let error = Error::new(ErrorKind::Network, "the server redirects in a loop")
@@ -105,6 +115,23 @@ impl Transport for HttpTransport {
             .hint("open the address in a browser: the server may have moved, or want a sign-in first");
         Err(located(Fault { kind: FaultKind::Redirect, error }))
     }
+}
+
+/// What was asked, for the log: without the secrets, which the server may repeat in an address that it redirects to.
+fn asked(hop: &Request) -> String {
+    let method = match hop.method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+    };
+    format!("{method} {}", hop.secrets.hide(&redact(&hop.full_url())))
+}
+
+fn tell(hop: &Request, response: &Response, took: Duration) {
+    tracing::debug!("{}: {}, {} bytes in {} ms", asked(hop), response.status, response.body.len(), took.as_millis());
+}
+
+fn tell_fault(hop: &Request, fault: &Fault) {
+    tracing::debug!("{}: {}", asked(hop), hop.secrets.hide(&fault.error.to_string()));
 }
 
 /// The parameters and secret fields of a body.
@@ -260,9 +287,12 @@ fn broken_body(why: &io::Error, received: usize, request: &Request) -> Fault {
 }
 
 /// One clear message for a request that got no answer.
-fn explain(why: &reqwest::Error, hop: &Request) -> Fault {
+fn explain(why: &reqwest::Error, hop: &Request, connect_limit: Duration) -> Fault {
     let host = hop.url.host_str().unwrap_or("the host").to_owned();
-    let cause = root_cause(why);
+    let cause = match why.is_connect() && why.is_timeout() {
+        true => format!("the connection was not taken for {} s", connect_limit.as_secs_f64()),
+        false => root_cause(why),
+    };
     let (kind, what, hint) = if why.is_dns() {
         (FaultKind::UnknownHost, format!("the host {host} is not known"), "check the address, and that this machine is online")
     } else if mentions_tls(why) {
@@ -315,6 +345,40 @@ mod tests {
         assert_eq!(wait("Wed, 21 Oct 2015 07:00:00 GMT", Some(now)), Some(Duration::ZERO));
         assert_eq!(wait("Wed, 21 Oct 2015 07:28:30 GMT", None), Some(Duration::ZERO));
         assert_eq!(wait("soon", None), None);
+    }
+
+    /// A host that is there and takes no connection: its queue is full.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_host_that_never_takes_the_connection_is_given_up_after_the_limit_of_connecting() {
+        use std::net::{TcpListener, TcpStream};
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let brief = Duration::from_millis(200);
+        let waiting: Vec<TcpStream> =
+            std::iter::from_fn(|| TcpStream::connect_timeout(&address, brief).ok()).take(10_000).collect();
+        assert!(waiting.len() < 10_000, "the queue is never full");
+
+        let transport =
+            HttpTransport { clients: Mutex::default(), network: Network::default(), connect_limit: Duration::from_millis(300) };
+        let request = Request {
+            method: Method::Get,
+            url: format!("http://{address}/").parse().unwrap(),
+            params: Vec::new(),
+            file: None,
+            secrets: Secrets::default(),
+            repeatable: true,
+            idle_limit: Duration::from_secs(60),
+            total_limit: Duration::from_secs(60),
+            most_bytes: 1,
+            cancel: Default::default(),
+        };
+        let began = Instant::now();
+        let fault = transport.send(&request).unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert_eq!((fault.kind, fault.error.what()), (FaultKind::NoConnection, "no connection to 127.0.0.1"));
+        assert_eq!(fault.error.why(), Some("the connection was not taken for 0.3 s"));
     }
 
     #[test]

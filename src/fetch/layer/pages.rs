@@ -473,7 +473,7 @@ impl LayerPages {
         let drop_rows = self.within_limit(body.facts.rows, drop_rows);
         let kept = rows - drop_rows.len() as u64;
         self.rows += kept;
-        self.progress.rows(kept);
+        self.progress.page(kept, body.bytes.len() as u64);
         let page = Page { seq: self.pages, bytes: body.bytes, facts: body.facts, drop_rows, rows_before: self.rows_before };
         self.pages += 1;
         self.rows_before += rows;

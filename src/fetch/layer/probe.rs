@@ -168,7 +168,7 @@ impl Opening<'_> {
     }
 
     /// The server's count; `None` where it does not count.
-    fn count(&self) -> Result<Option<u64>> {
+    pub(super) fn count(&self) -> Result<Option<u64>> {
         match self.ask(&self.query, &Ask::Count(IdSpan::ALL)) {
             Ok(answer) => Ok(self.query.count_in(&answer.skeleton.value)),
             // Where the condition is wrong, the probe is refused as well and says so.

@@ -42,6 +42,9 @@ pub struct Selection {
     pub gdb_version: Option<String>,
     /// The state at this moment, in milliseconds since 1970.
     pub as_of: Option<i64>,
+    /// Only rows that were added or changed since this moment, in milliseconds since 1970: on layers that keep the dates
+    /// of edits. Of others all rows are taken.
+    pub edited_since: Option<i64>,
 }
 
 /// A selection, checked against a layer and in the words of the wire.
@@ -108,6 +111,10 @@ impl Selection {
             } else {
                 condition = Some(condition.map_or(sql.clone(), |own| format!("({own}) AND {sql}")));
             }
+        }
+        if let (Some(since), Some(field)) = (self.edited_since.and_then(sql_time), &info.edit_date) {
+            let edited = format!("{field} >= {since}");
+            condition = Some(condition.map_or(edited.clone(), |own| format!("({own}) AND {edited}")));
         }
         checked.conditions.push(("where", condition.unwrap_or_else(|| "1=1".to_owned())));
         if let Some(area) = &self.area {
@@ -181,6 +188,9 @@ impl Selection {
                 "the server generalised the geometries: lines may lie up to {distance} units off (maxAllowableOffset)"
             ));
         }
+        if self.edited_since.is_some() && info.edit_date.is_none() {
+            doubts.push("the layer keeps no dates of edits, so all of its rows came, and not only those since then".to_owned());
+        }
         if self.datum_transformation.is_some() && !info.knows_datum_transformations {
             doubts.push(
                 "the layer does not say that it knows datum transformations; whether it used yours can't be told".to_owned(),
@@ -191,6 +201,12 @@ impl Selection {
         }
         doubts
     }
+}
+
+/// A moment as a literal of SQL, in UTC and whole seconds.
+fn sql_time(milliseconds: i64) -> Option<String> {
+    let moment = jiff::Timestamp::from_second(milliseconds.div_euclid(1000)).ok()?;
+    Some(format!("TIMESTAMP '{}'", moment.strftime("%Y-%m-%d %H:%M:%S")))
 }
 
 fn usage(what: &str) -> Error {
@@ -219,6 +235,20 @@ mod tests {
         let checked = selection.check(&info()).unwrap();
         assert!(checked.ids.is_some());
         assert_eq!(checked.conditions, [("where", "1=1".to_owned())]);
+    }
+
+    #[test]
+    fn rows_since_an_edit_are_chosen_where_the_layer_keeps_dates_of_edits_and_else_it_is_told() {
+        let since = Selection {
+            where_clause: Some("A=1 OR B=2".to_owned()),
+            edited_since: Some(1_709_208_000_999),
+            ..Selection::default()
+        };
+        let tracked = LayerInfo { edit_date: Some("EditDate".to_owned()), ..info() };
+        let wanted = "(A=1 OR B=2) AND EditDate >= TIMESTAMP '2024-02-29 12:00:00'";
+        assert_eq!(since.check(&tracked).unwrap().conditions, [("where", wanted.to_owned())]);
+        assert_eq!(since.check(&info()).unwrap().conditions, [("where", "A=1 OR B=2".to_owned())]);
+        assert_eq!((since.doubts(&tracked).len(), since.doubts(&info()).len()), (0, 1));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Fields by name, and the name that was meant.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::model::Field;
 
 /// A field by its exact name, else regardless of case, else by the last segment of a qualified name.
@@ -14,8 +14,7 @@ pub(in crate::fetch) fn find<'a>(fields: &'a [Field], name: &str) -> Result<&'a 
         .or_else(|| by(&|field| field.short_name().eq_ignore_ascii_case(name)))
         .ok_or_else(|| {
             let error = Error::new(ErrorKind::Usage, format!("there is no field \"{name}\""));
-            let meant = nearest(name, fields.iter().map(Field::short_name));
-            let meant = meant.map_or(String::new(), |meant| format!("did you mean \"{meant}\"? "));
+            let meant = did_you_mean(name, fields.iter().map(Field::short_name));
             error.hint(format!("{meant}the fields are: {}", list(fields)))
         })
 }
@@ -23,28 +22,6 @@ pub(in crate::fetch) fn find<'a>(fields: &'a [Field], name: &str) -> Result<&'a 
 /// The names of fields, for a message.
 pub(in crate::fetch) fn list(fields: &[Field]) -> String {
     fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// The candidate that differs least from `name`; `None` where all are quite different.
-pub(in crate::fetch) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let near = |candidate: &'a str| (edits(&name.to_lowercase(), &candidate.to_lowercase()), candidate);
-    let (edits, candidate) = candidates.map(near).min_by_key(|(edits, _)| *edits)?;
-    (edits <= (name.chars().count() / 2).max(1)).then_some(candidate)
-}
-
-/// How many letters must be changed, put in or left out.
-fn edits(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-        for (column, target) in other.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *target);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+#[cfg(feature = "gdal")]
+use crate::error::nearest;
 use crate::error::{Error, ErrorKind, Result};
 
 mod formula;
@@ -367,6 +369,32 @@ fn first_system(text: &str) -> String {
         }
     }
     line
+}
+
+/// What people call systems that have a code.
+#[cfg(feature = "gdal")]
+const NAMED: [(&str, &str); 7] = [
+    ("WGS84", "EPSG:4326"),
+    ("CRS84", "EPSG:4326"),
+    ("web mercator", "EPSG:3857"),
+    ("ETRS89", "EPSG:4258"),
+    ("NAD83", "EPSG:4269"),
+    ("NAD27", "EPSG:4267"),
+    ("native", "native"),
+];
+
+/// `did you mean "EPSG:4326"? ` for a misspelt authority (`EPGS:4326`) or a name; nothing where none is near.
+#[cfg(feature = "gdal")]
+fn did_you_mean_code(text: &str) -> String {
+    let meant = match text.split_once(':') {
+        Some((authority, code)) => nearest(authority, ["EPSG", "ESRI"])
+            .filter(|known| !known.eq_ignore_ascii_case(authority) && code.parse::<u32>().is_ok())
+            .map(|known| format!("{known}:{code}")),
+        None => nearest(text, NAMED.map(|(name, _)| name))
+            .and_then(|name| NAMED.iter().find(|(known, _)| *known == name))
+            .map(|(_, code)| (*code).to_owned()),
+    };
+    meant.map_or(String::new(), |meant| format!("did you mean \"{meant}\"? "))
 }
 
 fn unknown(what: &str) -> Error {

@@ -7,7 +7,7 @@ use gdal::config::{clear_thread_local_config_option, set_thread_local_config_opt
 use gdal::errors::GdalError;
 use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
 
-use super::{Crs, Dialect, Method, SpatialReference, Transform, first_system, tables, unknown};
+use super::{Crs, Dialect, Method, SpatialReference, Transform, did_you_mean_code, first_system, tables, unknown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gdal_ffi::{self, Area, Candidate, Pipeline};
 
@@ -38,7 +38,7 @@ pub(super) fn crs_from_user(text: &str) -> Result<Crs> {
             let known = if current(code) == code { by_authority(&authority, code) } else { by_code(code) };
             known.map_err(|cause| not_known(text, Some(cause)))
         }
-        _ => Err(unknown(text).hint(HOW_TO_NAME)),
+        _ => Err(unknown(text).hint(format!("{}{HOW_TO_NAME}", did_you_mean_code(text)))),
     }
 }
 

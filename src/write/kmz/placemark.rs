@@ -8,8 +8,7 @@ use crate::model::plan::ColumnKind;
 use crate::model::{Column, Domain, Part, Shape, ShapeKind, Value, WritePlan, time};
 use crate::report::{LossKind, Losses};
 use crate::write::number::{push_coordinate, push_xy};
-use crate::write::xml;
-use crate::write::{Rows, cell, feature_words, typed};
+use crate::write::{Rows, cell, feature_words, typed, xml};
 
 /// One page as text, and what was lost. The elements stand in the order that the KML schema wants.
 pub(super) fn encode(plan: &WritePlan, rows: Rows<'_>) -> (Vec<u8>, Losses) {

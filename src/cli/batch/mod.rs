@@ -1,0 +1,272 @@
+//! `geohaul batch`: many jobs from one file, as one run that can be gone on with.
+
+mod document;
+mod order;
+mod orders;
+mod schema;
+mod variables;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::args::{BatchArgs, Verb};
+use super::printer;
+use super::status::Status;
+use super::{access, interrupt};
+use crate::batch::{JobRecord, Journal, Lock, Outcome, Run, Summary, digest, side_by_side};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::listing;
+use crate::fetch::{MOST_CONNECTIONS, Pace};
+use crate::report::Failure;
+use crate::write::safe_file_stem;
+use order::Order;
+use work::{Shared, blank, work};
+
+/// The files of a batch, beside its own.
+struct Places {
+    /// The name of the jobs file.
+    name: String,
+    stem: String,
+    folder: PathBuf,
+}
+
+impl Places {
+    /// Paths in the file begin at its folder, so the process goes there.
+    fn enter(file: &Path) -> Result<Self> {
+        let failed = |why: std::io::Error| Error::file("can't read the jobs file", file, &why);
+        let path = std::path::absolute(file).map_err(failed)?;
+        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+        std::env::set_current_dir(&folder).map_err(failed)?;
+        let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { name: text(path.file_name()), stem: text(path.file_stem()), folder })
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.join(format!("{}.state.json", self.stem))
+    }
+
+    fn copies(&self) -> PathBuf {
+        self.folder.join(format!("{}.kept", self.stem))
+    }
+
+    /// What is of use while a run goes on.
+    fn work(&self, name: &str) -> PathBuf {
+        self.folder.join(format!(".{}.geohaul", self.stem)).join(name)
+    }
+}
+
+pub(super) fn run(args: &BatchArgs) -> Result<Status> {
+    let Some(file) = args.file.as_deref().filter(|_| !args.schema) else {
+        printer::data(&schema::text()?)?;
+        return Ok(Status::Complete);
+    };
+    let text = std::fs::read_to_string(file).map_err(|why| Error::file("can't read the jobs file", file, &why))?;
+    let places = Places::enter(file)?;
+    if args.check {
+        let orders = orders::read(file, &text, &Run::begin())?;
+        printer::data(&format!("{}: {} jobs, no faults\n", places.name, orders.len()))?;
+        return Ok(Status::Complete);
+    }
+    let since = args.since.as_deref().filter(|since| *since != "last");
+    since.map(crate::fetch::selection::parse_moment).transpose()?;
+    let _lock = Lock::take(&places.work("lock"))?;
+    let run = if args.resume { Journal::resume(&places.state())?.run() } else { Run::begin() };
+    let orders = orders::read(file, &text, &run)?;
+    let journal = if args.resume {
+        Journal::resume(&places.state())?
+    } else {
+        // What an earlier run kept is not of this one.
+        let _ = std::fs::remove_dir_all(places.work("pages"));
+        Journal::begin(&places.state(), run.clone())?
+    };
+    go(args, &places, &journal, &run, orders)
+}
+
+/// Does the jobs of a run, or what is missing of them, and tells of it.
+fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: Vec<Order>) -> Result<Status> {
+    let began = Instant::now();
+    let (pages, copies) = (places.work("pages"), places.copies());
+    let shared = Shared {
+        pace: &Pace::new(usize::try_from(args.connections).unwrap_or(1)),
+        pages: &pages,
+        copies: &copies,
+        keep: args.keep.and_then(|keep| usize::try_from(keep).ok()),
+        run,
+        resumed: args.resume,
+        only_changed: args.only_changed,
+    };
+    let words = format!("stopping; to go on later: geohaul batch {} --resume\n", places.name);
+    interrupt::say_instead(Some((words, String::new())));
+    let (records, unwritten) = do_jobs(args, journal, &shared, orders);
+    interrupt::say_instead(None);
+
+    let summary = Summary::of(places.name.clone(), run.clone(), began.elapsed().as_secs_f64(), records);
+    let page = summary.write(&places.folder, &places.stem)?;
+    if let Some(error) = unwritten {
+        return Err(error);
+    }
+    let words = summary.totals.words().into_iter().map(|(count, outcome)| format!("{count} {}", outcome.describe()));
+    let words = words.collect::<Vec<_>>().join(", ");
+    work::tell(&format!("{} jobs: {words}\nreport: {}\n", summary.jobs.len(), page.display()));
+    let all = summary.jobs.iter().all(|job| job.outcome.is_good());
+    if all {
+        // Nothing is left to go on with.
+        let _ = std::fs::remove_dir_all(&pages);
+    }
+    let some = summary.jobs.iter().any(|job| job.outcome.is_good() || job.outcome == Outcome::Partial);
+    Ok(match (all, interrupt::cancel().is_cancelled(), some) {
+        (true, ..) => Status::Complete,
+        (_, true, _) => Status::Interrupted,
+        (_, _, true) => Status::Partial,
+        _ => Status::Failed,
+    })
+}
+
+/// Does jobs side by side, and notes each as it ends: what came of them in their order, and why the journal could not
+/// be written.
+fn do_jobs(args: &BatchArgs, journal: &Journal, shared: &Shared<'_>, orders: Vec<Order>) -> (Vec<JobRecord>, Option<Error>) {
+    let todo = orders.into_iter().flat_map(|order| each_service(order, shared)).map(|(order, failed)| {
+        // A run that is gone on with knows its jobs whatever they are to fetch since.
+        let mark = digest(&order.words());
+        (since(args, shared.run, journal, order), mark, failed)
+    });
+    let todo: Vec<(Order, String, Option<Failure>)> = todo.collect();
+    let (unwritten, any_failed) = (Mutex::new(None), AtomicBool::new(false));
+    let cancel = interrupt::cancel();
+    let go_on = || !(cancel.is_cancelled() || args.fail_fast && any_failed.load(Ordering::Relaxed));
+    let records = side_by_side(&todo, usize::try_from(args.jobs).unwrap_or(1), go_on, |(order, mark, failed), begin| {
+        let before = journal.record(&order.name, mark).filter(|record| record.outcome.is_good());
+        let record = match (before, failed) {
+            (Some(record), _) => {
+                work::tell(&format!("[{}] {} already\n", order.name, record.outcome.describe()));
+                record
+            }
+            (None, _) if !begin => blank(order, Outcome::NotRun),
+            (None, failed) => {
+                let record = match failed {
+                    Some(failure) => JobRecord { failures: vec![failure.clone()], ..blank(order, Outcome::Failed) },
+                    None => work(order, mark, journal.last(&order.name).as_ref(), shared),
+                };
+                work::tell(&format!("[{}] {}\n", order.name, in_short(&record)));
+                if let Err(error) = journal.note(&record, mark, &digest(&order.words())) {
+                    unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                }
+                record
+            }
+        };
+        any_failed.fetch_or(!record.outcome.is_good(), Ordering::Relaxed);
+        record
+    });
+    (records, unwritten.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// What came of a job, in a line.
+fn in_short(record: &JobRecord) -> String {
+    let mut text = format!("{}: {} rows in {:.1} s", record.outcome.describe(), record.rows, record.seconds);
+    for failure in &record.failures {
+        text.push_str(&format!("\n    {}", failure.message));
+        text.push_str(&failure.hint.as_ref().map_or(String::new(), |hint| format!("\n    hint: {hint}")));
+    }
+    text
+}
+
+/// A job for each service that an order names, or the order itself, with why its services are not known.
+fn each_service(order: Order, shared: &Shared<'_>) -> Vec<(Order, Option<Failure>)> {
+    if order.services.is_empty() {
+        return vec![(order, None)];
+    }
+    match services(&order, shared) {
+        Err(error) => vec![(order, Some(Failure::from(&error)))],
+        Ok(services) => services
+            .into_iter()
+            .map(|(name, url)| {
+                let folder = safe_file_stem(&name.replace('/', "_"));
+                let mut job = order.clone().with_outputs(|path| format!("{path}{folder}/"));
+                job.name = format!("{}/{name}", order.name);
+                job.sources = vec![url.to_string()];
+                (job, None)
+            })
+            .collect(),
+    }
+}
+
+fn services(order: &Order, shared: &Shared<'_>) -> Result<Vec<(String, url::Url)>> {
+    let Ok(Verb::Export(args)) = order.verb() else {
+        return Err(Error::new(ErrorKind::Internal, "services are exported"));
+    };
+    let opened = access::open(&args.access, &args.url)?;
+    let session = opened.session.at_pace(shared.pace).stopped_by(&interrupt::cancel());
+    let directory = opened.target.url().ok_or_else(|| Error::new(ErrorKind::Internal, "a services directory has an address"))?;
+    listing::services(&session, directory, &order.services)
+}
+
+/// The order for what was edited since a time, beside what is there.
+fn since(args: &BatchArgs, run: &Run, journal: &Journal, order: Order) -> Order {
+    let moment = match args.since.as_deref() {
+        Some("last") => journal.last(&order.name).map(|last| last.started),
+        moment => moment.map(str::to_owned),
+    };
+    match moment {
+        Some(moment) if order.kind == order::Kind::Export => {
+            order.with_outputs(|path| increment(path, &run.id)).with_option("since", moment)
+        }
+        _ => order,
+    }
+}
+
+/// Where the rows since a time go: `roads.shp` is `roads.RUN.shp`, `roads/` is `roads/RUN/`.
+fn increment(path: &str, run: &str) -> String {
+    match Path::new(path).extension().and_then(|ending| ending.to_str()) {
+        Some(ending) if !path.ends_with('/') => format!("{}{run}.{ending}", path.trim_end_matches(ending)),
+        _ => format!("{}/{run}/", path.trim_end_matches('/')),
+    }
+}
+
+/// The jobs of a file, for `plan`.
+#[derive(Default)]
+pub(super) struct Jobs {
+    /// Names of exports, with their arguments.
+    pub(super) exports: Vec<(String, Verb)>,
+    /// Those of which nothing can be said, with the reason where there is one.
+    pub(super) others: Vec<String>,
+}
+
+/// Reads a jobs file without doing anything.
+pub(super) fn jobs(file: &Path) -> Result<Jobs> {
+    let text = std::fs::read_to_string(file).map_err(|why| Error::file("can't read the jobs file", file, &why))?;
+    Places::enter(file)?;
+    let run = Run::begin();
+    let shared = Shared {
+        pace: &Pace::new(MOST_CONNECTIONS),
+        pages: Path::new(""),
+        copies: Path::new(""),
+        keep: None,
+        run: &run,
+        resumed: false,
+        only_changed: false,
+    };
+    let mut jobs = Jobs::default();
+    for (order, failed) in orders::read(file, &text, &run)?.into_iter().flat_map(|order| each_service(order, &shared)) {
+        match (order.verb(), failed) {
+            (Ok(verb @ Verb::Export(_)), None) => jobs.exports.push((order.name, verb)),
+            (_, Some(failure)) => jobs.others.push(format!("{}: {}", order.name, failure.message)),
+            _ => jobs.others.push(order.name),
+        }
+    }
+    Ok(jobs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn increments_stand_beside_what_they_are_added_to() {
+        assert_eq!(increment("out/roads.shp", "R"), "out/roads.R.shp");
+        assert_eq!(increment("out/", "R"), "out/R/");
+        assert_eq!(increment("out.d/roads", "R"), "out.d/roads/R/");
+    }
+}

@@ -1,0 +1,444 @@
+//! From the keys of a job to the arguments of the verb that does it. The keys are the verb's own long options, so an
+//! option that the command line learns is a key at once.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, Command, CommandFactory as _, Parser as _};
+use serde_json::Value;
+
+use super::document::{Entry, Fault, Table};
+use super::variables::Variables;
+use crate::cli::args::{Args, Verb};
+use crate::error::nearest;
+use crate::fetch::target::Target;
+
+/// Keys that are no options: what a job is, and what the batch does with it.
+pub(super) const OWN_KEYS: [&str; 5] = ["name", "kind", "source", "services", "keep"];
+
+/// Options that belong to a command by itself.
+pub(super) const NOT_IN_A_BATCH: [&str; 8] = ["help", "version", "quiet", "verbose", "progress", "explain", "dry-run", "resume"];
+
+/// Names under which people write secrets.
+const SECRETS: [&str; 9] =
+    ["token", "password", "client-secret", "secret", "api-key", "apikey", "access-token", "refresh-token", "authorization"];
+
+/// What a job is done by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Export,
+    Run,
+    Convert,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 3] = [Self::Export, Self::Run, Self::Convert];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Export => "export",
+            Self::Run => "run",
+            Self::Convert => "convert",
+        }
+    }
+
+    /// The kind that a source speaks of.
+    fn of(source: &str) -> Self {
+        match Target::parse(source) {
+            Ok(Target::GpTask { .. } | Target::GpService { .. }) => Self::Run,
+            // The folder of a run is a job that is brought home.
+            Ok(Target::File(path)) if !path.join("job.json").is_file() => Self::Convert,
+            _ => Self::Export,
+        }
+    }
+}
+
+/// A job with its options as a command line has them.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    pub(super) name: String,
+    pub(super) line: usize,
+    pub(super) kind: Kind,
+    /// Addresses or files.
+    pub(super) sources: Vec<String>,
+    /// Of a services directory, the services.
+    pub(super) services: Vec<String>,
+    /// Runs whose copies are kept.
+    pub(super) keep: Option<usize>,
+    /// Long options and values, with their lines; no value is a switch.
+    options: Vec<(String, Option<String>, usize)>,
+    /// Switches that are off.
+    off: Vec<String>,
+}
+
+impl Order {
+    /// Reads a job; what is wrong with it goes to the faults.
+    pub(super) fn read(job: &Table, defaults: &Table, variables: &Variables, faults: &mut Vec<Fault>) -> Option<Self> {
+        let before = faults.len();
+        let own = |key: &str| job.entries.iter().any(|entry| option_name(&entry.key) == option_name(key));
+        let inherited = defaults.entries.iter().filter(|entry| !own(&entry.key)).map(|entry| (entry, true));
+        let mut filled = Vec::new();
+        for (entry, inherited) in inherited.chain(job.entries.iter().map(|entry| (entry, false))) {
+            match refuse_secret(entry).map_or_else(|| variables.fill(&entry.value), Err) {
+                Ok(value) => filled.push((Entry { key: option_name(&entry.key), value, line: entry.line }, inherited)),
+                Err(what) => faults.push(Fault::new(entry.line, what)),
+            }
+        }
+        let find = |key: &str| filled.iter().map(|(entry, _)| entry).find(|entry| entry.key == key);
+        let mut texts = |key: &str| {
+            let entry = find(key)?;
+            let texts = texts(&entry.value).filter(|texts| !texts.is_empty());
+            if texts.is_none() {
+                faults.push(Fault::new(entry.line, format!("'{key}' is a text or a list of texts")));
+            }
+            Some((texts.unwrap_or_default(), entry.line))
+        };
+        let (names, sources, services, kinds) = (texts("name"), texts("source"), texts("services"), texts("kind"));
+        let name = match names {
+            Some((names, _)) => names.into_iter().next().unwrap_or_default(),
+            None => {
+                faults.push(Fault::new(job.line, "the job has no name"));
+                String::new()
+            }
+        };
+        let sources = sources.unwrap_or_else(|| {
+            faults.push(Fault::new(job.line, "the job has no source"));
+            (Vec::new(), job.line)
+        });
+        let kind = match kinds {
+            None if sources.0.len() > 1 => Kind::Convert,
+            None => Kind::of(sources.0.first().map_or("", String::as_str)),
+            Some((kinds, line)) => {
+                let named = Kind::ALL.into_iter().find(|kind| kinds.first().is_some_and(|name| name == kind.name()));
+                if named.is_none() {
+                    faults.push(Fault::new(line, "a kind is export, run or convert"));
+                }
+                named.unwrap_or(Kind::Export)
+            }
+        };
+        if kind != Kind::Convert && sources.0.len() > 1 {
+            faults.push(Fault::new(sources.1, format!("{} takes one source", kind.name())));
+        }
+        let services = services.map_or_else(Vec::new, |(services, line)| {
+            if kind != Kind::Export {
+                faults.push(Fault::new(line, "services are exported, and the job is no export"));
+            }
+            services
+        });
+        let keep = find("keep").and_then(|entry| {
+            let number = entry.value.as_u64().and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0);
+            if number.is_none() {
+                faults.push(Fault::new(entry.line, "'keep' is a number of runs"));
+            }
+            number
+        });
+        let (sources, line) = (sources.0, job.line);
+        let mut order = Self { name, line, kind, sources, services, keep, options: Vec::new(), off: Vec::new() };
+        for (entry, inherited) in filled.iter().filter(|(entry, _)| !OWN_KEYS.contains(&entry.key.as_str())) {
+            match order.take(entry, *inherited) {
+                Ok(()) => {}
+                Err(what) => faults.push(Fault::new(entry.line, what)),
+            }
+        }
+        (faults.len() == before).then_some(order)
+    }
+
+    /// Takes a key as an option. A default is for the kinds that know it.
+    fn take(&mut self, entry: &Entry, inherited: bool) -> Result<(), String> {
+        let key = entry.key.as_str();
+        let command = command(self.kind);
+        match options(&command).find(|arg| arg.get_long() == Some(key)) {
+            Some(arg) => {
+                if entry.value == Value::Bool(false) {
+                    self.off.push(key.to_owned());
+                }
+                for value in values(arg, &entry.value)? {
+                    self.options.push((key.to_owned(), value, entry.line));
+                }
+                Ok(())
+            }
+            None if inherited && Kind::ALL.into_iter().any(|kind| is_known(kind, key)) => Ok(()),
+            None if NOT_IN_A_BATCH.contains(&key) => Err(format!("'{key}' is for a command by itself, and no key of a job")),
+            None => {
+                let longs: Vec<String> = options(&command).filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
+                let known = longs.iter().map(String::as_str).chain(OWN_KEYS);
+                let meant = nearest(key, known).map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
+                let others: Vec<&str> = Kind::ALL.into_iter().filter(|kind| is_known(*kind, key)).map(Kind::name).collect();
+                Err(match others.as_slice() {
+                    [] => format!("there is no key '{key}'{meant}"),
+                    others => {
+                        format!("'{key}' is a key of {}, and the job is of the kind {}", others.join(" and "), self.kind.name())
+                    }
+                })
+            }
+        }
+    }
+
+    /// The command line that does it.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = vec!["geohaul".to_owned(), self.kind.name().to_owned()];
+        for (key, value, _) in &self.options {
+            words.push(value.as_ref().map_or(format!("--{key}"), |value| format!("--{key}={value}")));
+        }
+        // Outputs are replaced, and each layer has its receipt.
+        let has = |name: &str| self.options.iter().any(|(key, ..)| key == name) || self.off.iter().any(|key| key == name);
+        if !has("overwrite") && !has("append") {
+            words.push("--overwrite".to_owned());
+        }
+        if !has("receipt") {
+            words.push("--receipt".to_owned());
+        }
+        words.push("--".to_owned());
+        words.extend(self.sources.iter().cloned());
+        words
+    }
+
+    /// The arguments, read as those of a command line are.
+    pub(super) fn verb(&self) -> Result<Verb, Fault> {
+        Args::try_parse_from(self.words()).map(|args| args.verb).map_err(|why| self.fault(&why))
+    }
+
+    /// The paths of the outputs.
+    pub(super) fn outputs(&self) -> Vec<PathBuf> {
+        self.options
+            .iter()
+            .filter(|(key, ..)| key == "output")
+            .filter_map(|(_, value, _)| value.as_ref().map(PathBuf::from))
+            .collect()
+    }
+
+    /// The line of a key, or that of the job.
+    pub(super) fn line_of(&self, name: &str) -> usize {
+        self.options.iter().find(|(key, ..)| key == name).map_or(self.line, |(_, _, line)| *line)
+    }
+
+    /// The same with other outputs.
+    pub(super) fn with_outputs(mut self, change: impl Fn(&str) -> String) -> Self {
+        for (_, value, _) in self.options.iter_mut().filter(|(key, ..)| key == "output") {
+            *value = value.as_deref().map(&change);
+        }
+        self
+    }
+
+    /// The same with one more option.
+    pub(super) fn with_option(mut self, key: &str, value: String) -> Self {
+        self.options.retain(|(other, ..)| other != key);
+        self.options.push((key.to_owned(), Some(value), self.line));
+        self
+    }
+
+    /// The export that brings home the job which this run left in its folder.
+    pub(super) fn bring_home(&self, folder: &str) -> Self {
+        let mut export = Self { kind: Kind::Export, sources: vec![folder.to_owned()], ..self.clone() };
+        export.options.retain(|(key, ..)| is_known(Kind::Export, key));
+        export
+    }
+
+    /// What the command line's own parser has against the arguments, as a fault of a line.
+    fn fault(&self, why: &clap::Error) -> Fault {
+        let named = match why.get(clap::error::ContextKind::InvalidArg) {
+            Some(clap::error::ContextValue::String(arg)) => {
+                arg.trim_start_matches('-').split([' ', '=']).next().unwrap_or_default()
+            }
+            _ => "",
+        };
+        let text = why.to_string();
+        // What follows is of use at a command line only.
+        let said = text.split("\n\n").take_while(|part| !part.starts_with("Usage:") && !part.starts_with("For more"));
+        let what = said.flat_map(str::lines).map(str::trim).collect::<Vec<_>>().join(" ");
+        let what = what.trim_start_matches("error: ");
+        Fault::new(self.line_of(named), what)
+    }
+}
+
+/// `page_size` and `page-size` are one.
+fn option_name(key: &str) -> String {
+    key.replace('_', "-")
+}
+
+/// The verb of a kind, as the parser knows it.
+pub(super) fn command(kind: Kind) -> Command {
+    let mut all = Args::command();
+    all.build();
+    all.find_subcommand(kind.name()).cloned().unwrap_or_default()
+}
+
+/// The options of a verb that a job may have.
+pub(super) fn options(command: &Command) -> impl Iterator<Item = &Arg> {
+    let fits = |arg: &&Arg| {
+        let long = arg.get_long().unwrap_or_default();
+        !long.is_empty() && !arg.is_global_set() && !NOT_IN_A_BATCH.contains(&long) && !SECRETS.contains(&long)
+    };
+    command.get_arguments().filter(fits)
+}
+
+fn is_known(kind: Kind, key: &str) -> bool {
+    options(&command(kind)).any(|arg| arg.get_long() == Some(key))
+}
+
+/// The names of an option's value, such as `K=V`.
+pub(super) fn value_names(arg: &Arg) -> String {
+    arg.get_value_names().unwrap_or_default().iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// A value as the values of an option.
+fn values(arg: &Arg, value: &Value) -> Result<Vec<Option<String>>, String> {
+    let key = arg.get_long().unwrap_or_default();
+    let names = value_names(arg);
+    if matches!(arg.get_action(), ArgAction::SetTrue) {
+        return match value {
+            Value::Bool(true) => Ok(vec![None]),
+            Value::Bool(false) => Ok(Vec::new()),
+            _ => Err(format!("'{key}' is true or false")),
+        };
+    }
+    let many = matches!(arg.get_action(), ArgAction::Append);
+    match value {
+        Value::Object(_) if names.contains("JSON") => Ok(vec![Some(value.to_string())]),
+        Value::Object(members) if many && names.contains('=') => {
+            let pair = |(name, value): (&String, &Value)| match scalar(value).or_else(|| Some(value.to_string())) {
+                Some(value) => Ok(Some(format!("{name}={value}"))),
+                None => Err(format!("'{key}' holds a value that is none")),
+            };
+            members.iter().map(pair).collect()
+        }
+        Value::Array(_) => match texts(value) {
+            Some(texts) if many => Ok(texts.into_iter().map(Some).collect()),
+            Some(texts) => Ok(vec![Some(texts.join(","))]),
+            None => Err(format!("'{key}' is a list of texts or numbers")),
+        },
+        value => match scalar(value) {
+            Some(text) => Ok(vec![Some(text)]),
+            None => Err(format!("'{key}' takes {}", if names.is_empty() { "a value" } else { &names })),
+        },
+    }
+}
+
+/// One text, or a list of them.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::Array(items) => items.iter().map(scalar).collect(),
+        value => scalar(value).map(|text| vec![text]),
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Secrets stand in no file that is shared and kept: they are named. Before variables are put in.
+fn refuse_secret(entry: &Entry) -> Option<String> {
+    let key = option_name(&entry.key).to_lowercase();
+    if SECRETS.contains(&key.as_str()) {
+        return Some(format!(
+            "'{}' is a secret, which does not belong into the file: name a file (token-file, password-file, client-secret-file), \
+             set GEOHAUL_TOKEN or GEOHAUL_PASSWORD, or use geohaul login",
+            entry.key
+        ));
+    }
+    match &entry.value {
+        Value::String(text) if key == "header" && !text.starts_with('@') => {
+            Some("a header may be a secret: write it into a file and name that, '@FILE'".to_owned())
+        }
+        Value::Array(items) if key == "header" => {
+            let is_file = |item: &Value| item.as_str().is_some_and(|text| text.starts_with('@'));
+            (!items.iter().all(is_file)).then(|| "a header may be a secret: write it into a file and name that, '@FILE'".to_owned())
+        }
+        value => holds_secret(value).then(|| {
+            "the address holds a token or a password, which does not belong into the file: write ${env:NAME} for it, or use geohaul login"
+                .to_owned()
+        }),
+    }
+}
+
+/// A `token=` that is written out, or `user:password@`.
+fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            let lower = text.to_ascii_lowercase();
+            let token = lower.match_indices("token=").any(|(at, key)| {
+                let value = &text[at + key.len()..];
+                let begins = at == 0 || matches!(lower.as_bytes()[at - 1], b'?' | b'&');
+                begins && !value.is_empty() && !value.starts_with("${env:")
+            });
+            let authority = lower.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+            let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
+            token || user.and_then(|user| user.split_once(':')).is_some_and(|(_, password)| !password.starts_with("${env:"))
+        }
+        Value::Array(items) => items.iter().any(holds_secret),
+        Value::Object(members) => members.values().any(holds_secret),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::Document;
+    use super::*;
+
+    fn read(text: &str) -> Result<Order, Vec<Fault>> {
+        let document = Document::read("a.toml".as_ref(), text)?;
+        let mut faults = Vec::new();
+        let now = "2026-02-03T04:05:06[UTC]".parse().unwrap();
+        let variables = Variables::new(&document.variables, now, "R".to_owned(), &mut faults);
+        let order = Order::read(&document.jobs[0], &document.defaults, &variables, &mut faults);
+        order.ok_or(faults)
+    }
+
+    fn words(text: &str) -> String {
+        let order = read(text).unwrap();
+        order.verb().unwrap();
+        order.words()[1..].join(" ")
+    }
+
+    #[test]
+    fn keys_become_the_options_of_the_command_line() {
+        let job = "[[job]]\nname='a'\nsource='https://h/arcgis/rest/services/A/FeatureServer'\n";
+        let keys =
+            "output=['a.shp','a.kmz']\npage_size=10\nlayers=['x*', 7]\nno-geometry=false\nexplode=true\nbbox=[-1,2,3,4.5]\n";
+        assert_eq!(
+            words(&format!("{job}{keys}")),
+            "export --output=a.shp --output=a.kmz --page-size=10 --layers=x* --layers=7 --explode --bbox=-1,2,3,4.5 --overwrite \
+             --receipt -- https://h/arcgis/rest/services/A/FeatureServer"
+        );
+        assert_eq!(
+            words(
+                "[defaults]\npage-size=5\ncrs='EPSG:4326'\n[[job]]\nname='a'\nsource=['a.json','b.json']\noutput='a.csv'\nlco={A=1}\n"
+            ),
+            "convert --crs=EPSG:4326 --output=a.csv --lco=A=1 --overwrite --receipt -- a.json b.json"
+        );
+        assert_eq!(
+            words("[[job]]\nname='a'\nsource='https://h/rest/services/T/GPServer/Buffer'\noutput='a/'\nparams={D='2 km', N=3}\n"),
+            "run --output=a/ --params={\"D\":\"2 km\",\"N\":3} --overwrite --receipt -- https://h/rest/services/T/GPServer/Buffer"
+        );
+    }
+
+    #[test]
+    fn what_is_misspelt_or_impossible_is_told_by_line_and_with_the_nearest_name() {
+        let fault = |key: &str| {
+            let text = format!("[[job]]\nname='a'\nsource='https://h/rest/services/A/FeatureServer/0'\noutput='a.shp'\n{key}\n");
+            let faults = read(&text).and_then(|order| order.verb().map_err(|fault| vec![fault]));
+            let faults = faults.unwrap_err();
+            assert_eq!((faults.len(), faults[0].line), (1, 5), "{faults:?}");
+            faults[0].what.clone()
+        };
+        assert_eq!(fault("page_sise=1"), "there is no key 'page-sise'; did you mean 'page-size'?");
+        assert!(fault("page_size=0").contains("invalid value '0' for '--page-size <N>'"));
+        assert!(fault("wire='pbff'").contains("a similar value exists: 'pbf'"));
+        assert_eq!(fault("explode='yes'"), "'explode' is true or false");
+        assert!(fault("params={}").starts_with("'params' is a key of run"));
+        assert!(fault("kind='exprot'").contains("export, run or convert"));
+        for secret in ["token='x'", "password='x'", "header='Authorization: x'", "where='token=x'", "codebook='http://u:p@h'"] {
+            assert!(fault(secret).contains("secret") || fault(secret).contains("token"), "{secret}");
+        }
+    }
+
+    #[test]
+    fn an_address_may_name_a_token_by_its_place_in_the_environment() {
+        let path = "https://h/rest/services/A/FeatureServer/0?token=${env:PATH}";
+        assert!(read(&format!("[[job]]\nname='a'\nsource='{path}'\noutput='a.shp'\n")).is_ok());
+    }
+}

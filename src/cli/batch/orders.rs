@@ -1,0 +1,114 @@
+//! All jobs of a file, checked as far as that goes without asking anybody.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::document::{Document, Fault};
+use super::order::{Kind, Order};
+use super::variables::Variables;
+use crate::batch::Run;
+use crate::cli::args::Verb;
+use crate::cli::{outputs, run, selection};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::target::Target;
+use crate::write::place_of;
+
+/// Reads a jobs file for a run.
+///
+/// # Errors
+/// What is wrong with the file, every fault with its line.
+pub(super) fn read(path: &Path, text: &str, run: &Run) -> Result<Vec<Order>> {
+    let orders = match Document::read(path, text) {
+        Ok(document) => checked(&document, run),
+        Err(faults) => Err(faults),
+    };
+    orders.map_err(|mut faults| {
+        faults.sort();
+        faults.dedup();
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {file}:{}: {}", fault.line, fault.what)).collect();
+        let count = if faults.len() == 1 { "a fault".to_owned() } else { format!("{} faults", faults.len()) };
+        Error::new(ErrorKind::Usage, format!("the batch has {count}"))
+            .because(lines.concat())
+            .hint("docs/batch.md has the keys, and so has --help of export, run and convert")
+    })
+}
+
+fn checked(document: &Document, run: &Run) -> Result<Vec<Order>, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let began: Timestamp = run.started.parse().unwrap_or_else(|_| Timestamp::now());
+    let date = began.to_zoned(TimeZone::system());
+    let variables = Variables::new(&document.variables, date, run.id.clone(), &mut faults);
+    let orders: Vec<Order> =
+        document.jobs.iter().filter_map(|job| Order::read(job, &document.defaults, &variables, &mut faults)).collect();
+    let (mut names, mut places) = (HashMap::<&str, usize>::new(), HashMap::<PathBuf, &str>::new());
+    for order in &orders {
+        if let Some(line) = names.insert(&order.name, order.line) {
+            faults.push(Fault::new(order.line, format!("the job in line {line} is called \"{}\" too", order.name)));
+        }
+        match order.verb().and_then(|verb| check(order, &verb)) {
+            Ok(()) => {}
+            Err(fault) => faults.push(fault),
+        }
+        // A folder may take what several jobs bring.
+        for output in order.outputs().into_iter().filter(|path| path.extension().is_some()) {
+            if let Some(other) = places.insert(place_of(&output), &order.name) {
+                let what = format!("\"{other}\" and \"{}\" write the same file, {}", order.name, output.display());
+                faults.push(Fault::new(order.line_of("output"), what));
+            }
+        }
+    }
+    if faults.is_empty() { Ok(orders) } else { Err(faults) }
+}
+
+/// What the verb itself would find before it asks anybody.
+fn check(order: &Order, verb: &Verb) -> Result<(), Fault> {
+    let line = |key: &str| order.line_of(key);
+    let fault = |key: &str, error: &Error| {
+        let hint = error.hint_text().map_or(String::new(), |hint| format!(" ({hint})"));
+        Fault::new(line(key), format!("{error}{hint}"))
+    };
+    if order.outputs().iter().any(|path| path.as_os_str() == "-") {
+        return Err(Fault::new(line("output"), "a job writes files, and not to standard output"));
+    }
+    let outputs = match verb {
+        Verb::Export(args) => {
+            let target = Target::parse(&order.sources[0]).map_err(|error| fault("source", &error))?;
+            match (order.services.is_empty(), matches!(target, Target::Catalog { .. })) {
+                (true, true) => {
+                    return Err(Fault::new(
+                        order.line,
+                        "the source is a services directory: name services, such as services = [\"*\"]",
+                    ));
+                }
+                (false, false) => {
+                    return Err(Fault::new(order.line, "services are those of a services directory, and the source is none"));
+                }
+                (false, true) if !order.outputs().iter().all(|path| path.to_string_lossy().ends_with('/')) => {
+                    return Err(Fault::new(line("output"), "several services go into a directory: end the output with '/'"));
+                }
+                _ => {}
+            }
+            selection::read(&args.selection).map_err(|error| fault("", &error))?;
+            &args.outputs
+        }
+        Verb::Run(args) => {
+            run::asked(args).map_err(|error| fault("params", &error))?;
+            outputs::directory(&args.outputs).map_err(|error| fault("output", &error))?;
+            &args.outputs
+        }
+        Verb::Convert(args) => &args.outputs,
+        _ => return Ok(()),
+    };
+    outputs::destination(outputs).map_err(|error| fault("output", &error))?;
+    outputs::options(outputs).map_err(|error| fault("crs", &error))?;
+    match order.kind {
+        Kind::Convert if order.sources.iter().any(|source| source == "-") => {
+            Err(Fault::new(order.line, "a job reads files, and not from standard input"))
+        }
+        _ => Ok(()),
+    }
+}

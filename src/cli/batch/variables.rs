@@ -1,0 +1,119 @@
+//! `${NAME}` in the values of a jobs file: its own variables, the date, the environment.
+
+use std::collections::BTreeMap;
+
+use jiff::Zoned;
+use serde_json::Value;
+
+use super::document::{Fault, Table};
+use crate::error::nearest;
+
+/// What names stand for.
+pub(super) struct Variables {
+    own: BTreeMap<String, String>,
+    /// When the run began, by the clocks of this machine.
+    date: Zoned,
+    run: String,
+}
+
+impl Variables {
+    /// The variables of a file. Each may use those above it.
+    pub(super) fn new(table: &Table, date: Zoned, run: String, faults: &mut Vec<Fault>) -> Self {
+        let mut variables = Self { own: BTreeMap::new(), date, run };
+        for entry in &table.entries {
+            let text = match &entry.value {
+                Value::String(text) => variables.expand(text),
+                Value::Number(_) | Value::Bool(_) => Ok(entry.value.to_string()),
+                _ => Err("a variable is a text or a number".to_owned()),
+            };
+            match text {
+                Ok(text) => drop(variables.own.insert(entry.key.clone(), text)),
+                Err(what) => faults.push(Fault::new(entry.line, what)),
+            }
+        }
+        variables
+    }
+
+    /// A value with everything put in. Names of members stay as they are.
+    pub(super) fn fill(&self, value: &Value) -> Result<Value, String> {
+        Ok(match value {
+            Value::String(text) => Value::String(self.expand(text)?),
+            Value::Array(items) => Value::Array(items.iter().map(|item| self.fill(item)).collect::<Result<_, _>>()?),
+            Value::Object(members) => {
+                let fill = |(key, value): (&String, &Value)| Ok::<_, String>((key.clone(), self.fill(value)?));
+                Value::Object(members.iter().map(fill).collect::<Result<_, _>>()?)
+            }
+            other => other.clone(),
+        })
+    }
+
+    /// A text with everything put in. `$${` stands for `${`.
+    fn expand(&self, text: &str) -> Result<String, String> {
+        let (mut out, mut rest) = (String::new(), text);
+        while let Some(at) = rest.find("${") {
+            if rest[..at].ends_with('$') {
+                out.push_str(&rest[..at]);
+                out.push('{');
+                rest = &rest[at + 2..];
+                continue;
+            }
+            out.push_str(&rest[..at]);
+            let (name, after) = rest[at + 2..].split_once('}').ok_or("a '${' is not closed with '}'")?;
+            out.push_str(&self.value(name)?);
+            rest = after;
+        }
+        Ok(out + rest)
+    }
+
+    fn value(&self, name: &str) -> Result<String, String> {
+        if let Some(name) = name.strip_prefix("env:") {
+            return std::env::var(name).map_err(|_| format!("the environment has no {name}"));
+        }
+        let date = |format: &str| jiff::fmt::strtime::format(format, &self.date);
+        match name.split_once(':') {
+            Some(("DATE", format)) => return date(format).map_err(|why| format!("'{format}' is no form of a date: {why}")),
+            None if name == "DATE" => return date("%Y-%m-%d").map_err(|why| why.to_string()),
+            None if name == "RUN" => return Ok(self.run.clone()),
+            _ => {}
+        }
+        self.own.get(name).cloned().ok_or_else(|| {
+            let known = self.own.keys().map(String::as_str).chain(["DATE", "RUN"]);
+            let meant = nearest(name, known).map_or(String::new(), |meant| format!("; did you mean ${{{meant}}}?"));
+            format!("there is no variable ${{{name}}}{meant}")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::Entry;
+    use super::*;
+    use serde_json::json;
+
+    fn variables(faults: &mut Vec<Fault>) -> Variables {
+        let entry = |(key, value): (&str, Value)| Entry { key: key.to_owned(), value, line: 7 };
+        let entries = [("host", json!("h")), ("url", json!("https://${host}")), ("n", json!(3)), ("bad", json!("${hots}"))];
+        let table = Table { line: 6, entries: entries.into_iter().map(entry).collect() };
+        Variables::new(&table, "2026-02-03T04:05:06[UTC]".parse().unwrap(), "R1".to_owned(), faults)
+    }
+
+    #[test]
+    fn variables_dates_and_the_environment_are_put_in_wherever_text_stands() {
+        let variables = variables(&mut Vec::new());
+        let value = json!(["${url}/${n}", {"${n}": "${DATE}"}, "${DATE:%Y%m}-${RUN}", "$${n} $ {", 5]);
+        let filled = json!(["https://h/3", {"${n}": "2026-02-03"}, "202602-R1", "${n} $ {", 5]);
+        assert_eq!(variables.fill(&value).unwrap(), filled);
+        let path = std::env::var("PATH").unwrap();
+        assert_eq!(variables.fill(&json!("${env:PATH}")).unwrap(), json!(path));
+    }
+
+    #[test]
+    fn what_stands_for_nothing_is_a_fault() {
+        let mut faults = Vec::new();
+        let variables = variables(&mut faults);
+        assert_eq!(faults, [Fault::new(7, "there is no variable ${hots}; did you mean ${host}?")]);
+        for wrong in ["${", "${}", "${env:GEOHAUL_NOT_THERE}", "${DATE:%!}"] {
+            assert!(variables.expand(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What is not whole, and what a format can't hold.
+
+use super::{ROOT, broken_site};
+use crate::{Desk, saved};
+
+#[test]
+fn missing_rows_fail_and_are_named() {
+    let (server, desk) = broken_site();
+    let url = server.url(&format!("{ROOT}/Holes/FeatureServer/0"));
+    desk.refuses(
+        &["export", url.as_str(), "-o", "a.geojson"],
+        1,
+        r#"
+        reading "Roads", 3 rows
+        error: rows are missing
+        cause: 2 rows came of the 3 that the server counts; 1 missing, object id 2
+        where: "Roads"
+        hint: run the same command again; or write what there is with --allow-partial
+    "#,
+    );
+}
+
+#[test]
+fn a_result_that_its_server_cut_off_fails_and_leaves_nothing() {
+    let desk = Desk::new();
+    desk.refuses(
+        &["convert", &saved("cut-off-by-its-server.json"), "-o", "a.geojson"],
+        1,
+        r#"
+        reading "cut-off-by-its-server", 2 rows
+        error: rows are missing
+        cause: the server cut the result off after 2 rows (exceededTransferLimit), and there is no way to ask for the rest
+        where: SAVED/cut-off-by-its-server.json, "cut-off-by-its-server"
+        hint: export the layer itself, or run the task on less; --allow-partial writes what there is
+    "#,
+    );
+}
+
+#[test]
+fn the_first_loss_under_strict_is_an_error() {
+    let desk = Desk::new();
+    desk.refuses(
+        &["convert", &saved("m-points.json"), "-o", "a.geojson", "--strict"],
+        1,
+        r#"
+        reading "m-points", 4 rows
+        error: m not written (2 times)
+        cause: --strict allows no loss
+        where: SAVED/m-points.json, "m-points"
+        hint: choose another format, or leave --strict out
+    "#,
+    );
+}
+
+#[test]
+fn a_format_that_cannot_hold_the_layer_says_so() {
+    let desk = Desk::new();
+    desk.refuses(
+        &["convert", &saved("table.json"), "-o", "a.kmz"],
+        1,
+        r#"
+        error: KMZ (zipped KML 2.2) can't hold a table without geometry
+        cause: it holds point, multipoint, polyline, polygon, envelope layers
+        where: SAVED/table.json, "table"
+        hint: write CSV or GeoJSON
+    "#,
+    );
+    desk.refuses(
+        &["convert", &saved("web-mercator.json"), "-o", "a.csv"],
+        1,
+        r#"
+        error: CSV can't hold polygon geometry
+        cause: it holds point layers and tables
+        where: SAVED/web-mercator.json, "web-mercator"
+        hint: write GeoJSON, Shapefile or KMZ
+    "#,
+    );
+}
