@@ -1,8 +1,10 @@
 //! The `.dbf`: cells are spooled while rows come, and laid out when the width of every column is known.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::cells::{Cells, Facts, LONGEST_NUMBER};
 use super::parts::Place;
@@ -19,13 +21,15 @@ pub(super) const MOST_FIELDS: usize = 255;
 /// room for a digit and the point.
 const DECIMALS: std::ops::RangeInclusive<usize> = 15..=LONGEST_NUMBER - 2;
 
-/// Writes the table, on one thread.
+/// Writes the table.
 pub(super) struct Writer<'s> {
     stage: &'s Stage,
     plan: Arc<WritePlan>,
     spool: BufWriter<File>,
     facts: Vec<Facts>,
     rows: u64,
+    /// Rows and bytes of each page in the spool.
+    pages: Vec<(usize, usize)>,
 }
 
 impl<'s> Writer<'s> {
@@ -40,7 +44,7 @@ impl<'s> Writer<'s> {
         }
         let spool = BufWriter::with_capacity(1 << 20, stage.scratch()?);
         let facts = vec![Facts::default(); plan.columns.len()];
-        Ok(Self { stage, plan, spool, facts, rows: 0 })
+        Ok(Self { stage, plan, spool, facts, rows: 0, pages: Vec::new() })
     }
 
     /// Number of rows so far.
@@ -59,6 +63,7 @@ impl<'s> Writer<'s> {
     pub(super) fn append(&mut self, cells: &Cells) -> Result<()> {
         self.rows += cells.rows as u64;
         self.facts = self.joined(cells);
+        self.pages.push((cells.rows, cells.bytes.len()));
         self.spool.write_all(&cells.bytes).map_err(|why| self.stage.write_error(&why))
     }
 
@@ -87,16 +92,19 @@ impl<'s> Writer<'s> {
             write_header(&mut out, &layout, self.rows, header, record)?;
             let mut spool = self.spool.into_inner()?;
             spool.seek(SeekFrom::Start(0))?;
-            let mut spool = BufReader::with_capacity(1 << 20, spool);
-            let mut line = vec![b' '; record];
-            for row in 0..self.rows {
-                line.fill(b' ');
-                if numbered {
-                    write!(&mut line[1..], "{row:>9}")?;
-                } else {
-                    lay_out(&mut spool, &layout, &mut line)?;
+            let mut row = 0;
+            for group in self.pages.chunks(rayon::current_num_threads()) {
+                let mut pages = Vec::with_capacity(group.len());
+                for &(rows, bytes) in group {
+                    let mut cells = vec![0; bytes];
+                    spool.read_exact(&mut cells)?;
+                    pages.push((row, rows, cells));
+                    row += rows;
                 }
-                out.write_all(&line)?;
+                let lines = |(first, rows, cells): &(usize, usize, Vec<u8>)| lay_out(cells, *first, *rows, &layout, numbered);
+                for lines in pages.par_iter().map(lines).collect::<Vec<_>>() {
+                    out.write_all(&lines?)?;
+                }
             }
             out.write_all(&[0x1A])?;
             out.flush()
@@ -184,16 +192,27 @@ fn write_header(out: &mut impl Write, layout: &[Slot], rows: u64, header: usize,
     out.write_all(b"\r")
 }
 
-/// Takes the cells of one row off the spool into a blank line: numbers to the right, text to the left.
-fn lay_out(spool: &mut impl Read, layout: &[Slot], line: &mut [u8]) -> io::Result<()> {
-    let mut at = 1;
-    for slot in layout {
-        let mut length = [0];
-        spool.read_exact(&mut length)?;
-        let length = usize::from(length[0]).min(slot.width);
-        let indent = if slot.is_number() { slot.width - length } else { 0 };
-        spool.read_exact(&mut line[at + indent..at + indent + length])?;
-        at += slot.width;
+/// The records of a page: numbers to the right, text to the left. `numbered`: without columns, their numbers from `first`
+/// on.
+fn lay_out(cells: &[u8], first: usize, rows: usize, layout: &[Slot], numbered: bool) -> io::Result<Vec<u8>> {
+    let broken = || io::Error::new(io::ErrorKind::UnexpectedEof, "the temporary file was changed");
+    let record = record(layout);
+    let mut lines = vec![b' '; rows * record];
+    let mut rest = cells;
+    for (row, line) in lines.chunks_exact_mut(record).enumerate() {
+        if numbered {
+            write!(&mut line[1..], "{:>9}", first + row)?;
+            continue;
+        }
+        let mut at = 1;
+        for slot in layout {
+            let (length, cell) = rest.split_first().ok_or_else(broken)?;
+            let (cell, behind) = cell.split_at_checked(usize::from(*length)).ok_or_else(broken)?;
+            let indent = if slot.is_number() { slot.width.saturating_sub(cell.len()) } else { 0 };
+            line.get_mut(at + indent..at + indent + cell.len()).ok_or_else(broken)?.copy_from_slice(cell);
+            at += slot.width;
+            rest = behind;
+        }
     }
-    Ok(())
+    Ok(lines)
 }
