@@ -31,7 +31,7 @@ pub(super) fn text(root: Command) -> String {
         let about = command.get_long_about().or_else(|| command.get_about()).map(ToString::to_string).unwrap_or_default();
         write!(text, "{}\n\n", about.trim()).unwrap();
         let usage = command.render_usage().to_string();
-        write!(text, "    {}\n", usage.trim_start_matches("Usage: ").trim()).unwrap();
+        writeln!(text, "    {}", usage.trim_start_matches("Usage: ").trim()).unwrap();
         let wanted = |arg: &&Arg| {
             let id = arg.get_id().as_str();
             !arg.is_hide_set() && !matches!(id, "help" | "version") && (is_root || !general.iter().any(|known| known == id))
@@ -46,7 +46,7 @@ pub(super) fn text(root: Command) -> String {
         for heading in headings {
             write!(text, "\n| {} | |\n|---|---|\n", heading.unwrap_or("Arguments")).unwrap();
             for arg in args.iter().filter(|arg| arg.get_help_heading() == heading) {
-                write!(text, "| {} | {} |\n", cell(&name(arg)), cell(&help(arg))).unwrap();
+                writeln!(text, "| {} | {} |", cell(&name(arg)), cell(&help(arg))).unwrap();
             }
         }
         if let Some(after) = command.get_after_help() {
