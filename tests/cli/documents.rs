@@ -1,7 +1,6 @@
 //! What the documents say holds: their commands run, their tables are those of the code, what they name exists.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use clap::Parser;
@@ -222,51 +221,6 @@ fn the_table_of_formats_is_that_of_the_registry_and_every_format_has_its_section
     for info in geohaul::write::FORMATS.iter().map(|format| format.info()) {
         let ending = format!("`.{}`", info.endings[0]);
         assert!(after.lines().any(|line| line.starts_with("## ") && line.contains(&ending)), "no section for {}", info.name);
-    }
-}
-
-/// All Rust files below a folder of the clone.
-fn rust_files(folder: &str) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![in_clone(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                files.push(path);
-            }
-        }
-    }
-    files
-}
-
-/// The names of all tests.
-fn tests() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for file in [rust_files("src"), rust_files("tests")].concat() {
-        let text = std::fs::read_to_string(&file).unwrap();
-        for (_, rest) in text.split("#[test]").skip(1).filter_map(|rest| rest.split_once("fn ")) {
-            names.extend(rest.split('(').next().map(str::to_owned));
-        }
-    }
-    names
-}
-
-#[test]
-fn every_test_that_the_table_of_the_neighbours_names_exists() {
-    let tests = tests();
-    let document = read("docs/neighbours.md");
-    let rows: Vec<&str> = document.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
-    assert!(rows.len() > 20);
-    for row in rows {
-        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
-        let named: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
-        assert!(!named.is_empty(), "no test: {row}");
-        for name in named {
-            assert!(tests.contains(name), "{name} is no test");
-        }
     }
 }
 
