@@ -28,7 +28,7 @@ endif
 help:
 	@echo 'make demo   build, run a task and export a layer from a demo server, leave files in demo-out/'
 	@echo 'make test   the whole test suite'
-	@echo 'make bench  time it against ogr2ogr and curl (an hour; scripts/bench --help for parts of it)'
+	@echo 'make bench  time it against ogr2ogr, pyogrio and curl (an hour; scripts/bench --help for parts of it)'
 	@echo 'make lint   formatting and clippy, for each set of features'
 	@echo 'make doc    the API documentation, warnings denied'
 

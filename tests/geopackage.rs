@@ -249,7 +249,7 @@ fn spatial_references_have_their_definitions_in_both_dialects() {
 #[test]
 fn what_a_layer_says_of_itself_is_its_description_and_metadata() {
     let (description, copyright) = (Some("Wells & springs".to_owned()), Some("© them".to_owned()));
-    let about = About { description, copyright, source: None };
+    let about = About { description, copyright, source: Some("https://host/0".to_owned()) };
     let layers = [Layer::new("A", None).plan(|plan| plan.about = about), Layer::new("B", None)];
     let (_dir, path, _) = written(&layers);
     let query =
@@ -257,7 +257,7 @@ fn what_a_layer_says_of_itself_is_its_description_and_metadata() {
                  LEFT JOIN gpkg_metadata m ON m.id = r.md_file_id ORDER BY 1";
     let text = sql(&path, query);
     let expected = "A|Wells & springs|{\"@context\":\"https://schema.org/\",\"@type\":\"Dataset\",\"name\":\"A\",\
-                    \"description\":\"Wells & springs\",\"copyrightNotice\":\"© them\"}\nB||\n";
+                    \"description\":\"Wells & springs\",\"copyrightNotice\":\"© them\",\"url\":\"https://host/0\"}\nB||\n";
     assert_eq!(text, expected);
 }
 

@@ -17,7 +17,7 @@ use super::{Encoded, Event, Format, Rows, Stage, Written, feature_words};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::plan::{CrsRule, FormatInfo};
 use crate::model::wkb::Kinds;
-use crate::model::{FieldType, GeometryKind, WritePlan};
+use crate::model::{FieldType, WritePlan};
 use crate::report::{LossKind, Losses};
 
 mod group;
@@ -35,13 +35,7 @@ static INFO: FormatInfo = FormatInfo {
     name: "geoparquet",
     title: "GeoParquet",
     endings: &["parquet", "geoparquet"],
-    kinds: &[
-        GeometryKind::Point,
-        GeometryKind::Multipoint,
-        GeometryKind::Polyline,
-        GeometryKind::Polygon,
-        GeometryKind::Envelope,
-    ],
+    kinds: FormatInfo::ALL_KINDS,
     tables: true,
     z: true,
     // GeoParquet 1.1 knows no WKB with m.
