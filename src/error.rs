@@ -256,7 +256,9 @@ fn io_reason(error: &std::io::Error) -> String {
 
 mod nearest;
 
-pub(crate) use nearest::{did_you_mean, nearest};
+pub(crate) use nearest::did_you_mean;
+#[cfg(feature = "gdal")]
+pub(crate) use nearest::nearest;
 
 /// Query keys whose values are secrets.
 const SECRET_KEYS: [&str; 8] =

@@ -243,6 +243,16 @@ fn star(centre: f64, reach: f64, spokes: &[f64]) -> Vec<[f64; 2]> {
     ring
 }
 
+/// Clockwise, in metres, around a place of a polar map.
+fn polar_star([x, y]: [f64; 2], reach: f64, spokes: &[f64]) -> Vec<[f64; 2]> {
+    let at = |step: usize| {
+        let step = step % spokes.len();
+        let (sin, cos) = (-(step as f64) / spokes.len() as f64 * std::f64::consts::TAU).sin_cos();
+        [x + cos * reach * spokes[step], y + sin * reach * spokes[step]]
+    };
+    (0..=spokes.len()).map(at).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -264,6 +274,29 @@ proptest! {
             prop_assert_eq!(part.xy.first(), part.xy.last());
             prop_assert_eq!(signed_area2(part.xy) < 0.0, part.role == Role::Shell);
         }
+    }
+
+    #[test]
+    fn a_polygon_around_or_beside_a_pole_keeps_its_area_and_its_holes(
+        centre in [-1.5e6..1.5e6_f64, -1.5e6..1.5e6_f64],
+        sizes in prop::collection::vec(0.8..1.0_f64, 120),
+        inner in 0.1..0.7_f64,
+        south in any::<bool>(),
+    ) {
+        let wkid = if south { "3031" } else { "3995" };
+        let mut hole = polar_star(centre, 1.5e6 * inner, &sizes);
+        hole.reverse();
+        let rings = [polar_star(centre, 1.5e6, &sizes), hole];
+        let before: f64 = rings.iter().map(|ring| -signed_area2(ring) / 2.0).sum();
+        let (mut geometry, _) = geojson(wkid, ShapeKind::Polygon, &rings);
+        prop_assert!(longitudes_fit(&geometry));
+        for part in geometry.shape(0).parts() {
+            prop_assert_eq!(part.xy.first(), part.xy.last());
+            prop_assert_eq!(signed_area2(part.xy) < 0.0, part.role == Role::Shell);
+        }
+        let back = Transform::between(&Crs::wgs84(), &Crs::parse(wkid).unwrap()).unwrap().unwrap();
+        back.apply(&mut geometry.xy).unwrap();
+        prop_assert!((area(&geometry) / before - 1.0).abs() < 0.01, "{} {before}", area(&geometry));
     }
 
     #[test]

@@ -248,6 +248,31 @@ const BASES: [(&str, &str, &str, &str); 16] = [
     ("CH1903+", "GCS_CH1903+", "D_CH1903+", r#"Bessel_1841",6377397.155,299.1528128"#),
 ];
 
+#[test]
+fn the_geographic_part_of_what_esris_servers_answer_is_that_of_esris_own_list() {
+    let list = listed("G");
+    for (_, name, datum, ellipsoid) in BASES {
+        let wkt = format!(
+            r#"GEOGCS["{name}",DATUM["{datum}",SPHEROID["{ellipsoid}]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]]"#
+        );
+        assert!(list.iter().any(|(_, listed)| *listed == wkt), "{wkt}");
+    }
+}
+
+#[test]
+fn the_answers_of_esris_own_library_are_what_a_prj_says() {
+    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let corpus = std::env::var_os("GEOHAUL_CORPUS").map_or(beside, std::path::PathBuf::from);
+    let file = corpus.join("Esri-geometry-api-java/src/test/resources/com/esri/core/geometry/savedSpatialReference.txt");
+    let Ok(bytes) = std::fs::read(&file) else {
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), "\nLEFT OUT: Esri's own WKT, for want of {}", file.display());
+        return;
+    };
+    let ours = Crs::parse("3857").unwrap().esri_wkt.unwrap();
+    assert!(bytes.windows(ours.len()).any(|window| window == ours.as_bytes()), "{ours}");
+}
+
 /// The words of a WKT, and its numbers in ascending order: the two parallels of a cone come in either order, angles
 /// once around, and EPSG rounds what Esri computes (feet to a thousandth).
 fn apart(wkt: &str) -> (String, Vec<f64>) {

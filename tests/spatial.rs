@@ -117,6 +117,55 @@ fn heights_say_what_they_are_measured_from() {
 }
 
 #[test]
+fn heights_stay_as_they_are_whatever_becomes_of_x_and_y() {
+    let desk =
+        Desk::of_points(json!({"wkid": 26_910, "vcsWkid": 105_703, "latestVcsWkid": 6360}), &[&[500_000.0, 4_000_000.0, 12.5]]);
+    desk.report(&["-o", "a.geojson"]);
+    assert_eq!(desk.geometries("a.geojson")[0]["coordinates"][2], 12.5);
+    desk.report(&["-o", "a.esrijson"]);
+    let set: Value = serde_json::from_str(&desk.read("a.esrijson")).unwrap();
+    assert_eq!(set["spatialReference"], json!({"wkid": 26_910, "vcsWkid": 6360}));
+}
+
+#[test]
+fn a_code_that_nobody_knows_is_kept_by_formats_of_the_layers_own_and_never_replaced() {
+    let desk = Desk::of_points(json!({"wkid": 2_000_001}), &[&[1.5, 2.5]]);
+    let report = desk.report(&["-o", "a.gpkg", "-o", "a.shp"]);
+    assert!(report["layers"][0]["spatialReference"].as_str().unwrap().contains("2000001"), "{report}");
+    assert!(report["warnings"][0].as_str().unwrap().contains("wkid 2000001, is not known here"), "{report}");
+    assert!(!desk.0.path().join("a.prj").exists() && desk.ogrinfo("a.gpkg").contains("Extent: (1.500000, 2.500000)"));
+    let refused = desk.convert(&["-o", "b.geojson"]);
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && words.contains("2000001") && words.contains("--assume-crs"), "{words}");
+}
+
+#[test]
+fn multipatches_are_refused_by_name_with_the_way_to_footprints() {
+    let desk = Desk::with("esriGeometryMultiPatch", json!({"wkid": 4326}), true, &[json!({"rings": []})]);
+    let words = String::from_utf8(desk.convert(&["-o", "a.geojson"]).stderr).unwrap();
+    assert!(words.contains("multipatch") && words.contains("xyFootprint"), "{words}");
+}
+
+#[test]
+fn curves_come_within_the_tolerance_that_the_spatial_reference_has_itself() {
+    let circle = json!({"curveRings": [[[10, 0], {"a": [[10, 0], [0, 0], 0, 1]}]]});
+    let vertices = |reference: Value| {
+        let desk = Desk::with("esriGeometryPolygon", reference, false, std::slice::from_ref(&circle));
+        desk.report(&["-o", "a.geojson", "--crs", "native"]);
+        let ring = desk.geometries("a.geojson")[0]["coordinates"][0].as_array().unwrap().clone();
+        // The middle of each edge is as far from the circle as any of its points.
+        for edge in ring.windows(2) {
+            let middle = [0, 1].map(|axis| f64::midpoint(edge[0][axis].as_f64().unwrap(), edge[1][axis].as_f64().unwrap()));
+            assert!(10.0 - middle[0].hypot(middle[1]) <= 0.01);
+        }
+        ring.len()
+    };
+    let usual = vertices(json!({"wkid": 3857}));
+    let fine = vertices(json!({"wkid": 3857, "xyTolerance": 0.000_01}));
+    assert!(fine > 5 * usual, "{fine} and {usual}");
+}
+
+#[test]
 fn a_system_that_esris_dialect_has_no_words_for_gets_no_prj_and_a_warning() {
     for wkid in [5482, 8044, 2218] {
         let desk = Desk::of_points(json!({"wkid": wkid}), &[&[1000.0, 2000.0]]);

@@ -82,7 +82,7 @@ fn read(known: &ArgMatches) -> Result<Option<(PathBuf, Table)>> {
     let of_user = || Some(Store::of_user()?.path().with_file_name("geohaul.toml")).filter(|path| path.exists());
     let Some(path) = named.or_else(of_user) else { return Ok(None) };
     let text = std::fs::read_to_string(&path).map_err(|why| Error::file("can't read the configuration", &path, &why))?;
-    let table = text.parse().map_err(|why: toml::de::Error| {
+    let table: Table = text.parse().map_err(|why: toml::de::Error| {
         let line = why
             .span()
             .map_or(1, |span| 1 + text.as_bytes()[..span.start.min(text.len())].iter().filter(|b| **b == b'\n').count());
@@ -90,7 +90,16 @@ fn read(known: &ArgMatches) -> Result<Option<(PathBuf, Table)>> {
             .because(format!("line {line}: {}", why.message()))
             .in_file(&path)
     })?;
-    Ok(Some((path, table)))
+    Ok(Some((path, dashed(table))))
+}
+
+/// Keys with dashes, as options are typed; a jobs file has them with underscores, and so may this one.
+fn dashed(table: Table) -> Table {
+    let value = |value| match value {
+        Value::Table(own) => Value::Table(dashed(own)),
+        value => value,
+    };
+    table.into_iter().map(|(key, one)| (key.replace('_', "-"), value(one))).collect()
 }
 
 /// What a file says.

@@ -63,7 +63,7 @@ pub(super) fn deliver(
         _ if interrupt::cancel().is_cancelled() => Status::Interrupted,
         status => status,
     };
-    Ok(Delivered { report, status, complaint, unchanged: Vec::new() })
+    Ok(Delivered { report, status, complaint, unchanged: Vec::new(), notes: Vec::new() })
 }
 
 /// The files beside the outputs, with the options that name them.

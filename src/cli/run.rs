@@ -82,11 +82,14 @@ pub(super) fn work(args: &RunArgs, setting: &Setting<'_>) -> Result<Delivered> {
     remember(record.map(|record| record.now(&job)).as_ref(), path);
     waited?;
     let mut results = job.results(None)?;
-    let delivered = outputs::deliver(&mut results, &destination, way, &args.outputs, warnings, setting)?;
+    let mut delivered = outputs::deliver(&mut results, &destination, way, &args.outputs, warnings, setting)?;
     if let (Some(portal), true, Status::Complete) = (&portal, args.delete_output_item, delivered.status) {
         for id in results.output_items() {
-            portal.delete_item(&id)?;
-            say(&format!("deleted the item {id} of the portal\n"));
+            match portal.delete_item(&id) {
+                Ok(()) => delivered.notes.push(format!("deleted the item {id} of the portal")),
+                // The results stand all the same.
+                Err(error) => (delivered.complaint, delivered.status) = (Some(error), Status::Partial),
+            }
         }
     }
     Ok(delivered)

@@ -80,12 +80,14 @@ pub(super) struct Delivered {
     pub(super) complaint: Option<Error>,
     /// Layers that need not be fetched.
     pub(super) unchanged: Vec<Glance>,
+    /// What was done besides.
+    pub(super) notes: Vec<String>,
 }
 
 impl Delivered {
     /// Nothing had to be done.
     pub(super) fn unchanged(report: Report, unchanged: Vec<Glance>) -> Self {
-        Self { report, status: Status::Complete, complaint: None, unchanged }
+        Self { report, status: Status::Complete, complaint: None, unchanged, notes: Vec::new() }
     }
 
     /// Prints the report.
@@ -94,6 +96,7 @@ impl Delivered {
         if let Some(error) = &self.complaint {
             complaint::print(error);
         }
+        self.notes.iter().for_each(|note| printer::say(&format!("{note}\n")));
         self.status
     }
 }

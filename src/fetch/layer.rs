@@ -24,6 +24,7 @@ use crate::pipe::Permits;
 use crate::report::Progress;
 
 mod estimate;
+mod fetcher;
 mod pages;
 mod probe;
 mod query;
@@ -31,6 +32,7 @@ mod twin;
 mod wire;
 
 pub use estimate::{Estimate, Sample};
+use fetcher::Fetcher;
 use pages::LayerPages;
 use probe::Probed;
 use query::Query;
@@ -163,7 +165,7 @@ impl Source for LayerSource {
             None => None,
         };
         let session_of_pages = session.watched_by(Arc::clone(&progress));
-        let fetcher = pages::Fetcher::new(session_of_pages, query, id_key, carriage).keeping(spool).edited_at(last_edit);
+        let fetcher = Fetcher::new(session_of_pages, query, id_key, carriage).keeping(spool).edited_at(last_edit);
         let mut pages = LayerPages::new(fetcher, Pager::new(situation), permits.clone(), progress);
         pages.expected = header.spatial_reference;
         pages.layer = header.name;

@@ -32,7 +32,7 @@ fn what_is_typed_goes_before_the_environment_and_that_before_the_file() {
     let server = Server::start(move |call| layer.reply(call));
     let desk = Desk::new();
     let url = server.url(PATH).to_string();
-    let file = "page-size = 7\nprogress = 'none'\n[export]\noutput = ['a.csv', 'a.geojson']\noverwrite = true\n";
+    let file = "page_size = 7\nprogress = 'none'\n[export]\noutput = ['a.csv', 'a.geojson']\noverwrite = true\n";
     let done = run(&desk, file, &["export", &url], &[]);
     assert_eq!(done.status, 0, "{}", done.stderr);
     assert!(desk.path("a.csv").exists() && desk.path("a.geojson").exists());

@@ -1,7 +1,6 @@
 //! What the documents say holds: their commands run, their tables are those of the code, what they name exists.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use clap::Parser;
@@ -104,13 +103,18 @@ fn run_as_written(site: &Site, desk: &Desk, commands: &str, place: &str) {
 }
 
 /// A desk with the files that the examples name.
-fn desk_of_the_examples() -> Desk {
+fn desk_of_the_examples(site: &Site) -> Desk {
     let desk = Desk::new();
     desk.write("points.geojson", &read("examples/points.geojson"));
     desk.write("wells.geojson", &read("examples/points.geojson"));
     desk.write("answer.json", &read("testdata/geometry/web-mercator.json"));
     let area = r#"{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1],[0,0]]]}"#;
     desk.write("area.geojson", area);
+    let job = |name: &str, layer: u8| {
+        let source = format!("https://host/arcgis/rest/services/City/FeatureServer/{layer}");
+        format!("[[job]]\nname = \"{name}\"\nsource = \"{source}\"\noutput = \"{name}.gpkg\"\n")
+    };
+    desk.write("nightly.toml", &site.put_into(&[job("nightly-stations", 1), job("nightly-readings", 2)].concat()));
     desk
 }
 
@@ -119,7 +123,7 @@ fn every_command_of_the_documents_runs_or_says_why_not() {
     let site = Site::start();
     let (mut run, mut not_run) = (0, Vec::new());
     for path in documents() {
-        let desk = desk_of_the_examples();
+        let desk = desk_of_the_examples(&site);
         for block in blocks(&path) {
             let commands = ours(&block.commands);
             if let Some(why) = block.not_run {
@@ -160,8 +164,8 @@ fn every_target_of_make_that_the_readme_names_is_there() {
 #[test]
 fn every_example_of_the_help_runs() {
     let site = Site::start();
-    for verb in ["", "convert", "export", "run", "ls", "info", "formats", "completions", "man"] {
-        let desk = desk_of_the_examples();
+    for verb in ["", "convert", "export", "run", "ls", "info", "formats", "batch", "plan", "completions", "man"] {
+        let desk = desk_of_the_examples(&site);
         let args: Vec<&str> = [verb, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         let help = desk.run(&args).stdout;
         let example = help.trim_end().rsplit("\n\n").next().unwrap().replace('\n', " ");
@@ -172,8 +176,9 @@ fn every_example_of_the_help_runs() {
 #[test]
 fn every_option_that_the_readme_names_exists() {
     let desk = Desk::new();
-    let help: String =
-        ["convert", "export", "run", "ls", "info", "formats"].map(|verb| desk.run(&[verb, "--help"]).stdout).concat();
+    let help: String = ["convert", "export", "run", "ls", "info", "formats", "batch", "plan"]
+        .map(|verb| desk.run(&[verb, "--help"]).stdout)
+        .concat();
     let readme = read("README.md");
     for command in readme.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("geohaul ")) {
         let verb = command.split_whitespace().next().unwrap();
@@ -216,51 +221,6 @@ fn the_table_of_formats_is_that_of_the_registry_and_every_format_has_its_section
     for info in geohaul::write::FORMATS.iter().map(|format| format.info()) {
         let ending = format!("`.{}`", info.endings[0]);
         assert!(after.lines().any(|line| line.starts_with("## ") && line.contains(&ending)), "no section for {}", info.name);
-    }
-}
-
-/// All Rust files below a folder of the clone.
-fn rust_files(folder: &str) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![in_clone(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                files.push(path);
-            }
-        }
-    }
-    files
-}
-
-/// The names of all tests.
-fn tests() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for file in [rust_files("src"), rust_files("tests")].concat() {
-        let text = std::fs::read_to_string(&file).unwrap();
-        for (_, rest) in text.split("#[test]").skip(1).filter_map(|rest| rest.split_once("fn ")) {
-            names.extend(rest.split('(').next().map(str::to_owned));
-        }
-    }
-    names
-}
-
-#[test]
-fn every_test_that_the_table_of_the_neighbours_names_exists() {
-    let tests = tests();
-    let document = read("docs/neighbours.md");
-    let rows: Vec<&str> = document.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
-    assert!(rows.len() > 20);
-    for row in rows {
-        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
-        let named: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
-        assert!(!named.is_empty(), "no test: {row}");
-        for name in named {
-            assert!(tests.contains(name), "{name} is no test");
-        }
     }
 }
 

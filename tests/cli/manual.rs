@@ -29,7 +29,8 @@ pub(super) fn text(root: Command) -> String {
         let is_root = path == "geohaul";
         write!(text, "\n## `{path}`\n\n").unwrap();
         let about = command.get_long_about().or_else(|| command.get_about()).map(ToString::to_string).unwrap_or_default();
-        write!(text, "{}\n\n", about.trim()).unwrap();
+        let about = about.trim();
+        write!(text, "{about}{}\n\n", if about.ends_with('.') { "" } else { "." }).unwrap();
         let usage = command.render_usage().to_string();
         writeln!(text, "    {}", usage.trim_start_matches("Usage: ").trim()).unwrap();
         let wanted = |arg: &&Arg| {

@@ -75,7 +75,9 @@ pub enum Verb {
 Example: geohaul batch nightly.toml --only-changed")]
     Batch(BatchArgs),
     /// Say what an export, or a batch of them, would fetch: requests, rows, bytes and time, as an estimate.
-    #[command(after_help = "Example: geohaul plan https://host/arcgis/rest/services/Roads/FeatureServer --where 'KIND = 1'")]
+    #[command(
+        after_help = "Example: geohaul plan https://host/arcgis/rest/services/Roads/FeatureServer --where 'OBJECTID > 100'"
+    )]
     Plan(PlanArgs),
     /// Look after a geoprocessing job, whoever submitted it.
     #[command(after_help = "Example: geohaul job wait results/ && geohaul export results/ -o results/")]

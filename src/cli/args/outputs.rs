@@ -66,7 +66,7 @@ pub struct OutputArgs {
     /// names the one that was taken.
     #[arg(long, value_name = "NAME|CODE", help_heading = "Spatial reference")]
     pub transformation: Option<String>,
-    /// Geometries across the 180th meridian, in outputs of longitude and latitude.
+    /// Geometries across the 180th meridian and around the poles, in outputs of longitude and latitude.
     #[arg(long, value_enum, default_value = "fold", help_heading = "Spatial reference")]
     pub antimeridian: Antimeridian,
     /// The farthest that a straight segment may be from the true curve that it replaces, in the layer's units. The

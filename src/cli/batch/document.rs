@@ -9,6 +9,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
+use crate::error::did_you_mean;
+
 /// What is wrong with the file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Fault {
@@ -19,6 +21,14 @@ pub(super) struct Fault {
 impl Fault {
     pub(super) fn new(line: usize, what: impl Into<String>) -> Self {
         Self { line, what: what.into() }
+    }
+}
+
+/// The name that was meant, to stand behind what is wrong; nothing where none is near.
+pub(super) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    match did_you_mean(name, known).trim() {
+        "" => String::new(),
+        words => format!("; {words}"),
     }
 }
 

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, Command, CommandFactory as _, Parser as _};
 use serde_json::Value;
 
-use super::document::{Entry, Fault, Table};
+use super::document::{Entry, Fault, Table, meant};
 use super::variables::Variables;
 use crate::cli::args::{Args, Verb};
-use crate::error::nearest;
 use crate::fetch::target::Target;
 
 /// Keys that are no options: what a job is, and what the batch does with it.
@@ -161,7 +160,7 @@ impl Order {
             None => {
                 let longs: Vec<String> = options(&command).filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
                 let known = longs.iter().map(String::as_str).chain(OWN_KEYS);
-                let meant = nearest(key, known).map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
+                let meant = meant(key, known);
                 let others: Vec<&str> = Kind::ALL.into_iter().filter(|kind| is_known(*kind, key)).map(Kind::name).collect();
                 Err(match others.as_slice() {
                     [] => format!("there is no key '{key}'{meant}"),
@@ -425,7 +424,7 @@ mod tests {
             assert_eq!((faults.len(), faults[0].line), (1, 5), "{faults:?}");
             faults[0].what.clone()
         };
-        assert_eq!(fault("page_sise=1"), "there is no key 'page-sise'; did you mean 'page-size'?");
+        assert_eq!(fault("page_sise=1"), "there is no key 'page-sise'; did you mean \"page-size\"?");
         assert!(fault("page_size=0").contains("invalid value '0' for '--page-size <N>'"));
         assert!(fault("wire='pbff'").contains("a similar value exists: 'pbf'"));
         assert_eq!(fault("explode='yes'"), "'explode' is true or false");

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Zoned;
 use serde_json::Value;
 
-use super::document::{Fault, Table};
-use crate::error::nearest;
+use super::document::{Fault, Table, meant};
 
 /// What names stand for.
 pub(super) struct Variables {
@@ -78,8 +77,7 @@ impl Variables {
         }
         self.own.get(name).cloned().ok_or_else(|| {
             let known = self.own.keys().map(String::as_str).chain(["DATE", "RUN"]);
-            let meant = nearest(name, known).map_or(String::new(), |meant| format!("; did you mean ${{{meant}}}?"));
-            format!("there is no variable ${{{name}}}{meant}")
+            format!("there is no variable ${{{name}}}{}", meant(name, known))
         })
     }
 }
@@ -111,7 +109,7 @@ mod tests {
     fn what_stands_for_nothing_is_a_fault() {
         let mut faults = Vec::new();
         let variables = variables(&mut faults);
-        assert_eq!(faults, [Fault::new(7, "there is no variable ${hots}; did you mean ${host}?")]);
+        assert_eq!(faults, [Fault::new(7, "there is no variable ${hots}; did you mean \"host\"?")]);
         for wrong in ["${", "${}", "${env:GEOHAUL_NOT_THERE}", "${DATE:%!}"] {
             assert!(variables.expand(wrong).is_err(), "{wrong}");
         }

@@ -154,6 +154,7 @@ fn take(record: &mut JobRecord, delivered: Delivered, standing: &[(LayerRecord, 
     };
     record.take(delivered.report);
     record.failures.extend(delivered.complaint.as_ref().map(Failure::from));
+    record.warnings.extend(delivered.notes);
     for glance in delivered.unchanged {
         let known = standing.iter().find(|(_, receipt)| is_unchanged(receipt, &glance));
         record.rows += glance.count.unwrap_or(0);

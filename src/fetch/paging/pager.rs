@@ -573,5 +573,5 @@ fn halves(ids: &[i64]) -> Vec<Ask> {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "tests/mod.rs"]
 mod tests;
