@@ -2,16 +2,6 @@
 
 use super::*;
 
-fn ends(ids: &[i64]) -> Start {
-    let ends = ids.iter().min().zip(ids.iter().max());
-    Start::IdSpans(ends.map_or(ALL, |(from, to)| IdSpan { from: *from, to: *to }))
-}
-
-fn by_spans(server: Server, page_size: u64, ahead: usize) -> usize {
-    let start = ends(&server.ids);
-    whole(server, start, page_size, ahead).1
-}
-
 #[test]
 fn even_ids_take_about_a_question_per_page_and_come_in_order() {
     let mut server = Server::of((0..100_000).map(|id| id * 7 + 3));
@@ -24,14 +14,14 @@ fn even_ids_take_about_a_question_per_page_and_come_in_order() {
 
 #[test]
 fn ids_without_gaps_take_a_question_per_page() {
-    let asked = by_spans(Server::of(1..=100_000), 1000, 8);
+    let asked = in_spans(Server::of(1..=100_000), 1000, 8);
     assert!(asked < 110, "{asked}");
 }
 
 #[test]
 fn deserts_are_crossed_in_leaps_and_crowded_spans_are_split() {
     let crowds = (0..20_000).chain(1_000_000_000..1_000_020_000).chain([i64::MAX - 1, i64::MIN + 1]);
-    let asked = by_spans(Server::of(crowds), 1000, 8);
+    let asked = in_spans(Server::of(crowds), 1000, 8);
     assert!(asked < 300, "{asked}");
 }
 
@@ -46,13 +36,13 @@ fn ids_beyond_the_stated_ends_come_all_the_same() {
 #[test]
 fn an_id_on_several_rows_is_not_cut_apart_by_a_page() {
     let ids = (0..500).flat_map(|id| vec![id; (id % 4 + 1) as usize]);
-    by_spans(Server { cap: 10, ..Server::of(ids) }, 10, 3);
+    in_spans(Server { cap: 10, ..Server::of(ids) }, 10, 3);
 }
 
 #[test]
 fn ids_on_several_rows_that_the_server_does_not_sort_come_whole() {
     let ids: Vec<i64> = (0..500).flat_map(|id| vec![id * 7919 % 503; (id % 4 + 1) as usize]).collect();
-    by_spans(Server { orders: false, cap: 10, ..Server::of(ids.clone()) }, 10, 3);
+    in_spans(Server { orders: false, cap: 10, ..Server::of(ids.clone()) }, 10, 3);
     whole(Server { cap: 10, ..Server::of(ids) }, Start::ObjectIds, 10, 3);
 }
 
@@ -159,14 +149,14 @@ fn a_count_from_before_the_last_page_stands_only_where_it_is_that_of_the_rows() 
 #[test]
 fn spans_that_the_server_does_not_sort_are_halved() {
     let shuffled = (0..2000).map(|id| id * 7919 % 2003);
-    by_spans(Server { orders: false, cap: 10, ..Server::of(shuffled) }, 100, 3);
+    in_spans(Server { orders: false, cap: 10, ..Server::of(shuffled) }, 100, 3);
 }
 
 #[test]
 fn a_span_that_says_more_and_sends_nothing_is_listed() {
     // Every other answer is cut to nothing.
     let short = (0..400).filter(|number| number % 2 == 1).collect();
-    by_spans(Server { short, ..Server::of(0..40) }, 1, 2);
+    in_spans(Server { short, ..Server::of(0..40) }, 1, 2);
 }
 
 #[test]
@@ -180,5 +170,5 @@ fn a_server_that_ignores_the_condition_is_asked_by_lists() {
 
 #[test]
 fn a_span_that_is_too_much_is_halved_down_to_the_row_that_can_not_be_had() {
-    by_spans(Server { strength: 3, ..Server::of(0..200) }, 16, 2);
+    in_spans(Server { strength: 3, ..Server::of(0..200) }, 16, 2);
 }
