@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -18,6 +19,9 @@ use crate::report::Progress;
 
 /// Rows of a saved file go to the workers in pages of about this many bytes.
 const PAGE_BYTES: u64 = 1 << 20;
+
+/// A file is scanned for its rows in pieces of this size.
+const SCAN_BYTES: usize = 1 << 18;
 
 /// So many bytes tell PBF from JSON.
 const PBF_PREFIX: u64 = 256;
@@ -135,15 +139,39 @@ impl Body {
             Self::Memory(bytes) => return scanner.push(bytes),
             Self::File(file) => file,
         };
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(count) => scanner.push(&buffer[..count])?,
-                Err(why) if why.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(why) => return Err(Error::new(ErrorKind::File, "can't read the input").because(why)),
+        let failed = |why| Error::new(ErrorKind::File, "can't read the input").because(why);
+        // One thread reads while this one scans.
+        std::thread::scope(|scope| {
+            let (filled, pieces) = sync_channel(2);
+            let (spent, buffers) = channel();
+            scope.spawn(move || {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                loop {
+                    let mut buffer = buffers.try_recv().unwrap_or_else(|_| vec![0; SCAN_BYTES]);
+                    let read = read_some(&mut file, &mut buffer);
+                    let over = !matches!(read, Ok(count) if count > 0);
+                    // Nobody listens once the text was found broken.
+                    if filled.send(read.map(|count| (buffer, count))).is_err() || over {
+                        return;
+                    }
+                }
+            });
+            for piece in pieces {
+                let (buffer, count) = piece.map_err(failed)?;
+                scanner.push(&buffer[..count])?;
+                // The reader may be at its end.
+                let _ = spent.send(buffer);
             }
+            Ok(())
+        })
+    }
+}
+
+fn read_some(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+    loop {
+        match file.read(buffer) {
+            Err(why) if why.kind() == std::io::ErrorKind::Interrupted => {}
+            read => return read,
         }
     }
 }
