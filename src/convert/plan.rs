@@ -225,6 +225,7 @@ fn output(
         dates_are_utc: !header.dates_in_unknown_time_zone,
         time_zone: options.time_zone.clone(),
         about: (*header.about).clone(),
+        relations: header.relations.clone(),
         drawing: header.drawing.as_ref().map(|drawing| {
             let fields = header.fields.iter().map(|field| field.name.clone()).collect();
             Arc::new(Drawing { fields, ..(**drawing).clone() })

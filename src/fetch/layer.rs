@@ -334,6 +334,7 @@ impl Opening<'_> {
         header.fields = info.fields.clone();
         header.subtypes = info.subtypes.clone();
         header.drawing = info.drawing.clone();
+        header.relations = info.relations.clone();
         header.about = info.about.clone();
         let told = said.get("fields").map(fields_of).unwrap_or_default();
         for field in told.into_iter().filter(|field| field.field_type != FieldType::Geometry) {

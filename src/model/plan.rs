@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::crs::Vertical;
-use super::{About, Crs, Drawing, Field, GeometryKind, Transform, time};
+use super::{About, Crs, Drawing, Field, GeometryKind, Relations, Transform, time};
 
 /// What to ask of a source: the union of what all outputs want.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,6 +139,8 @@ pub struct WritePlan {
     pub antimeridian: Antimeridian,
     /// How the layer is drawn, where that is known.
     pub drawing: Option<Arc<Drawing>>,
+    /// What its rows are to those of other layers, where that is known.
+    pub relations: Option<Arc<Relations>>,
     /// What the layer says of itself.
     pub about: About,
 }
