@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::haul::{Lane, Way, haul};
 use super::{ExportOptions, Output, Receipt, receipt};
-use crate::convert::{self, OutputPlan};
+use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::http::Fault;
 use crate::fetch::{MOST_CONNECTIONS, Source};
@@ -96,7 +96,9 @@ pub(super) fn fill(
     let mut header = source.header().clone();
     header.about.source = source.origin().map(|origin| origin.url);
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
-    let plan = convert::plan(&header, &formats, &options.plan)?;
+    // A clipped arc is another arc, or none.
+    let keep_curves = options.plan.keep_curves && options.clip.is_none();
+    let plan = convert::plan(&header, &formats, &PlanOptions { keep_curves, ..options.plan.clone() })?;
     let clip = options.clip.as_ref().filter(|_| header.geometry.is_some());
     let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
     let clip = clip.map_err(|error| error.in_layer(&header.name))?;

@@ -149,6 +149,9 @@ impl Source for LayerSource {
         if header.has_m && read.m {
             carriage = self.wire.for_measures(carriage);
         }
+        if read.keep_curves {
+            carriage = wire::for_curves(carriage);
+        }
         let spool = match &self.kept_in {
             Some(directory) => {
                 let content = query.content(carriage.wire).into_iter().map(|(key, value)| (key.to_owned(), value));

@@ -4,6 +4,7 @@
 //! module, and never each other.
 
 pub mod about;
+pub mod arcs;
 pub mod area;
 pub mod batch;
 pub mod codebook;
@@ -22,6 +23,7 @@ pub mod value;
 pub(crate) mod wkb;
 
 pub use about::About;
+pub use arcs::OnArc;
 pub use area::Area;
 pub use batch::{Batch, Cell, Span};
 pub use crs::{Crs, SpatialReference, Transform};

@@ -32,6 +32,7 @@ static INFO: FormatInfo = FormatInfo {
     z: true,
     m: true,
     mixed_kinds: true,
+    curves: true,
     many_layers: true,
     streams: false,
     crs: CrsRule::Native,
@@ -89,6 +90,9 @@ impl Format for GeoPackage {
 }
 
 fn kinds(plan: &WritePlan) -> Kinds {
+    if plan.keep_curves {
+        return Kinds::Curves;
+    }
     if plan.geometry == Some(GeometryKind::Mixed) && !plan.promote_multi { Kinds::AsIs } else { Kinds::Multi }
 }
 

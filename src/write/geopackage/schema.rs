@@ -139,6 +139,14 @@ impl Table {
                 params![table.name, geometry, geometry_type(plan), srs_id, plan.z, plan.m],
             )?;
         }
+        if let Some(geometry) = table.geometry.as_deref().filter(|_| plan.keep_curves) {
+            let all = ["CIRCULARSTRING", "COMPOUNDCURVE", "MULTICURVE", "CURVEPOLYGON", "MULTISURFACE"];
+            let used = if plan.geometry == Some(GeometryKind::Polyline) { &all[..3] } else { &all };
+            for kind in used {
+                let definition = "http://www.geopackage.org/spec121/#extension_geometry_types";
+                extension(file, &table.name, Some(geometry), &format!("gpkg_geom_{kind}"), definition)?;
+            }
+        }
         plan.columns.iter().try_for_each(|column| table.describe(file, column))?;
         Ok(table)
     }
@@ -222,7 +230,9 @@ fn geometry_type(plan: &WritePlan) -> &'static str {
     match plan.geometry {
         Some(GeometryKind::Point) => "POINT",
         Some(GeometryKind::Multipoint) => "MULTIPOINT",
+        Some(GeometryKind::Polyline) if plan.keep_curves => "MULTICURVE",
         Some(GeometryKind::Polyline) => "MULTILINESTRING",
+        Some(GeometryKind::Polygon) if plan.keep_curves => "MULTISURFACE",
         Some(GeometryKind::Polygon | GeometryKind::Envelope) => "MULTIPOLYGON",
         Some(GeometryKind::Multipatch | GeometryKind::Mixed) | None => "GEOMETRY",
     }
