@@ -98,9 +98,18 @@ fn write_side_file(report: &Report, stage: Stage, option: &str, path: Option<&Pa
     write_whole(stage, &text)
 }
 
-/// The stage of a file beside the outputs; `-` is standard output.
+/// The stage of a file beside the outputs; `-` is standard output. The report of a run that wrote nothing may go, so that
+/// the same command can be typed again.
 fn side_stage(path: &Path, overwrite: bool) -> Result<Stage> {
+    let overwrite = overwrite || tells_of_nothing(path);
     if path.as_os_str() == "-" { Stage::stdout() } else { Stage::open(Target { path: path.to_owned(), overwrite }) }
+}
+
+/// A report of ours, with failures and no layer.
+fn tells_of_nothing(path: &Path) -> bool {
+    let report = std::fs::read(path).ok().and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    let length = |key: &str| report.as_ref().and_then(|report| report.get(key)?.as_array()).map(Vec::len);
+    length("failures").is_some_and(|failures| failures > 0) && length("layers") == Some(0) && length("files").is_none()
 }
 
 fn write_whole(stage: Stage, text: &str) -> Result<()> {

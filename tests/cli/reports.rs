@@ -38,6 +38,19 @@ fn it_goes_into_the_directory_that_the_results_would_have_gone_into() {
 }
 
 #[test]
+fn one_that_tells_of_a_failure_does_not_stand_in_the_way_of_the_next_run() {
+    let desk = Desk::new();
+    let convert = ["convert", "in.json", "-o", "a.csv", "--report", "report.json"];
+    for _ in 0..2 {
+        assert!(desk.run(&convert).stderr.contains("can't read the input"));
+    }
+    desk.write("in.json", r#"{"features":[{"attributes":{"A":1}}]}"#);
+    assert_eq!(desk.run(&convert).status, 0);
+    assert_eq!(desk.json("report.json")["layers"][0]["outputs"][0]["rows"], 1);
+    assert!(desk.run(&convert).stderr.contains("exists already"));
+}
+
+#[test]
 fn one_that_stands_is_not_replaced_unasked_and_wrong_usage_leaves_none() {
     let desk = Desk::new();
     desk.write("old.json", "mine");

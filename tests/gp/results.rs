@@ -73,7 +73,7 @@ fn cut_off_job(came: usize, more: Value) -> Script {
         .on("/T/jobs/j1/results/Out", [result("Out", "GPFeatureRecordSetLayer", cut)])
 }
 
-/// What a layer of points says of itself, and its answers: the count, the probe, the pages.
+/// What a layer of points says of itself, and its answers: rows and their count in one, whatever is asked.
 fn layer_of_points(script: Script, path: &str, count: usize) -> Script {
     let info = json!({
         "id": 0, "name": "L", "type": "Feature Layer", "geometryType": "esriGeometryPoint", "maxRecordCount": 1000,
@@ -81,8 +81,9 @@ fn layer_of_points(script: Script, path: &str, count: usize) -> Script {
         "advancedQueryCapabilities": {"supportsPagination": true, "supportsOrderBy": true},
         "extent": {"spatialReference": {"wkid": 4326}},
     });
-    let answers = [json!({"count": count}), points(1), points(count), json!({"count": count})];
-    script.on(path, [info]).on(&format!("{path}/query"), answers)
+    let mut answer = points(count);
+    answer["count"] = json!(count);
+    script.on(path, [info]).on(&format!("{path}/query"), vec![answer; 4])
 }
 
 const MAPS: &str = "/arcgis/rest/services/Tools/MapServer/jobs/j1";
