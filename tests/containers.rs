@@ -4,6 +4,8 @@
 
 #[path = "support/demo.rs"]
 mod demo;
+#[path = "support/rows.rs"]
+mod rows;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -70,6 +72,44 @@ fn a_service_of_five_layers_and_two_tables_is_one_geopackage() {
     }
 }
 
+#[test]
+fn relationships_between_layers_of_a_service_are_related_tables_of_the_geopackage() {
+    let demo = Demo::start();
+    let dir = tempfile::tempdir().unwrap();
+    ok(dir.path(), &["export", &demo.atlas(""), "-o", "all.gpkg", "--report", "report.json"]);
+    let relation = "SELECT base_table_name, base_primary_column, related_table_name, related_primary_column, relation_name,
+                    mapping_table_name FROM gpkgext_relations";
+    let sqlite = |sql: &str| judge(dir.path(), "sqlite3", &["all.gpkg", sql]);
+    assert_eq!(sqlite(relation), "Stations|OBJECTID|Readings|OBJECTID|attributes|Station_Readings\n");
+    // Each reading has one station, and they are the pairs.
+    assert_eq!(sqlite("SELECT count(*), count(DISTINCT related_id) FROM Station_Readings"), "257|257\n");
+    let wrong =
+        "SELECT count(*) FROM Station_Readings p JOIN Readings r ON r.OBJECTID = p.related_id WHERE r.STATION_ID != p.base_id";
+    assert_eq!(sqlite(wrong), "0\n");
+    let extensions = "SELECT table_name, extension_name, scope FROM gpkg_extensions WHERE extension_name LIKE '%related%'";
+    assert_eq!(
+        sqlite(extensions),
+        "gpkgext_relations|gpkg_related_tables|read-write\nStation_Readings|gpkg_related_tables|read-write\n"
+    );
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/relationships.py");
+    assert_eq!(
+        judge(dir.path(), "python3", &[script, "all.gpkg"]),
+        "Stations_Readings_attributes Stations Readings Station_Readings attributes OBJECTID OBJECTID base_id related_id\n"
+    );
+
+    let warnings = |path: &str| -> Vec<String> {
+        let report: Value = serde_json::from_slice(&std::fs::read(dir.path().join(path)).unwrap()).unwrap();
+        serde_json::from_value(report["warnings"].clone()).unwrap()
+    };
+    assert!(!warnings("report.json").iter().any(|words| words.contains("relationship")));
+    let alone = ["export", &demo.atlas(""), "--layers", "Readings,Rivers", "-o", "two.gpkg", "--report", "two.json"];
+    ok(dir.path(), &alone);
+    let note = "the relationship \"Station_Readings\" of \"Readings\" is not kept: its other table is not in the output";
+    assert!(warnings("two.json").contains(&note.to_owned()), "{:?}", warnings("two.json"));
+    let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'gpkgext_relations'";
+    assert_eq!(judge(dir.path(), "sqlite3", &["two.gpkg", tables]), "0\n");
+}
+
 #[cfg(feature = "gdal")]
 #[test]
 fn a_service_of_five_layers_and_two_tables_is_one_file_geodatabase() {
@@ -111,6 +151,60 @@ fn a_layer_that_fails_leaves_no_file_unless_a_part_is_allowed() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     assert_eq!(geohaul(dir.path(), &[&args[..], &["--allow-partial"]].concat()).status.code(), Some(3));
     assert_eq!(judge(dir.path(), "sqlite3", &["all.gpkg", "SELECT table_name FROM gpkg_contents"]), "Communes\n");
+}
+
+#[cfg(feature = "gdal")]
+#[test]
+fn a_layer_that_fails_after_its_first_rows_leaves_none_in_a_file_geodatabase() {
+    use geohaul::write::{Format as _, Stage, Target, ogr::FILE_GEODATABASE};
+    use rows::{Layer, write_into};
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.gdb");
+    let stage = Stage::open(Target { path: path.clone(), overwrite: false }).unwrap();
+    let layer = |name: &str| Layer::new(name, None).object_id("OBJECTID").null(&["1"]).null(&["2"]);
+    write_into(&FILE_GEODATABASE, &[layer("Whole")], &stage, None).unwrap();
+    let broken = geohaul::Error::new(geohaul::ErrorKind::Server, "the server is gone");
+    assert!(write_into(&FILE_GEODATABASE, &[layer("Broken")], &stage, Some(broken)).is_err());
+    write_into(&FILE_GEODATABASE, &[layer("Last")], &stage, None).unwrap();
+    assert!(FILE_GEODATABASE.info().many_layers);
+    stage.commit().unwrap();
+    let listed = judge(dir.path(), "ogrinfo", &["-q", "a.gdb"]);
+    assert_eq!(listed.lines().collect::<Vec<_>>(), ["Layer: Whole (None)", "Layer: Last (None)"]);
+    assert!(judge(dir.path(), "ogrinfo", &["-so", "a.gdb", "Whole"]).contains("Feature Count: 2\n"));
+}
+
+#[cfg(feature = "gdal")]
+#[test]
+fn range_domains_are_kept_in_a_file_geodatabase() {
+    use geohaul::model::plan::ColumnKind;
+    use geohaul::model::{Domain, Field, FieldType};
+    use geohaul::write::ogr::FILE_GEODATABASE;
+    use rows::{Layer, write};
+    use serde_json::json;
+
+    let ranged = |name: &str, field_type, min: Value, max: Value| {
+        let mut field = Field::new(name, field_type);
+        field.domain = Some(Domain::Range { name: format!("{name}s"), min, max });
+        field
+    };
+    let layer = Layer::new("Wells", None)
+        .object_id("OBJECTID")
+        .column_of("DEPTH", ColumnKind::Double, ranged("DEPTH", FieldType::Double, json!(-0.5), json!(120.25)))
+        .column_of("YIELD", ColumnKind::Integer { bits: 32 }, ranged("YIELD", FieldType::Integer, json!(0), json!(40)))
+        .column_of("RANK", ColumnKind::Integer { bits: 16 }, ranged("RANK", FieldType::SmallInteger, json!(1), json!(1e9)))
+        .null(&["1", "3.5", "7", "2"]);
+    let dir = tempfile::tempdir().unwrap();
+    write(&FILE_GEODATABASE, &[layer], &dir.path().join("a.gdb")).unwrap();
+    let domain = |name: &str| judge(dir.path(), "ogrinfo", &["-fielddomain", name, "a.gdb"]);
+    for (name, min, max) in [("DEPTHs", "-0.5", "120.25"), ("YIELDs", "0", "40")] {
+        let text = domain(name);
+        assert!(text.contains("Type: range") && text.contains(&format!("Minimum value: {min}")), "{text}");
+        assert!(text.contains(&format!("Maximum value: {max}")), "{text}");
+    }
+    let fields = judge(dir.path(), "ogrinfo", &["-so", "a.gdb", "Wells"]);
+    assert!(fields.contains("DEPTH: Real (0.0), domain name=DEPTHs"), "{fields}");
+    assert!(!fields.contains("RANKs"), "a bound beyond its field's type is none: {fields}");
 }
 
 #[test]

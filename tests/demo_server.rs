@@ -288,7 +288,7 @@ fn a_result_that_is_a_layer_of_its_own_is_paged_under_the_parameters_name() {
     let job = task.run(&Parameters::default(), &Options::default(), &silent).unwrap();
     let Some(Ok(Item::Layer(layer))) = job.results(None).unwrap().items().next() else { panic!("a layer") };
     assert_eq!((layer.header().name.as_str(), layer.header().count), ("Out", Some(432)));
-    let plan = ReadPlan { geometry: true, z: false, m: false, curve_tolerance: 0.01 };
+    let plan = ReadPlan { geometry: true, z: false, m: false, curve_tolerance: 0.01, keep_curves: false };
     let mut pages = layer.open(&plan, &Permits::new(8, 1 << 24), silent).unwrap();
     let rows: usize = std::iter::from_fn(|| pages.next()).map(|page| page.unwrap().0.facts.rows).sum();
     assert_eq!((rows, pages.finish().unwrap().missing()), (432, 0));

@@ -6,15 +6,16 @@
 mod rows;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use geohaul::model::plan::ColumnKind;
-use geohaul::model::{About, Domain, Field, FieldType, GeometryKind, ShapeKind};
+use geohaul::model::{About, Domain, Field, FieldType, GeometryKind, Relations, ShapeKind};
 use geohaul::report::LossKind;
 use geohaul::write::geopackage::GeoPackage;
-use geohaul::write::{Stage, Target, Written};
+use geohaul::write::{Format, Stage, Target, Written};
 use geohaul::{Crs, Error, ErrorKind};
 use rows::{Layer, judge, write, write_into};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const SQUARE: &str = "0,0 0,10 10,10 10,0 0,0";
@@ -266,4 +267,47 @@ fn dates_of_an_unknown_zone_have_no_z() {
     let layer = Layer::new("T", None).column("SEEN", FieldType::Date).plan(|plan| plan.dates_are_utc = false).null(&["0"]);
     let (_dir, path, _) = written(&[layer]);
     assert_eq!(sql(&path, "SELECT SEEN FROM T"), "1970-01-01T00:00:00.000\n");
+}
+
+#[test]
+fn pairs_of_a_relationship_are_found_by_the_keys_of_both_sides_or_in_a_table_of_their_own() {
+    let related = |layer: Layer, number: u32, all: Value| {
+        layer.plan(|plan| {
+            plan.relations = Relations::of(&json!({"id": number, "relationships": all})).map(Arc::new);
+            plan.about.source = Some(format!("http://a/FeatureServer/{number}"));
+        })
+    };
+    let side = |id: u32, role: &str, other: u32, key: &str| json!({"id": id, "name": format!("R{id}"), "relatedTableId": other, "role": format!("esriRelRole{role}"), "keyField": key});
+    let through = |mut side: Value, key: &str| {
+        side["relationshipTableId"] = json!(3);
+        side["keyFieldInRelationshipTable"] = json!(key);
+        side
+    };
+    let owners = Layer::new("Owners", None).object_id("ID").column("GUID", FieldType::GlobalId);
+    let owners = owners.null(&["7", "\"{AB}\""]).null(&["8", "\"{CD}\""]).null(&["9", "null"]);
+    let houses = Layer::new("Houses", Some(GeometryKind::Point)).object_id("ID").column("OWNER", FieldType::Guid);
+    let houses = houses.point(0.0, 0.0, &["1", "\"{ab}\""]).point(0.0, 0.0, &["2", "\"{ab}\""]).point(0.0, 0.0, &["3", "null"]);
+    let pairs = Layer::new("Pairs", None).column("H", FieldType::Integer).column("O", FieldType::Integer);
+    let pairs = pairs.null(&["1", "7"]).null(&["3", "9"]).null(&["3", "9"]).null(&["3", "99"]);
+    let layers = [
+        related(
+            owners,
+            1,
+            json!([side(0, "Origin", 2, "GUID"), through(side(5, "Destination", 2, "ID"), "O"), side(6, "Origin", 4, "ID")]),
+        ),
+        related(houses, 2, json!([side(0, "Destination", 1, "OWNER"), through(side(5, "Origin", 1, "ID"), "H")])),
+        related(pairs, 3, json!([])),
+    ];
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("a.gpkg");
+    let stage = Stage::open(Target { path: path.clone(), overwrite: false }).unwrap();
+    write_into(&GeoPackage, &layers, &stage, None).unwrap();
+    let placed: Vec<_> = layers.iter().map(|layer| (&layer.plan, layer.plan.layer.as_str())).collect();
+    let notes = Format::relate(&GeoPackage, &stage, &placed).unwrap();
+    assert_eq!(notes, ["the relationship \"R6\" of \"Owners\" is not kept: its other table is not in the output"]);
+    stage.commit().unwrap();
+    assert_eq!(sql(&path, "SELECT * FROM R0"), "7|1\n7|2\n");
+    assert_eq!(sql(&path, "SELECT * FROM R5"), "1|7\n3|9\n");
+    let relations = "SELECT base_table_name, related_table_name, relation_name FROM gpkgext_relations ORDER BY id";
+    assert_eq!(sql(&path, relations), "Owners|Houses|features\nHouses|Owners|attributes\n");
 }

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use server::{Call, Manner, Reply, Server};
 use url::Url;
 
-const EVERYTHING: ReadPlan = ReadPlan { geometry: true, z: true, m: true, curve_tolerance: 0.01 };
+const EVERYTHING: ReadPlan = ReadPlan { geometry: true, z: true, m: true, curve_tolerance: 0.01, keep_curves: false };
 
 /// Time that passes only by sleeping.
 #[derive(Default)]
@@ -564,4 +564,20 @@ fn of_multipatches_the_footprints_are_asked_for_and_a_warning_says_so() {
     let export = export(&layer_url(&server), 10).unwrap();
     assert_eq!((export.ids, export.header.geometry, export.header.has_z), (vec![1], Some(GeometryKind::Polygon), false));
     assert!(export.warnings.iter().any(|warning| warning.contains("footprints")), "{:?}", export.warnings);
+}
+
+#[test]
+fn true_curves_are_asked_for_where_they_are_kept_and_only_then() {
+    for keep_curves in [true, false] {
+        let server = serve(Layer::of(1..=3));
+        let session = session(&Arc::new(Asleep::default()));
+        let source = LayerSource::open(&session, &layer_url(&server), LayerOptions::default(), Arc::new(Silent)).unwrap();
+        let plan = ReadPlan { keep_curves, ..EVERYTHING };
+        let mut pages = Box::new(source).open(&plan, &Permits::new(8, 1 << 26), Arc::new(Silent)).unwrap();
+        while let Some(page) = pages.next() {
+            page.unwrap();
+        }
+        let asked = server.pages().iter().filter(|call| call.param("returnTrueCurves") == "true").count();
+        assert_eq!(asked > 0, keep_curves);
+    }
 }

@@ -109,6 +109,7 @@ static INFO: FormatInfo = FormatInfo {
     z: false,
     m: false,
     mixed_kinds: false,
+    curves: false,
     many_layers: false,
     streams: false,
     crs: geohaul::model::plan::CrsRule::Native,

@@ -134,7 +134,7 @@ fn session(access: &Access) -> Session {
 fn export_with(session: &Session, url: &Url, connections: usize) -> Result<Vec<i64>, Error> {
     let options = LayerOptions { page_size: Some(10), connections, ..LayerOptions::default() };
     let source = LayerSource::open(session, url, options, Arc::new(Silent))?;
-    let plan = ReadPlan { geometry: true, z: true, m: true, curve_tolerance: 0.01 };
+    let plan = ReadPlan { geometry: true, z: true, m: true, curve_tolerance: 0.01, keep_curves: false };
     let mut pages = Box::new(source).open(&plan, &Permits::new(16, 1 << 26), Arc::new(Silent))?;
     let mut ids = Vec::new();
     while let Some(next) = pages.next() {

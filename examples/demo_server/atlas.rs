@@ -23,9 +23,13 @@ pub(crate) fn atlas() -> Vec<Layer> {
         {"classMaxValue": 300, "label": "low", "symbol": marker([0, 112, 255, 255], 6)},
         {"classMaxValue": 900, "label": "high", "symbol": marker([255, 170, 0, 255], 10)}]}});
     let blue = json!({"renderer": {"type": "simple", "symbol": {"type": "esriSLS", "style": "esriSLSSolid", "color": [0, 77, 168, 255], "width": 2}}});
+    let side = |role: &str, related: u32, key: &str| {
+        json!([{"id": 0, "name": "Station_Readings", "relatedTableId": related, "cardinality": "esriRelCardinalityOneToMany",
+                "role": format!("esriRelRole{role}"), "keyField": key, "composite": false}])
+    };
     vec![
         renamed(communes, 0, "Communes", land_use),
-        renamed(stations, 1, "Stations", height),
+        Layer { relationships: side("Origin", 5, "OBJECTID"), ..renamed(stations, 1, "Stations", height) },
         made(2, "Rivers", Some("esriGeometryPolyline"), blue, |random| {
             let path = |random: &mut Random| -> Value { (0..6).map(|_| place(random)).collect() };
             Some(json!({"paths": [path(random), path(random)]}))
@@ -37,7 +41,7 @@ pub(crate) fn atlas() -> Vec<Layer> {
             let place = place(random);
             Some(json!({"x": place[0], "y": place[1]}))
         }),
-        renamed(readings, 5, "Readings", Value::Null),
+        Layer { relationships: side("Destination", 1, "STATION_ID"), ..renamed(readings, 5, "Readings", Value::Null) },
         made(6, "Sources", None, Value::Null, |_| None),
     ]
 }
@@ -65,6 +69,7 @@ fn made(
         name,
         geometry_type,
         drawing,
+        relationships: Value::Null,
         rows: rows.collect(),
         fields: vec![field("OBJECTID", "OID", Value::Null), field("NAME", "String", Value::Null)],
     }

@@ -29,6 +29,8 @@ pub(crate) struct Layer {
     pub(crate) rows: Vec<Row>,
     /// How it is drawn; null says nothing.
     pub(crate) drawing: Value,
+    /// Its relationships to others; null says nothing.
+    pub(crate) relationships: Value,
 }
 
 /// One row; the geometry may be missing.
@@ -60,6 +62,9 @@ impl Layer {
         });
         if !self.drawing.is_null() {
             layer["drawingInfo"] = self.drawing.clone();
+        }
+        if !self.relationships.is_null() {
+            layer["relationships"] = self.relationships.clone();
         }
         if let Some(kind) = self.geometry_type {
             let [x, y] = ORIGIN;
@@ -132,6 +137,7 @@ fn communes() -> Layer {
         geometry_type: Some("esriGeometryPolygon"),
         rows: rows.collect(),
         drawing: Value::Null,
+        relationships: Value::Null,
         fields: vec![
             field("OBJECTID", "OID", Value::Null),
             field("NAME", "String", Value::Null),
@@ -170,6 +176,7 @@ fn stations() -> Layer {
         geometry_type: Some("esriGeometryPoint"),
         rows: rows.collect(),
         drawing: Value::Null,
+        relationships: Value::Null,
         fields: vec![
             field("OBJECTID", "OID", Value::Null),
             field("NAME", "String", Value::Null),
@@ -199,6 +206,7 @@ fn readings() -> Layer {
         geometry_type: None,
         rows: rows.collect(),
         drawing: Value::Null,
+        relationships: Value::Null,
         fields: vec![
             field("OBJECTID", "OID", Value::Null),
             field("NAME", "String", Value::Null),

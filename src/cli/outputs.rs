@@ -157,6 +157,7 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         allow_ballpark: args.allow_ballpark,
         antimeridian: args.antimeridian.into(),
         curve_tolerance: args.curve_tolerance,
+        keep_curves: args.keep_curves,
         domains: args.domains.into(),
         aliases: args.aliases,
         explode: args.explode,

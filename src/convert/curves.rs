@@ -33,6 +33,23 @@ impl Segment {
         }
     }
 
+    /// A point that tells a circular arc together with its ends; `None` for any other curve, and for a straight line.
+    pub(super) fn middle(&self, start: Point) -> Option<Point> {
+        let local = |point: Point| [point[0] - start[0], point[1] - start[1]];
+        let middle = match *self {
+            Self::Through { end, interior } => circle_through(local(interior), local(end)).map(|_| interior),
+            Self::Around { end, centre, clockwise } => {
+                let circle = Ellipse { centre: local(centre), rotation: 0.0, axis: 1.0, ratio: 1.0 };
+                let ((from, radius), (to, other)) = (circle.polar([0.0, 0.0]), circle.polar(local(end)));
+                let half = sweep(from, to, !clockwise, end == start) / 2.0;
+                let [x, y] = circle.at(from + half, (radius + other) / 2.0);
+                (half != 0.0).then(|| [x + start[0], y + start[1]])
+            }
+            Self::Bezier { .. } | Self::Elliptic { .. } => None,
+        };
+        middle.filter(|point| *point != start && *point != self.end() && point.iter().all(|value| value.is_finite()))
+    }
+
     /// Hands out the vertices behind `start` with the fraction of the way, the end last with 1. No chord is farther
     /// than `tolerance` from the curve (in the units of the coordinates).
     pub(super) fn densify(&self, start: Point, tolerance: f64, emit: &mut dyn FnMut(Point, f64)) {

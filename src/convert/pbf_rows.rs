@@ -37,7 +37,7 @@ pub(super) fn parse(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Ba
         answer: &answer,
         columns: answer.fields.iter().map(|field| header.field_index(&field.name)).collect(),
         batch: Batch { page: page.seq, rows_before: page.rows_before, columns, ..Batch::default() },
-        shapes: Shapes::new(header, read.curve_tolerance),
+        shapes: Shapes::new(header, read),
         quantized: Quantized::default(),
         not_utf8: None,
         lost: BTreeMap::new(),

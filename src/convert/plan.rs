@@ -59,6 +59,8 @@ pub struct PlanOptions {
     /// The farthest that a straight segment may be from the curve that it replaces, in the source's units; the
     /// default is ten times the spatial reference's own tolerance, or a centimetre.
     pub curve_tolerance: Option<f64>,
+    /// Ask for true curves, and write circular arcs as such where format and spatial reference allow it.
+    pub keep_curves: bool,
     /// How the values of fields with codes are written.
     pub domains: DomainText,
     /// Columns are named by the alias of their field.
@@ -122,6 +124,7 @@ pub fn plan(header: &Header, formats: &[&'static FormatInfo], options: &PlanOpti
         z: outputs.iter().any(|output| output.write.z),
         m: outputs.iter().any(|output| output.write.m),
         curve_tolerance: options.curve_tolerance.unwrap_or_else(|| curve_tolerance(header, source_crs.as_ref())),
+        keep_curves: outputs.iter().any(|output| output.write.keep_curves),
     };
     if options.time_zone.is_some() && header.dates_in_unknown_time_zone {
         warnings.push(
@@ -201,7 +204,15 @@ fn output(
     let to_degrees = crs.as_ref().is_some_and(|crs| crs.geographic);
     let reprojected = transform.as_ref().map(|_| if to_degrees { DECIMALS_DEGREES } else { DECIMALS_METRES });
     let by_rule = format.crs != CrsRule::Native && (options.crs == CrsChoice::Default || format.crs == CrsRule::Wgs84Only);
+    let curved = matches!(header.geometry, Some(GeometryKind::Polyline | GeometryKind::Polygon));
+    let folded = matches!(&options.crs, CrsChoice::To(crs) if crs.is_wgs84());
+    let untouched = transform.is_none() && !folded && !options.explode && !options.make_valid;
+    if options.keep_curves && curved && !(format.curves && untouched) {
+        let why = if format.curves { "curves that are moved, cut or mended" } else { "curves" };
+        warnings.push(format!("{why} are not kept in {}: they become straight segments", format.title));
+    }
     let write = WritePlan {
+        keep_curves: options.keep_curves && curved && format.curves && untouched,
         layer: header.name.clone(),
         columns: columns(header, format, options, labels, &mut losses),
         geometry: match header.geometry {
@@ -225,6 +236,7 @@ fn output(
         dates_are_utc: !header.dates_in_unknown_time_zone,
         time_zone: options.time_zone.clone(),
         about: (*header.about).clone(),
+        relations: header.relations.clone(),
         drawing: header.drawing.as_ref().map(|drawing| {
             let fields = header.fields.iter().map(|field| field.name.clone()).collect();
             Arc::new(Drawing { fields, ..(**drawing).clone() })
@@ -418,6 +430,7 @@ mod tests {
         z: false,
         m: false,
         mixed_kinds: false,
+        curves: false,
         many_layers: false,
         streams: false,
         crs: CrsRule::Wgs84Default,

@@ -60,6 +60,7 @@ fn reproject(
         z: source.z.clone(),
         m: source.m.clone(),
         text: Vec::new(),
+        arcs: Vec::new(),
     };
     if !whole {
         geometry = without_lost_rows(&geometry, |row| losses.add(LossKind::NotTransformed, None, || Some(feature(row))));

@@ -153,7 +153,7 @@ impl<'a> Rows<'a> {
             cells: Vec::with_capacity(page.facts.rows.saturating_mul(header.fields.len()).min(text.len())),
             columns: header.fields.len(),
             geometry: Geometries::default(),
-            shapes: Shapes::new(header, read.curve_tolerance),
+            shapes: Shapes::new(header, read),
             unplaced: HashMap::new(),
             start: 0,
             has_shape: false,

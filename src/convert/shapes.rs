@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::esri::scan::{Cursor, Syntax};
 use crate::model::geometry::{Role, signed_area2};
-use crate::model::{Geometries, GeometryKind, Header, ShapeKind, Span, SpatialReference};
+use crate::model::{Geometries, GeometryKind, Header, OnArc, ReadPlan, ShapeKind, Span, SpatialReference};
 
 use super::curves::Segment;
 use super::rings;
@@ -58,6 +58,7 @@ pub(super) struct Shapes {
     text_unfit: bool,
     /// In the units of the coordinates.
     curve_tolerance: f64,
+    keep_curves: bool,
     reference: Option<SpatialReference>,
     /// The last text of a geometry's own spatial reference that was found to be the layer's.
     known_reference: Vec<u8>,
@@ -97,14 +98,15 @@ struct Said {
 }
 
 impl Shapes {
-    pub(super) fn new(header: &Header, curve_tolerance: f64) -> Self {
+    pub(super) fn new(header: &Header, read: &ReadPlan) -> Self {
         Self {
             has_z: header.has_z,
             has_m: header.has_m,
             multipoint: header.geometry == Some(GeometryKind::Multipoint),
             multipatch: header.geometry == Some(GeometryKind::Multipatch),
             text_unfit: false,
-            curve_tolerance,
+            curve_tolerance: read.curve_tolerance,
+            keep_curves: read.keep_curves,
             reference: header.spatial_reference.clone(),
             known_reference: Vec::new(),
             counts: Default::default(),
@@ -128,8 +130,13 @@ impl Shapes {
         let said = self.members(cursor, into, first_part, row)?;
         let kind = self.build(&said, into, first_part, row)?;
         self.settle_ordinates(&said, into, first_vertex, row);
+        into.level_arcs();
         if kind == ShapeKind::Polygon {
+            let before = arcs_from(into, first_vertex);
             rings::arrange(into, first_part);
+            into.level_arcs();
+            // Rings that cross are made anew, of straight segments.
+            (arcs_from(into, first_vertex)..before).for_each(|_| self.count(CURVES, row));
         }
         into.end_row(kind);
         Ok(())
@@ -346,12 +353,16 @@ impl Shapes {
             // Nothing before it that it could start from.
             return self.vertex(into, end, None, extra[0], extra[1]);
         }
-        self.count(CURVES, row);
         let last = into.xy.len() - 1;
         let start = into.xy[last];
+        let middle = segment.middle(start).filter(|_| self.keep_curves);
+        if middle.is_none() {
+            self.count(CURVES, row);
+        }
         let before = [&into.z, &into.m].map(|side| side.get(last).copied());
         let mut vertices = Vec::new();
         segment.densify(start, self.curve_tolerance, &mut |xy, fraction| vertices.push((xy, fraction)));
+        let middle = middle.map(|middle| put_middle(&mut vertices, middle));
         // Absurd radii and controls are beyond what floats hold; the end of the segment is finite.
         for (xy, fraction) in vertices.into_iter().filter(|([x, y], _)| x.is_finite() && y.is_finite()) {
             let between = |side: usize| {
@@ -359,6 +370,14 @@ impl Shapes {
                 if fraction == 1.0 { Some(to) } else { before[side].map(|from| from + (to - from) * fraction).or(Some(f64::NAN)) }
             };
             self.vertex(into, xy, None, between(0), between(1));
+        }
+        if let Some(middle) = middle {
+            into.arcs.resize(last + 1, OnArc::No);
+            into.arcs.resize(into.xy.len() - 1, OnArc::Between);
+            if let Some(place) = into.arcs.get_mut(last + 1 + middle) {
+                *place = OnArc::Middle;
+            }
+            into.arcs.push(OnArc::No);
         }
     }
 
@@ -508,6 +527,28 @@ fn read_segment(cursor: &mut Cursor<'_>) -> Result<(Segment, [Option<f64>; 2]), 
         _ => return Err(Unfit::Curve.into()),
     };
     Ok((segment, points[0].extra))
+}
+
+/// Puts the point that tells an arc among its vertices, in place of the nearest, and returns where it stands. The last
+/// vertex is the end, which stays.
+fn put_middle(vertices: &mut Vec<([f64; 2], f64)>, middle: [f64; 2]) -> usize {
+    let distance = |([x, y], _): &([f64; 2], f64)| (x - middle[0]).hypot(y - middle[1]);
+    let between = &vertices[..vertices.len().saturating_sub(1)];
+    match between.iter().enumerate().min_by(|(_, one), (_, other)| distance(one).total_cmp(&distance(other))) {
+        Some((nearest, _)) => {
+            vertices[nearest].0 = middle;
+            nearest
+        }
+        None => {
+            vertices.insert(0, (middle, 0.5));
+            0
+        }
+    }
+}
+
+/// How many arcs there are from a vertex on.
+fn arcs_from(geometry: &Geometries, vertex: usize) -> usize {
+    geometry.arcs.iter().skip(vertex).filter(|place| **place == OnArc::Middle).count()
 }
 
 /// `null` or `[]`, not consumed.

@@ -1,9 +1,11 @@
 //! The JSON of one layer or table: its schema, and what its server says it can do.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::fields::{fields_of, mark_edit_dates, subtypes_of};
-use crate::model::{About, Drawing, Field, FieldType, GeometryKind, SpatialReference, Subtypes};
+use crate::model::{About, Drawing, Field, FieldType, GeometryKind, Relations, SpatialReference, Subtypes};
 
 /// Names that object ids go by where nothing says which field it is, the likeliest first.
 const OBJECT_ID_NAMES: [&str; 4] = ["OBJECTID", "FID", "OID", "ID"];
@@ -57,6 +59,8 @@ pub struct LayerInfo {
     pub dates_in_unknown_time_zone: bool,
     /// How it is drawn, and what its rows say of time and height.
     pub drawing: Option<Box<Drawing>>,
+    /// What its rows are to those of other layers.
+    pub relations: Option<Arc<Relations>>,
     /// What it says of itself.
     pub about: Box<About>,
     /// Subtypes or feature types.
@@ -128,6 +132,7 @@ impl LayerInfo {
             last_edit: json.get("editingInfo").and_then(|info| info.get("lastEditDate")).and_then(Value::as_i64),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
             drawing: Drawing::of(json).map(Box::new),
+            relations: Relations::of(json).map(Arc::new),
             about: Box::new(About::of(json)),
             subtypes: subtypes_of(json),
             offers_pbf: text("supportedQueryFormats")

@@ -10,7 +10,7 @@ use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::Pages;
 use crate::fetch::http::{Cancel, Fault};
-use crate::model::{Batch, Evidence, Header, Page, ReadPlan, Sketch, WritePlan};
+use crate::model::{Batch, Evidence, Header, OnArc, Page, ReadPlan, Sketch, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, LossKind, Losses};
 use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Written};
@@ -169,6 +169,7 @@ fn encode(lane: &Lane<'_>, batch: &Batch) -> Result<Encoded<AnyChunk>> {
     let plan = &lane.plan.write;
     let (geometry, mut losses) = convert::for_output(batch, plan)?;
     count_dropped_ordinates(plan, batch, &mut losses);
+    count_densified(plan, batch, &mut losses);
     let mut encoded = lane.format.encode_any(plan, Rows { batch, geometry: &geometry })?;
     losses.append(encoded.losses);
     encoded.losses = losses;
@@ -184,6 +185,19 @@ fn count_dropped_ordinates(plan: &WritePlan, batch: &Batch, losses: &mut Losses)
             for row in (0..geometry.rows()).filter(|row| side(*row).iter().any(|value| value.is_finite())) {
                 losses.add(kind, None, || Some(batch.feature_words(plan.object_id, row)));
             }
+        }
+    }
+}
+
+/// Arcs that another output keeps, and this one has as straight segments.
+fn count_densified(plan: &WritePlan, batch: &Batch, losses: &mut Losses) {
+    if plan.keep_curves || batch.geometry.arcs.is_empty() {
+        return;
+    }
+    for row in 0..batch.rows() {
+        let places = batch.geometry.shape(row).parts().flat_map(|part| part.arcs);
+        for _ in places.filter(|place| **place == OnArc::Middle) {
+            losses.add(LossKind::Densified, None, || Some(batch.feature_words(plan.object_id, row)));
         }
     }
 }

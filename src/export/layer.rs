@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use super::haul::{Lane, Way, haul};
 use super::{ExportOptions, Output, Receipt, receipt};
-use crate::convert::{self, OutputPlan};
+use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::http::Fault;
 use crate::fetch::{MOST_CONNECTIONS, Source};
 use crate::model::crs::Vertical;
-use crate::model::{Evidence, Header, Sketch, codebook};
+use crate::model::{Evidence, Header, Sketch, WritePlan, codebook};
 use crate::pipe::Permits;
 use crate::report::{LayerReport, Losses, OutputReport, Progress};
 use crate::write::{Stage, Target, Written, place_of};
@@ -79,6 +79,8 @@ pub(super) struct FilledLayer {
     pub(super) warnings: Vec<String>,
     pub(super) shortfall: Option<Error>,
     pub(super) started: String,
+    /// Per output, what was written and the name that the layer got in a data set of many.
+    pub(super) placed: Vec<(Arc<WritePlan>, String)>,
 }
 
 /// Brings one layer into the stages of all outputs with one fetch. Pages are kept in the directory, where there is one.
@@ -94,7 +96,9 @@ pub(super) fn fill(
     let mut header = source.header().clone();
     header.about.source = source.origin().map(|origin| origin.url);
     let formats: Vec<_> = outputs.iter().map(|output| output.format.info()).collect();
-    let plan = convert::plan(&header, &formats, &options.plan)?;
+    // A clipped arc is another arc, or none.
+    let keep_curves = options.plan.keep_curves && options.clip.is_none();
+    let plan = convert::plan(&header, &formats, &PlanOptions { keep_curves, ..options.plan.clone() })?;
     let clip = options.clip.as_ref().filter(|_| header.geometry.is_some());
     let clip = clip.map(|area| convert::Clip::new(area, plan.source_crs.as_ref())).transpose();
     let clip = clip.map_err(|error| error.in_layer(&header.name))?;
@@ -142,8 +146,9 @@ pub(super) fn fill(
     {
         return Err(error.clone());
     }
-    let mut written = Vec::new();
-    for ((output, plan), done) in outputs.iter().zip(&plan.outputs).zip(hauled.written) {
+    let (mut written, mut placed) = (Vec::new(), Vec::new());
+    for ((output, plan), mut done) in outputs.iter().zip(&plan.outputs).zip(hauled.written) {
+        placed.push((Arc::clone(&plan.write), done.table.take().unwrap_or_default()));
         written.push(output_report(output, plan, done, hauled.evidence.rows - hauled.clipped.outside + hauled.added)?);
     }
     if options.strict {
@@ -171,7 +176,7 @@ pub(super) fn fill(
         outputs: written,
         receipt: None,
     };
-    Ok(FilledLayer { report, warnings, shortfall, started })
+    Ok(FilledLayer { report, warnings, shortfall, started, placed })
 }
 
 /// Puts all outputs in place. The first that can't be is an error; a later one is a failure beside what stands already.

@@ -63,10 +63,15 @@ pub(super) fn export(
                 .hint("give a directory, which gets them all: -o results/")
         }));
     }
+    for (at, (output, stage)) in outputs.iter().zip(&stages).enumerate() {
+        let placed = filled.iter().map(|(layer, _)| &layer.placed[at]);
+        let placed: Vec<_> = placed.map(|(plan, table)| (&**plan, table.as_str())).collect();
+        report.warnings.extend(output.format.relate_any(stage, &placed)?);
+    }
     let failures = commit(stages, &mut filled)?;
     report.failures.extend(failures.iter().map(Failure::from));
     for (layer, stem) in filled {
-        let FilledLayer { report: mut layer, warnings, shortfall, started } = layer;
+        let FilledLayer { report: mut layer, warnings, shortfall, started, placed: _ } = layer;
         if let Some(first) = outputs.first().filter(|_| options.receipt) {
             let mut path = first.path.clone().into_os_string();
             path.push(format!(".{stem}"));

@@ -149,6 +149,9 @@ impl Source for LayerSource {
         if header.has_m && read.m {
             carriage = self.wire.for_measures(carriage);
         }
+        if read.keep_curves {
+            carriage = wire::for_curves(carriage);
+        }
         let spool = match &self.kept_in {
             Some(directory) => {
                 let content = query.content(carriage.wire).into_iter().map(|(key, value)| (key.to_owned(), value));
@@ -334,6 +337,7 @@ impl Opening<'_> {
         header.fields = info.fields.clone();
         header.subtypes = info.subtypes.clone();
         header.drawing = info.drawing.clone();
+        header.relations = info.relations.clone();
         header.about = info.about.clone();
         let told = said.get("fields").map(fields_of).unwrap_or_default();
         for field in told.into_iter().filter(|field| field.field_type != FieldType::Geometry) {

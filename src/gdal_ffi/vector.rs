@@ -204,6 +204,47 @@ impl DataSet {
         }
     }
 
+    /// Adds a domain of what lies between two bounds, themselves included. `false` as above, and where the bounds are no
+    /// values of the kind.
+    pub(crate) fn add_range(&self, name: &str, kind: FieldKind, min: f64, max: f64) -> bool {
+        let (name, (field_type, sub_type)) = (c_text(name), kind.ogr());
+        let bound = |value: f64| {
+            let whole = |least: i32, most: i32| {
+                (value.fract() == 0.0 && (f64::from(least)..=f64::from(most)).contains(&value)).then_some(value as c_int)
+            };
+            Some(match kind {
+                FieldKind::Small => gdal_sys::OGRField { Integer: whole(i16::MIN.into(), i16::MAX.into())? },
+                FieldKind::Integer => gdal_sys::OGRField { Integer: whole(i32::MIN, i32::MAX)? },
+                FieldKind::Single | FieldKind::Double => gdal_sys::OGRField { Real: value },
+                _ => return None,
+            })
+        };
+        let (Some(min), Some(max)) = (bound(min), bound(max)) else { return false };
+        // SAFETY: the unions hold what the type says, and GDAL copies them and the name. The domain is ours to destroy,
+        // since the data set takes a copy.
+        unsafe {
+            let domain =
+                gdal_sys::OGR_RangeFldDomain_Create(name.as_ptr(), ptr::null(), field_type, sub_type, &min, true, &max, true);
+            if domain.is_null() {
+                return false;
+            }
+            let added = gdal_sys::GDALDatasetAddFieldDomain(self.0, domain, ptr::null_mut());
+            gdal_sys::OGR_FldDomain_Destroy(domain);
+            added
+        }
+    }
+
+    /// Takes back what came since the transaction began, and all layers from this number on, as far as the driver can.
+    pub(crate) fn take_back(&self, first: usize) {
+        // SAFETY: the data set is open; no handle of a layer is used behind this.
+        unsafe {
+            gdal_sys::GDALDatasetRollbackTransaction(self.0);
+            for at in (first..self.layer_names().len()).rev() {
+                gdal_sys::GDALDatasetDeleteLayer(self.0, c_int::try_from(at).unwrap_or(c_int::MAX));
+            }
+        }
+    }
+
     /// Begins a transaction, where the driver knows any.
     pub(crate) fn begin(&self) {
         // SAFETY: the data set is open.

@@ -3,7 +3,7 @@
 //! Polygons are canonical: a shell comes clockwise (y up), its holes follow it counter-clockwise, and every
 //! ring is closed. That is Esri's own orientation, so a Shapefile copies it and RFC 7946 reverses it.
 
-use super::Span;
+use super::{OnArc, Span};
 
 /// What a row's geometry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,6 +49,8 @@ pub struct Geometries {
     /// Per vertex, the texts of x and y as they came, all of them valid JSON numbers. Empty where the numbers did
     /// not come as such text, or where the coordinates were computed.
     pub text: Vec<[Span; 2]>,
+    /// Per vertex, or empty where no arcs are kept.
+    pub arcs: Vec<OnArc>,
 }
 
 impl Geometries {
@@ -67,6 +69,14 @@ impl Geometries {
         self.z.clear();
         self.m.clear();
         self.text.clear();
+        self.arcs.clear();
+    }
+
+    /// Says of all vertices that came since the last arc that they are on none, where any arcs are kept.
+    pub fn level_arcs(&mut self) {
+        if !self.arcs.is_empty() {
+            self.arcs.resize(self.xy.len(), OnArc::No);
+        }
     }
 
     /// Takes back the vertices from `start` on; they belong to no part yet.
@@ -75,6 +85,7 @@ impl Geometries {
         self.z.truncate(start);
         self.m.truncate(start);
         self.text.truncate(start);
+        self.arcs.truncate(start);
     }
 
     /// Ends a row of `kind` that owns all parts since the row before.
@@ -173,7 +184,8 @@ impl Geometries {
             xy: &self.xy[range.clone()],
             z: if of(&self.z) { &self.z[range.clone()] } else { &[] },
             m: if of(&self.m) { &self.m[range.clone()] } else { &[] },
-            text: if self.text.len() == self.xy.len() { &self.text[range] } else { &[] },
+            text: if self.text.len() == self.xy.len() { &self.text[range.clone()] } else { &[] },
+            arcs: if self.arcs.len() == self.xy.len() { &self.arcs[range] } else { &[] },
         }
     }
 }
@@ -191,6 +203,8 @@ pub struct Part<'a> {
     pub m: &'a [f64],
     /// The texts of x and y of the vertices, or empty: see [`Geometries::text`].
     pub text: &'a [[Span; 2]],
+    /// Where on an arc the vertices stand, or empty.
+    pub arcs: &'a [OnArc],
 }
 
 /// Twice the signed area of a closed ring: negative is clockwise (y up). Computed from the first vertex, so
@@ -223,6 +237,7 @@ impl Geometries {
         self.roles.truncate(first_part);
         let (xy, z, m, text) =
             (self.xy.split_off(start), cut(&mut self.z, start), cut(&mut self.m, start), cut(&mut self.text, start));
+        let arcs = cut(&mut self.arcs, start);
         for (part, role, reverse) in order {
             let part = part - first_part;
             let range = if part == 0 { 0 } else { ends[part - 1] as usize - start }..ends[part] as usize - start;
@@ -234,7 +249,10 @@ impl Geometries {
                 }
             }
             if !text.is_empty() {
-                extend(&mut self.text, &text[range], reverse);
+                extend(&mut self.text, &text[range.clone()], reverse);
+            }
+            if !arcs.is_empty() {
+                extend(&mut self.arcs, &arcs[range], reverse);
             }
             self.end_part(role);
         }

@@ -4,6 +4,7 @@
 //! module, and never each other.
 
 pub mod about;
+pub mod arcs;
 pub mod area;
 pub mod batch;
 pub mod codebook;
@@ -13,6 +14,7 @@ pub mod edges;
 pub mod geometry;
 pub mod page;
 pub mod plan;
+pub mod relations;
 pub mod schema;
 pub mod single;
 pub mod sketch;
@@ -21,6 +23,7 @@ pub mod value;
 pub(crate) mod wkb;
 
 pub use about::About;
+pub use arcs::OnArc;
 pub use area::Area;
 pub use batch::{Batch, Cell, Span};
 pub use crs::{Crs, SpatialReference, Transform};
@@ -28,6 +31,7 @@ pub use drawing::Drawing;
 pub use geometry::{Geometries, Part, Shape, ShapeKind};
 pub use page::{Carriage, Evidence, Origin, Page, PageFacts, Wire};
 pub use plan::{Column, ReadPlan, WritePlan};
+pub use relations::{Relations, Relationship};
 pub use schema::{Domain, Field, FieldType, GeometryKind, Header, Subtype, Subtypes};
 pub use single::Geometry;
 pub use sketch::Sketch;

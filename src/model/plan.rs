@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::crs::Vertical;
-use super::{About, Crs, Drawing, Field, GeometryKind, Transform, time};
+use super::{About, Crs, Drawing, Field, GeometryKind, Relations, Transform, time};
 
 /// What to ask of a source: the union of what all outputs want.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct ReadPlan {
     pub m: bool,
     /// The farthest that a straight segment may be from the curve that it replaces, in the source's units.
     pub curve_tolerance: f64,
+    /// Ask for true curves, and keep circular arcs beside the vertices that they are made of.
+    pub keep_curves: bool,
 }
 
 /// What a format can hold: facts, no decisions.
@@ -41,6 +43,8 @@ pub struct FormatInfo {
     pub m: bool,
     /// Rows of several geometry kinds may stand in one file.
     pub mixed_kinds: bool,
+    /// Holds circular arcs.
+    pub curves: bool,
     /// Several layers and tables may stand in one file.
     pub many_layers: bool,
     /// It is written from the first byte to the last, so it may go to standard output.
@@ -76,6 +80,7 @@ impl FormatInfo {
         z: true,
         m: false,
         mixed_kinds: true,
+        curves: false,
         many_layers: false,
         streams: true,
         crs: CrsRule::Wgs84Default,
@@ -115,6 +120,8 @@ pub struct WritePlan {
     pub z: bool,
     /// Write m.
     pub m: bool,
+    /// Write circular arcs as such.
+    pub keep_curves: bool,
     /// The spatial reference of the written coordinates; `None` is unknown.
     pub crs: Option<Crs>,
     /// What written z are measured from, where that is known.
@@ -139,6 +146,8 @@ pub struct WritePlan {
     pub antimeridian: Antimeridian,
     /// How the layer is drawn, where that is known.
     pub drawing: Option<Arc<Drawing>>,
+    /// What its rows are to those of other layers, where that is known.
+    pub relations: Option<Arc<Relations>>,
     /// What the layer says of itself.
     pub about: About,
 }

@@ -1,10 +1,11 @@
 //! The schema of one layer or table: its fields, its geometry kind and its spatial reference.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{About, Drawing, SpatialReference};
+use super::{About, Drawing, Relations, SpatialReference};
 
 /// A field type of the ArcGIS REST API. An unknown type is kept by name and written as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -273,6 +274,9 @@ pub struct Header {
     /// How it is drawn, where that is known.
     #[serde(skip)]
     pub drawing: Option<Box<Drawing>>,
+    /// What its rows are to those of other layers, where that is known.
+    #[serde(skip)]
+    pub relations: Option<Arc<Relations>>,
     /// What it says of itself.
     #[serde(skip_serializing_if = "About::is_empty")]
     pub about: Box<About>,
@@ -295,6 +299,7 @@ impl Header {
             dates_in_unknown_time_zone: false,
             subtypes: None,
             drawing: None,
+            relations: None,
             about: Box::default(),
         }
     }

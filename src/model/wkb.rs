@@ -1,7 +1,7 @@
 //! Geometries as ISO WKB, little-endian: shells counter-clockwise and holes clockwise, so canonical rings are written
 //! backwards.
 
-use super::{Part, Shape, ShapeKind};
+use super::{OnArc, Part, Shape, ShapeKind, arcs};
 
 /// Which geometry types a layer's rows get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub(crate) enum Kinds {
     /// Lines and polygons are always of the multi type, so that all rows of a layer have one type.
     #[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
     Multi,
+    /// As above; a row with arcs is of the type that holds them.
+    Curves,
     /// A single line or polygon is of the single type.
     AsIs,
 }
@@ -27,11 +29,17 @@ const POLYGON: u32 = 3;
 const MULTIPOINT: u32 = 4;
 const MULTILINE: u32 = 5;
 const MULTIPOLYGON: u32 = 6;
+const CIRCULARSTRING: u32 = 8;
+const COMPOUNDCURVE: u32 = 9;
+const CURVEPOLYGON: u32 = 10;
+const MULTICURVE: u32 = 11;
+const MULTISURFACE: u32 = 12;
 
 /// Appends a geometry; nothing for null. `true` where there is one.
 pub(crate) fn push(out: &mut Vec<u8>, shape: Shape<'_>, dimensions: Dimensions, kinds: Kinds) -> bool {
     let mut writer = Writer { out, dimensions };
     let single = |parts: usize| parts == 1 && kinds == Kinds::AsIs;
+    let curved = kinds == Kinds::Curves && shape.parts().any(|part| part.arcs.contains(&OnArc::Middle));
     match shape.kind {
         ShapeKind::Null => return false,
         ShapeKind::Point => {
@@ -50,25 +58,34 @@ pub(crate) fn push(out: &mut Vec<u8>, shape: Shape<'_>, dimensions: Dimensions, 
         }
         ShapeKind::Polyline => {
             if !single(shape.part_count()) {
-                writer.kind(MULTILINE);
+                writer.kind(if curved { MULTICURVE } else { MULTILINE });
                 writer.count(shape.part_count());
             }
             for part in shape.parts() {
-                writer.kind(LINE);
-                writer.vertices(part, 0..part.xy.len());
+                if !(curved && writer.curve(part, false)) {
+                    writer.kind(LINE);
+                    writer.vertices(part, 0..part.xy.len());
+                }
             }
         }
         ShapeKind::Polygon => {
             let polygons = shape.polygon_sizes().count();
             if !single(polygons) {
-                writer.kind(MULTIPOLYGON);
+                writer.kind(if curved { MULTISURFACE } else { MULTIPOLYGON });
                 writer.count(polygons);
             }
             let mut parts = shape.parts();
             for rings in shape.polygon_sizes() {
-                writer.kind(POLYGON);
+                let curved = curved && parts.clone().take(rings).any(|ring| ring.arcs.contains(&OnArc::Middle));
+                writer.kind(if curved { CURVEPOLYGON } else { POLYGON });
                 writer.count(rings);
                 for ring in parts.by_ref().take(rings) {
+                    if curved && writer.curve(ring, true) {
+                        continue;
+                    }
+                    if curved {
+                        writer.kind(LINE);
+                    }
                     writer.vertices(ring, (0..ring.xy.len()).rev());
                 }
             }
@@ -93,6 +110,24 @@ impl Writer<'_> {
     /// Counts of a page are below 2^32: see [`crate::model::Geometries`].
     fn count(&mut self, count: usize) {
         self.out.extend_from_slice(&(count as u32).to_le_bytes());
+    }
+
+    /// A part with arcs, from its end where it is to be `reversed`; `false` where it has none.
+    fn curve(&mut self, part: Part<'_>, reversed: bool) -> bool {
+        let mut runs = arcs::runs(part);
+        if reversed {
+            runs.reverse();
+            runs.iter_mut().for_each(|run| run.vertices.reverse());
+        }
+        if runs.len() > 1 {
+            self.kind(COMPOUNDCURVE);
+            self.count(runs.len());
+        }
+        for run in &runs {
+            self.kind(if run.arcs { CIRCULARSTRING } else { LINE });
+            self.vertices(part, run.vertices.iter().copied());
+        }
+        !runs.is_empty()
     }
 
     fn vertices(&mut self, part: Part<'_>, order: impl ExactSizeIterator<Item = usize>) {

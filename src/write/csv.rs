@@ -48,6 +48,7 @@ static INFO: FormatInfo = FormatInfo {
     z: true,
     m: true,
     mixed_kinds: false,
+    curves: false,
     many_layers: false,
     streams: true,
     crs: CrsRule::Native,

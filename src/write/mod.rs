@@ -95,6 +95,8 @@ pub struct Written {
     pub losses: Losses,
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// The name that the last layer got in a data set of many, where the format relates layers to each other.
+    pub table: Option<String>,
 }
 
 /// The rows to encode: the batch, with the geometries as this output wants them (reprojected, or the batch's own).
@@ -130,6 +132,20 @@ pub trait Format: Sync {
     /// # Errors
     /// The first error among the events, or what went wrong in writing.
     fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<Self::Chunk>>>) -> Result<Written>;
+
+    /// After the last layer of a data set of many: keeps what the layers (with the names that they got in it) are to each
+    /// other. Returns what is not kept, in words.
+    ///
+    /// # Errors
+    /// What went wrong in writing.
+    fn relate(&self, _stage: &Stage, layers: &[(&WritePlan, &str)]) -> Result<Vec<String>> {
+        let origins = layers.iter().filter_map(|(plan, _)| plan.relations.as_ref()).flat_map(|relations| &relations.all);
+        let names: Vec<_> = origins.filter(|side| side.origin).map(|side| format!("\"{}\"", side.name)).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(vec![format!("relationships are not kept in {}: {}; a GeoPackage holds them", self.info().title, names.join(", "))])
+    }
 }
 
 /// A chunk of any format.
@@ -149,6 +165,11 @@ pub trait AnyFormat: Sync {
     /// # Errors
     /// As there.
     fn write_any(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<AnyChunk>>>) -> Result<Written>;
+    /// See [`Format::relate`].
+    ///
+    /// # Errors
+    /// As there.
+    fn relate_any(&self, stage: &Stage, layers: &[(&WritePlan, &str)]) -> Result<Vec<String>>;
 }
 
 impl<F: Format> AnyFormat for F {
@@ -173,5 +194,9 @@ impl<F: Format> AnyFormat for F {
             })
         });
         self.write(stage, &mut typed)
+    }
+
+    fn relate_any(&self, stage: &Stage, layers: &[(&WritePlan, &str)]) -> Result<Vec<String>> {
+        self.relate(stage, layers)
     }
 }

@@ -38,6 +38,7 @@ pub static FILE_GEODATABASE: OgrFormat = OgrFormat {
         z: true,
         m: true,
         mixed_kinds: false,
+        curves: false,
         many_layers: true,
         streams: false,
         crs: CrsRule::Native,
@@ -80,6 +81,7 @@ impl OgrFormat {
             z: true,
             m: true,
             mixed_kinds: true,
+            curves: false,
             many_layers: false,
             streams: false,
             crs: CrsRule::Native,
@@ -135,7 +137,13 @@ impl OgrFormat {
         let mut written = Written::default();
         while let Some(event) = events.next() {
             if let Event::Begin(plan) = event? {
-                self.write_layer(&file, &plan, events, stage, &mut written).map_err(|error| error.in_layer(&plan.layer))?;
+                let before = file.layer_names().len();
+                let done = self.write_layer(&file, &plan, events, stage, &mut written);
+                if done.is_err() && self.info.many_layers {
+                    // Others that are in the file stay, and further ones may come.
+                    file.take_back(before);
+                }
+                done.map_err(|error| error.in_layer(&plan.layer))?;
             }
         }
         file.close().map_err(failed)?;
@@ -346,7 +354,14 @@ fn set(feature: &mut Feature<'_>, field: i32, page: &TypedRows, cell: &Datum, ut
 
 /// The domain's name, where the driver has it now. One of this name that is there already is taken for the same.
 fn add_domain(file: &DataSet, domain: &Domain, kind: FieldKind) -> Option<String> {
-    let Domain::Coded { name, codes } = domain else { return None };
+    let (name, codes) = match domain {
+        Domain::Inherited => return None,
+        Domain::Range { name, min, max } => {
+            let added = || Some(file.add_range(name, kind, min.as_f64()?, max.as_f64()?));
+            return (file.has_domain(name) || added().unwrap_or(false)).then(|| name.clone());
+        }
+        Domain::Coded { name, codes } => (name, codes),
+    };
     let text = |code: &serde_json::Value| code.as_str().map_or_else(|| code.to_string(), str::to_owned);
     let codes: Vec<(String, String)> = codes.iter().map(|(code, label)| (text(code), label.clone())).collect();
     (file.has_domain(name) || file.add_domain(name, kind, &codes)).then(|| name.clone())

@@ -10,12 +10,12 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use super::{Rows, feature_words};
-#[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
-use crate::model::ShapeKind;
 use crate::model::plan::ColumnKind;
 #[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 use crate::model::wkb::{self, Dimensions, Kinds};
 use crate::model::{Column, FieldType, Value, WritePlan};
+#[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
+use crate::model::{ShapeKind, arcs};
 use crate::report::{LossKind, Losses};
 
 /// The type of a column.
@@ -141,7 +141,10 @@ pub(crate) fn encode(
         let shape = rows.geometry.shape(row);
         let start = bytes.len();
         (plan.geometry.is_some() && !shape.is_null()).then(|| {
-            let bounds = bounds(shape.xy());
+            let mut bounds = bounds(shape.xy());
+            if plan.keep_curves {
+                shape.parts().for_each(|part| arcs::widen(&mut bounds, part));
+            }
             before(bytes, &bounds, shape.kind == ShapeKind::Point);
             wkb::push(bytes, shape, dimensions, kinds);
             TypedShape { wkb: start..bytes.len(), bounds }

@@ -227,7 +227,7 @@ pub(crate) fn layer(item: geohaul::Result<Item>) -> Box<dyn Source> {
 }
 
 pub(crate) fn read(source: Box<dyn Source>) -> Evidence {
-    let plan = ReadPlan { geometry: true, z: true, m: true, curve_tolerance: 0.01 };
+    let plan = ReadPlan { geometry: true, z: true, m: true, curve_tolerance: 0.01, keep_curves: false };
     let mut pages = source.open(&plan, &Permits::new(4, 1 << 20), Arc::new(Silent)).unwrap();
     while let Some(page) = pages.next() {
         page.unwrap();

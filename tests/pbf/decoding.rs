@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::pbf::{GridSpec, Message, answer, feature, field, geometry, twin};
 
-const EVERYTHING: ReadPlan = ReadPlan { geometry: true, z: true, m: true, curve_tolerance: 0.01 };
+const EVERYTHING: ReadPlan = ReadPlan { geometry: true, z: true, m: true, curve_tolerance: 0.01, keep_curves: false };
 
 /// The first page of an answer, and its schema.
 pub(crate) fn page(body: &[u8]) -> Result<(Page, Header), String> {

@@ -66,7 +66,7 @@ pub struct EnvironmentArgs {
     /// The parameter `context`: JSON, or @FILE with it. What --out-sr and --env say is added.
     #[arg(long, value_name = "JSON|@FILE")]
     pub context: Option<String>,
-    /// Ask for true curves, which are densified here to --curve-tolerance and not by the server.
+    /// Ask for true curves, which are kept (--keep-curves) or densified here, to --curve-tolerance, and not by the server.
     #[arg(long)]
     pub true_curves: bool,
     /// Have the server write the results into a new feature service of this name, which has no limit of rows. JSON with

@@ -80,6 +80,9 @@ impl Query {
         self.geometry &= read.geometry;
         self.z &= read.z;
         self.m &= read.m;
+        if read.keep_curves {
+            self.treatment.push(("returnTrueCurves", "true".to_owned()));
+        }
     }
 
     /// Asks for geometries.

@@ -42,6 +42,11 @@ impl WireChoice {
     }
 }
 
+/// True curves come in PBF as bytes that only Esri's own programs read.
+pub(super) fn for_curves(carriage: Carriage) -> Carriage {
+    if carriage.wire == Wire::Pbf { json("true curves are kept") } else { carriage }
+}
+
 fn json(why: impl Into<String>) -> Carriage {
     Carriage { why: Some(why.into()), ..Carriage::default() }
 }

@@ -28,6 +28,7 @@ static INFO: FormatInfo = FormatInfo {
     z: true,
     m: true,
     mixed_kinds: true,
+    curves: false,
     many_layers: false,
     streams: false,
     crs: CrsRule::Native,

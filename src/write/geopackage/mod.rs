@@ -15,6 +15,7 @@ use crate::model::wkb::Kinds;
 use crate::model::{GeometryKind, WritePlan, time};
 use crate::report::{LossKind, Losses};
 
+mod relations;
 mod rtree;
 mod schema;
 mod srs;
@@ -31,6 +32,7 @@ static INFO: FormatInfo = FormatInfo {
     z: true,
     m: true,
     mixed_kinds: true,
+    curves: true,
     many_layers: true,
     streams: false,
     crs: CrsRule::Native,
@@ -72,9 +74,25 @@ impl Format for GeoPackage {
         file.close().map_err(|(_, why)| failed(why))?;
         Ok(written)
     }
+
+    fn relate(&self, stage: &Stage, layers: &[(&WritePlan, &str)]) -> Result<Vec<String>> {
+        if layers.iter().all(|(plan, _)| plan.relations.as_ref().is_none_or(|relations| relations.all.is_empty())) {
+            return Ok(Vec::new());
+        }
+        let failed = |why: rusqlite::Error| sqlite_error(stage, why);
+        let mut file = open(stage)?;
+        let all = file.transaction().map_err(failed)?;
+        let notes = relations::create(&all, layers).map_err(failed)?;
+        all.commit().map_err(failed)?;
+        file.close().map_err(|(_, why)| failed(why))?;
+        Ok(notes)
+    }
 }
 
 fn kinds(plan: &WritePlan) -> Kinds {
+    if plan.keep_curves {
+        return Kinds::Curves;
+    }
     if plan.geometry == Some(GeometryKind::Mixed) && !plan.promote_multi { Kinds::AsIs } else { Kinds::Multi }
 }
 
@@ -156,7 +174,9 @@ fn write_layer(
         }
     }
     drop(insert);
-    table.finish(file, &boxes).map_err(failed)
+    table.finish(file, &boxes).map_err(failed)?;
+    written.table = Some(table.name);
+    Ok(())
 }
 
 /// The statement that adds a row.

@@ -71,7 +71,13 @@ pub(super) fn create(file: &Connection, new: bool) -> rusqlite::Result<()> {
     EXTENSIONS.iter().try_for_each(|(table, column, name, definition)| extension(file, table, *column, name, definition))
 }
 
-fn extension(file: &Connection, table: &str, column: Option<&str>, name: &str, definition: &str) -> rusqlite::Result<()> {
+pub(super) fn extension(
+    file: &Connection,
+    table: &str,
+    column: Option<&str>,
+    name: &str,
+    definition: &str,
+) -> rusqlite::Result<()> {
     // NULLs are all different to a UNIQUE constraint.
     let there = "SELECT 1 FROM gpkg_extensions WHERE table_name = ?1 AND column_name IS ?2 AND extension_name = ?3";
     if !file.prepare(there)?.exists(params![table, column, name])? {
@@ -81,9 +87,18 @@ fn extension(file: &Connection, table: &str, column: Option<&str>, name: &str, d
     Ok(())
 }
 
+/// Names that no further table may have, in lower case.
+pub(super) fn taken(file: &Connection) -> rusqlite::Result<HashSet<String>> {
+    file.prepare(
+        "SELECT lower(name) FROM sqlite_master UNION SELECT lower(identifier) FROM gpkg_contents WHERE identifier NOTNULL",
+    )?
+    .query_map([], |row| row.get(0))?
+    .collect()
+}
+
 /// A layer's table.
 pub(super) struct Table {
-    name: String,
+    pub(super) name: String,
     id: String,
     /// The column of the geometry, where there is one.
     geometry: Option<String>,
@@ -94,10 +109,7 @@ pub(super) struct Table {
 impl Table {
     /// Creates the table of a layer, with all that the file says of it but for what the rows tell.
     pub(super) fn create(file: &Connection, plan: &WritePlan, srs_id: Option<i64>) -> rusqlite::Result<Self> {
-        let taken: HashSet<String> = file
-            .prepare("SELECT lower(name) FROM sqlite_master UNION SELECT lower(identifier) FROM gpkg_contents WHERE identifier NOTNULL")?
-            .query_map([], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
+        let taken = taken(file)?;
         let is_column = |name: &str| plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
         let id_column = object_id_column(plan);
         let table = Self {
@@ -126,6 +138,14 @@ impl Table {
                 "INSERT INTO gpkg_geometry_columns VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![table.name, geometry, geometry_type(plan), srs_id, plan.z, plan.m],
             )?;
+        }
+        if let Some(geometry) = table.geometry.as_deref().filter(|_| plan.keep_curves) {
+            let all = ["CIRCULARSTRING", "COMPOUNDCURVE", "MULTICURVE", "CURVEPOLYGON", "MULTISURFACE"];
+            let used = if plan.geometry == Some(GeometryKind::Polyline) { &all[..3] } else { &all };
+            for kind in used {
+                let definition = "http://www.geopackage.org/spec121/#extension_geometry_types";
+                extension(file, &table.name, Some(geometry), &format!("gpkg_geom_{kind}"), definition)?;
+            }
         }
         plan.columns.iter().try_for_each(|column| table.describe(file, column))?;
         Ok(table)
@@ -210,7 +230,9 @@ fn geometry_type(plan: &WritePlan) -> &'static str {
     match plan.geometry {
         Some(GeometryKind::Point) => "POINT",
         Some(GeometryKind::Multipoint) => "MULTIPOINT",
+        Some(GeometryKind::Polyline) if plan.keep_curves => "MULTICURVE",
         Some(GeometryKind::Polyline) => "MULTILINESTRING",
+        Some(GeometryKind::Polygon) if plan.keep_curves => "MULTISURFACE",
         Some(GeometryKind::Polygon | GeometryKind::Envelope) => "MULTIPOLYGON",
         Some(GeometryKind::Multipatch | GeometryKind::Mixed) | None => "GEOMETRY",
     }

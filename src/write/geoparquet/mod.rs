@@ -41,6 +41,7 @@ static INFO: FormatInfo = FormatInfo {
     // GeoParquet 1.1 knows no WKB with m.
     m: false,
     mixed_kinds: true,
+    curves: false,
     many_layers: false,
     streams: false,
     crs: CrsRule::Native,

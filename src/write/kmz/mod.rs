@@ -36,6 +36,7 @@ static INFO: FormatInfo = FormatInfo {
     z: true,
     m: false,
     mixed_kinds: true,
+    curves: false,
     many_layers: false,
     streams: false,
     crs: CrsRule::Wgs84Only,

@@ -50,6 +50,7 @@ static INFO: FormatInfo = FormatInfo {
     m: true,
     // Each in a part of its own.
     mixed_kinds: true,
+    curves: false,
     many_layers: false,
     streams: false,
     crs: CrsRule::Native,

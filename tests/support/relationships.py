@@ -1,0 +1,32 @@
+"""The relationships of a data set as GDAL reads them, one a line: its name; left, right and mapping table; the type of what
+is related; the fields of the four keys. Neither `ogrinfo` of GDAL 3.6 nor the crate lists them, so the library is asked.
+
+    python3 tests/support/relationships.py FILE
+"""
+
+import ctypes
+import ctypes.util
+import sys
+
+gdal = ctypes.CDLL(ctypes.util.find_library("gdal"))
+text, texts, handle = ctypes.c_char_p, ctypes.POINTER(ctypes.c_char_p), ctypes.c_void_p
+
+
+def call(name, kind, *args):
+    function = getattr(gdal, name)
+    function.restype = kind
+    return function(*args)
+
+
+call("GDALAllRegister", None)
+data_set = handle(call("GDALOpenEx", handle, sys.argv[1].encode(), 4, None, None, None))
+names = call("GDALDatasetGetRelationshipNames", texts, data_set, None)
+at = 0
+while names and names[at]:
+    one = handle(call("GDALDatasetGetRelationship", handle, data_set, text(names[at])))
+    parts = ("LeftTableName", "RightTableName", "MappingTableName", "RelatedTableType")
+    tables = [call(f"GDALRelationshipGet{part}", text, one).decode() for part in parts]
+    sides = ("Left", "Right", "LeftMapping", "RightMapping")
+    keys = [call(f"GDALRelationshipGet{side}TableFields", texts, one)[0].decode() for side in sides]
+    print(names[at].decode(), *tables, *keys)
+    at += 1
