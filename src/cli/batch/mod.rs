@@ -111,7 +111,8 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
     }
     let words = summary.totals.words().into_iter().map(|(count, outcome)| format!("{count} {}", outcome.describe()));
     let words = words.collect::<Vec<_>>().join(", ");
-    work::tell(&format!("{} jobs: {words}\nreport: {}\n", summary.jobs.len(), page.display()));
+    let jobs = if summary.jobs.len() == 1 { "job" } else { "jobs" };
+    work::tell(&format!("{} {jobs}: {words}\nreport: {}\n", summary.jobs.len(), page.display()));
     let all = summary.jobs.iter().all(|job| job.outcome.is_good());
     if all {
         // Nothing is left to go on with.
@@ -151,7 +152,13 @@ fn do_jobs(args: &BatchArgs, journal: &Journal, shared: &Shared<'_>, orders: Vec
                     Some(failure) => JobRecord { failures: vec![failure.clone()], ..blank(order, Outcome::Failed) },
                     None => work(order, mark, journal.last(&order.name).as_ref(), shared),
                 };
-                work::tell(&format!("[{}] {}\n", order.name, in_short(&record)));
+                let words = format!("[{}] {}\n", order.name, in_short(&record));
+                // Who wants errors only wants these.
+                if record.outcome.is_good() {
+                    work::tell(&words)
+                } else {
+                    printer::say(&words)
+                }
                 if let Err(error) = journal.note(&record, mark, &order.digest()) {
                     unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 }

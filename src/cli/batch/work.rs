@@ -89,6 +89,7 @@ pub(super) fn blank(order: &Order, outcome: Outcome) -> JobRecord {
 fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], shared: &Shared<'_>) -> Result<Delivered> {
     let wrong = |fault: super::document::Fault| Error::new(ErrorKind::Usage, fault.what);
     let mut verb = order.verb().map_err(wrong)?;
+    make_folders(&verb)?;
     if let (Verb::Run(args), true) = (&verb, shared.resumed)
         && let Some(folder) = args.outputs.output.first().and_then(|path| path.to_str())
         && Record::read(Path::new(folder))?.is_some_and(|job| is_of(&job, shared))
@@ -117,6 +118,20 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
         Verb::Convert(args) => convert::work(args, &Setting { progress, job: Some(job(false)) }),
         _ => Err(Error::new(ErrorKind::Internal, "the job is of no kind that a batch knows")),
     }
+}
+
+/// Nobody is there to make the folders of a job that runs at night.
+fn make_folders(verb: &Verb) -> Result<()> {
+    let outputs = match verb {
+        Verb::Export(args) => &args.outputs,
+        Verb::Run(args) => &args.outputs,
+        Verb::Convert(args) => &args.outputs,
+        _ => return Ok(()),
+    };
+    for folder in outputs.output.iter().filter_map(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|why| Error::file("can't make the output's directory", folder, &why))?;
+    }
+    Ok(())
 }
 
 /// A job that this run submitted, and that may have something to bring home.
