@@ -154,6 +154,9 @@ fn completeness(evidence: &Evidence) -> String {
     match (evidence.missing(), evidence.count_after.or(evidence.count_before)) {
         (0, _) if evidence.limit == Some(evidence.rows) => "as many as asked for".to_owned(),
         (0, Some(count)) if count == evidence.rows => format!("complete, the server counts {count}"),
+        (0, Some(count)) if evidence.count_before == Some(count) => {
+            format!("complete, although the server counts {count} only, before and after")
+        }
         (0, Some(count)) => format!("complete, the server counted {count} (rows were removed meanwhile)"),
         (0, None) => "complete".to_owned(),
         (missing, _) => format!("NOT complete, at least {missing} missing"),

@@ -1,7 +1,7 @@
 //! Epoch milliseconds as text.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 /// An ArcGIS date (milliseconds since 1970, UTC) as ISO 8601, with milliseconds only where there are any.
 ///
@@ -29,10 +29,14 @@ pub fn iso(epoch_ms: i64, zone_known: bool) -> Option<String> {
 /// let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
 /// assert_eq!(iso_in(1_700_000_000_123, &berlin).as_deref(), Some("2023-11-14T23:13:20.123+01:00"));
 /// assert_eq!(iso_in(1_690_000_000_000, &berlin).as_deref(), Some("2023-07-22T06:26:40+02:00"));
+/// // Before there were zones, Berlin was 53 minutes and 28 seconds ahead, and the text has no seconds for that.
+/// assert_eq!(iso_in(-2_698_012_800_000, &berlin).as_deref(), Some("1884-07-03T00:53:00+00:53"));
 /// ```
 pub fn iso_in(epoch_ms: i64, zone: &TimeZone) -> Option<String> {
     let at = Timestamp::from_millisecond(epoch_ms).ok()?;
-    Some(at.display_with_offset(zone.to_offset(at)).to_string())
+    // Whole minutes, so that the clock and its offset name the same moment.
+    let minutes = zone.to_offset(at).seconds() / 60;
+    Some(at.display_with_offset(Offset::from_seconds(minutes * 60).ok()?).to_string())
 }
 
 /// The date part of [`iso`] as `YYYYMMDD`, for DBF; `None` before year 1 and after 9999.
