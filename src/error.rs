@@ -261,8 +261,25 @@ pub(crate) use nearest::did_you_mean;
 pub(crate) use nearest::nearest;
 
 /// Query keys whose values are secrets.
-const SECRET_KEYS: [&str; 8] =
-    ["token", "password", "client_secret", "refresh_token", "access_token", "code", "servicetoken", "api_key"];
+const SECRET_KEYS: [&str; 12] = [
+    "token",
+    "password",
+    "client_secret",
+    "refresh_token",
+    "access_token",
+    "code",
+    "servicetoken",
+    "api_key",
+    "apikey",
+    "subscription-key",
+    "sig",
+    "signature",
+];
+
+/// Whether the value of a query parameter of this name is a secret.
+pub(crate) fn is_secret_key(name: &str) -> bool {
+    SECRET_KEYS.iter().any(|key| name.eq_ignore_ascii_case(key))
+}
 
 /// The URL as text, with the values of secret query keys and any password replaced by `[hidden]`.
 ///
@@ -272,7 +289,7 @@ const SECRET_KEYS: [&str; 8] =
 /// ```
 pub fn redact(url: &Url) -> String {
     let mut shown = url.clone();
-    let secret = |key: &str| SECRET_KEYS.iter().any(|s| key.eq_ignore_ascii_case(s));
+    let secret = is_secret_key;
     if url.password().is_some() {
         // A URL that has a password can take another one.
         let _ = shown.set_password(Some("hidden"));

@@ -37,7 +37,12 @@ pub(super) fn open(args: &AccessArgs, text: &str) -> Result<Opened> {
         Some(address) => of(args, Some(&pasted), address)?,
         None => Access::default(),
     };
-    Ok(Opened { session: access.session()?, warnings: access.warnings(), target: pasted.target })
+    let mut warnings = access.warnings();
+    if !pasted.left_out.is_empty() {
+        let names = pasted.left_out.join(", ");
+        warnings.push(format!("{names} of the address is not sent; the key of a gateway goes into a header: --header @FILE"));
+    }
+    Ok(Opened { session: access.session()?, warnings, target: pasted.target })
 }
 
 /// The way to a portal, and what the report should say of it.

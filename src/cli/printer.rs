@@ -107,7 +107,8 @@ pub(super) fn warnings(warnings: &[String]) {
 /// The report in short; to a program whole.
 pub(super) fn print_report(report: &Report) {
     match manner() {
-        _ if is_quiet() => {}
+        _ if is_quiet() && report.failures.is_empty() => {}
+        _ if is_quiet() => say(&failures_text(report)),
         Manner::Json => event("report", json!({"report": report})),
         _ => say(&report_text(report)),
     }
@@ -124,6 +125,11 @@ fn report_text(report: &Report) -> String {
     for warning in &report.warnings {
         text.push_str(&format!("warning: {warning}\n"));
     }
+    text + &failures_text(report)
+}
+
+fn failures_text(report: &Report) -> String {
+    let mut text = String::new();
     for failure in &report.failures {
         text.push_str(&format!("failed: {}\n", failure.message));
         if let Some(hint) = &failure.hint {

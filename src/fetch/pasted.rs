@@ -4,7 +4,7 @@ use url::Url;
 
 use super::secret::SecretString;
 use super::target::{Target, behind_resource_proxy};
-use crate::error::{Error, ErrorKind, Result, redact};
+use crate::error::{Error, ErrorKind, Result, is_secret_key, redact};
 
 /// A target and what came with its address.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Pasted {
     pub user: Option<(String, SecretString)>,
     /// The Esri resource proxy that the address goes through.
     pub resource_proxy: Option<Url>,
+    /// The names of its other secrets, such as the key of a gateway, which are not sent.
+    pub left_out: Vec<String>,
 }
 
 impl Pasted {
@@ -45,7 +47,9 @@ impl Pasted {
         };
         let target = Target::parse(url.as_ref().map_or(text.as_str(), Url::as_str))?;
         let resource_proxy = url.as_ref().and_then(behind_resource_proxy).map(|(proxy, _)| proxy);
-        Ok(Self { address: target.url().cloned(), target, token, user, resource_proxy })
+        let names = url.iter().flat_map(Url::query_pairs).map(|(name, _)| name.into_owned());
+        let left_out = names.filter(|name| is_secret_key(name)).collect();
+        Ok(Self { address: target.url().cloned(), target, token, user, resource_proxy, left_out })
     }
 }
 

@@ -27,6 +27,15 @@ fn standard_input_is_a_file_like_any_other() {
 }
 
 #[test]
+fn an_output_does_not_take_the_place_of_its_input() {
+    let desk = Desk::new();
+    desk.write("a.json", &page(1..=3, false));
+    let run = desk.run(&["convert", "./a.json", "-o", "a.json", "--overwrite"]);
+    assert!(run.status == 2 && run.stderr.starts_with("error: the output is the input"), "{}", run.stderr);
+    assert_eq!(desk.read("a.json"), page(1..=3, false));
+}
+
+#[test]
 fn several_files_are_the_pages_of_one_query() {
     let desk = Desk::new();
     desk.write("1.json", &page(1..=10, true));

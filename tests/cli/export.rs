@@ -168,7 +168,7 @@ fn the_whole_report_says_all_there_is_to_know() {
 
 #[test]
 fn no_secret_of_an_address_is_ever_shown() {
-    let secrets = ["hushhush", "%68ushhush", "passpass"];
+    let secrets = ["hushhush", "%68ushhush", "passpass", "keykey"];
     let shown = |desk: &Desk, args: &[&str]| {
         let run = desk.run(args);
         let report = std::fs::read_to_string(desk.path("r.json")).unwrap_or_default();
@@ -183,6 +183,7 @@ fn no_secret_of_an_address_is_ever_shown() {
             format!("{url}?f=html&token=hushhush"),
             url.replace("http://", "http://user:passpass@"),
             format!("{url}/query?TOKEN=hushhush"),
+            format!("{url}?ApiKey=keykey&sig=keykey"),
         ]
     };
     for url in addresses(&url) {
@@ -191,9 +192,13 @@ fn no_secret_of_an_address_is_ever_shown() {
         shown(&desk, &["info", &url]);
         shown(&desk, &["info", &url, "--json"]);
     }
+    let run = desk.run(&["export", &format!("{url}?apikey=keykey"), "-o", "c.geojson"]);
+    assert!(run.stderr.contains("warning: apikey of the address is not sent"), "{}", run.stderr);
+    let run = desk.run(&["info", &url, "--proxy", "u:passpass@@bad url"]);
+    assert!(run.status == 2 && !run.stderr.contains("passpass"), "{}", run.stderr);
     let server = Server::start(|_| Reply::error(400, "no"));
     for url in addresses(server.url(PATH).as_str()) {
-        shown(&desk, &["export", &url, "-o", "b.geojson"]);
+        shown(&desk, &["export", &url, "-o", "b.geojson", "--report", "r.json"]);
         shown(&desk, &["export", &url.replace("/FeatureServer/0", ""), "-o", "b.geojson"]);
         shown(&desk, &["run", &url, "-o", "out"]);
         shown(&desk, &["run", &url.replace("FeatureServer/0", "GPServer/T"), "-o", "out"]);

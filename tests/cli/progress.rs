@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Desk;
+use super::demo::Demo;
 use super::layer::Layer;
 use super::server::{Manner, Reply, Server};
 
@@ -71,6 +72,13 @@ fn none_shows_no_progress_and_quiet_nothing_but_errors() {
     assert_eq!(desk.ok(&["-q", "info", &url]), "");
     let run = desk.run(&["-q", "export", &url, "-o", "a.geojson"]);
     assert!(run.status == 1 && run.stderr.starts_with("error: "), "{}", run.stderr);
+    // One of several layers, where the others are written, is an error all the same.
+    let service = Demo::start();
+    let atlas = format!("http://{}/arcgis/rest/services/Atlas/FeatureServer", service.host);
+    std::fs::create_dir(desk.path("out")).unwrap();
+    desk.write("out/Rivers.geojson", "mine");
+    let run = desk.run(&["-q", "export", &atlas, "-o", "out/", "--format", "geojson"]);
+    assert!(run.status == 3 && run.stderr.starts_with("failed: ") && run.stderr.contains("Rivers"), "{}", run.stderr);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod schema;
 mod variables;
 mod work;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,12 +17,12 @@ use super::args::{BatchArgs, Verb};
 use super::printer;
 use super::status::Status;
 use super::{access, interrupt};
-use crate::batch::{JobRecord, Journal, Lock, Outcome, Run, Summary, digest, side_by_side};
+use crate::batch::{JobRecord, Journal, Lock, Outcome, Run, Summary, side_by_side};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::listing;
 use crate::fetch::{MOST_CONNECTIONS, Pace};
 use crate::report::Failure;
-use crate::write::safe_file_stem;
+use crate::write::unique_file_stem;
 use order::Order;
 use work::{Shared, blank, work};
 
@@ -110,7 +111,8 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
     }
     let words = summary.totals.words().into_iter().map(|(count, outcome)| format!("{count} {}", outcome.describe()));
     let words = words.collect::<Vec<_>>().join(", ");
-    work::tell(&format!("{} jobs: {words}\nreport: {}\n", summary.jobs.len(), page.display()));
+    let jobs = if summary.jobs.len() == 1 { "job" } else { "jobs" };
+    work::tell(&format!("{} {jobs}: {words}\nreport: {}\n", summary.jobs.len(), page.display()));
     let all = summary.jobs.iter().all(|job| job.outcome.is_good());
     if all {
         // Nothing is left to go on with.
@@ -130,7 +132,7 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
 fn do_jobs(args: &BatchArgs, journal: &Journal, shared: &Shared<'_>, orders: Vec<Order>) -> (Vec<JobRecord>, Option<Error>) {
     let todo = orders.into_iter().flat_map(|order| each_service(order, shared)).map(|(order, failed)| {
         // A run that is gone on with knows its jobs whatever they are to fetch since.
-        let mark = digest(&order.words());
+        let mark = order.digest();
         (since(args, shared.run, journal, order), mark, failed)
     });
     let todo: Vec<(Order, String, Option<Failure>)> = todo.collect();
@@ -150,8 +152,14 @@ fn do_jobs(args: &BatchArgs, journal: &Journal, shared: &Shared<'_>, orders: Vec
                     Some(failure) => JobRecord { failures: vec![failure.clone()], ..blank(order, Outcome::Failed) },
                     None => work(order, mark, journal.last(&order.name).as_ref(), shared),
                 };
-                work::tell(&format!("[{}] {}\n", order.name, in_short(&record)));
-                if let Err(error) = journal.note(&record, mark, &digest(&order.words())) {
+                let words = format!("[{}] {}\n", order.name, in_short(&record));
+                // Who wants errors only wants these.
+                if record.outcome.is_good() {
+                    work::tell(&words)
+                } else {
+                    printer::say(&words)
+                }
+                if let Err(error) = journal.note(&record, mark, &order.digest()) {
                     unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 }
                 record
@@ -180,17 +188,21 @@ fn each_service(order: Order, shared: &Shared<'_>) -> Vec<(Order, Option<Failure
     }
     match services(&order, shared) {
         Err(error) => vec![(order, Some(Failure::from(&error)))],
-        Ok(services) => services
-            .into_iter()
-            .map(|(name, url)| {
-                let folder = safe_file_stem(&name.replace('/', "_"));
-                let mut job = order.clone().with_outputs(|path| format!("{path}{folder}/"));
-                job.name = format!("{}/{name}", order.name);
-                job.sources = vec![url.to_string()];
-                (job, None)
-            })
-            .collect(),
+        Ok(services) => of_services(&order, services).into_iter().map(|job| (job, None)).collect(),
     }
+}
+
+/// A job for each service, with a folder of its own: `_Roads` and `Roads` are one name to a file system that is careful.
+fn of_services(order: &Order, services: Vec<(String, url::Url)>) -> Vec<Order> {
+    let mut taken = HashSet::new();
+    let job = |(name, url): (String, url::Url)| {
+        let folder = unique_file_stem(&name, &mut taken);
+        let mut job = order.clone().with_outputs(|path| format!("{path}{folder}/"));
+        job.name = format!("{}/{name}", order.name);
+        job.sources = vec![url.to_string()];
+        job
+    };
+    services.into_iter().map(job).collect()
 }
 
 fn services(order: &Order, shared: &Shared<'_>) -> Result<Vec<(String, url::Url)>> {
@@ -262,6 +274,16 @@ pub(super) fn jobs(file: &Path) -> Result<Jobs> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_services_write_into_one_folder() {
+        let text = "[[job]]\nname='a'\nsource='https://h/arcgis/rest/services'\nservices=['*']\noutput='out/'\n";
+        let order = orders::read(Path::new("a.toml"), text, &Run::begin()).unwrap().remove(0);
+        let services = ["Roads", "_Roads", "F/Roads", "F_Roads"].map(|name| (name.to_owned(), "https://h/x".parse().unwrap()));
+        let folders: Vec<PathBuf> = of_services(&order, services.to_vec()).iter().flat_map(Order::outputs).collect();
+        let expected = ["out/Roads/", "out/Roads_2/", "out/F_Roads/", "out/F_Roads_2/"].map(PathBuf::from);
+        assert_eq!(folders, expected);
+    }
 
     #[test]
     fn increments_stand_beside_what_they_are_added_to() {

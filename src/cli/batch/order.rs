@@ -1,14 +1,18 @@
 //! From the keys of a job to the arguments of the verb that does it. The keys are the verb's own long options, so an
 //! option that the command line learns is a key at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command, CommandFactory as _, Parser as _};
 use serde_json::Value;
+use url::Url;
 
 use super::document::{Entry, Fault, Table, meant};
 use super::variables::Variables;
+use crate::batch;
 use crate::cli::args::{Args, Verb};
+use crate::error::redact;
+use crate::fetch::pasted::Pasted;
 use crate::fetch::target::Target;
 
 /// Keys that are no options: what a job is, and what the batch does with it.
@@ -16,6 +20,9 @@ pub(super) const OWN_KEYS: [&str; 5] = ["name", "kind", "source", "services", "k
 
 /// Options that belong to a command by itself.
 pub(super) const NOT_IN_A_BATCH: [&str; 8] = ["help", "version", "quiet", "verbose", "progress", "explain", "dry-run", "resume"];
+
+/// Options whose value may be the name of a file without an '@' before it.
+const OF_FILES: [&str; 2] = ["clip", "intersects"];
 
 /// Names under which people write secrets.
 const SECRETS: [&str; 9] =
@@ -191,6 +198,33 @@ impl Order {
         words
     }
 
+    /// What tells it from another order: its words, and what is in the files that they name. Secrets are no part of it:
+    /// a token is often another one in each run, and a digest is kept.
+    pub(super) fn digest(&self) -> String {
+        let mut words = self.words();
+        words.truncate(words.len() - self.sources.len());
+        words.extend(self.sources.iter().map(|source| redacted(source)));
+        let named = self.options.iter().filter(|(key, ..)| key != "header").filter_map(|(key, value, _)| {
+            let value = value.as_deref()?;
+            let path = value.strip_prefix('@').or(OF_FILES.contains(&key.as_str()).then_some(value))?;
+            Some(Path::new(path)).filter(|path| path.is_file())
+        });
+        // What can't be read fails when the order is done.
+        words.extend(named.filter_map(|path| Some(String::from_utf8_lossy(&std::fs::read(path).ok()?).into_owned())));
+        batch::digest(&words)
+    }
+
+    /// Where its data comes from, without secrets.
+    pub(super) fn source(&self) -> String {
+        let shown = |source: &String| match Pasted::parse(source).map(|pasted| pasted.address) {
+            Ok(Some(address)) => redact(&address),
+            Ok(None) => source.clone(),
+            // What is no good address may hold a token all the same.
+            Err(_) => redacted(source).split('?').next().unwrap_or_default().to_owned(),
+        };
+        self.sources.iter().map(shown).collect::<Vec<_>>().join(", ")
+    }
+
     /// The arguments, read as those of a command line are.
     pub(super) fn verb(&self) -> Result<Verb, Fault> {
         Args::try_parse_from(self.words()).map(|args| args.verb).map_err(|why| self.fault(&why))
@@ -247,6 +281,11 @@ impl Order {
         let what = what.trim_start_matches("error: ");
         Fault::new(self.line_of(named), what)
     }
+}
+
+/// A source as it was given, without secrets.
+fn redacted(source: &str) -> String {
+    Url::parse(source.trim()).map_or_else(|_| source.to_owned(), |url| redact(&url))
 }
 
 /// `page_size` and `page-size` are one.
@@ -439,5 +478,40 @@ mod tests {
     fn an_address_may_name_a_token_by_its_place_in_the_environment() {
         let path = "https://h/rest/services/A/FeatureServer/0?token=${env:PATH}";
         assert!(read(&format!("[[job]]\nname='a'\nsource='{path}'\noutput='a.shp'\n")).is_ok());
+    }
+
+    /// A job with this address and these keys besides.
+    fn order(source: &str, keys: &str) -> Order {
+        read(&format!("[[job]]\nname='a'\nsource='{source}'\noutput='a.shp'\n{keys}\n")).unwrap()
+    }
+
+    #[test]
+    fn a_job_with_another_token_is_the_same_job() {
+        let with = |place: &str| order(&format!("https://h/rest/services/A/FeatureServer/0?token=${{env:{place}}}"), "").digest();
+        assert_eq!(with("PATH"), with("CARGO_MANIFEST_DIR"));
+        let plain = |keys: &str| order("https://h/rest/services/A/FeatureServer/0", keys).digest();
+        assert_ne!(plain(""), plain("where='A = 1'"));
+    }
+
+    #[test]
+    fn a_job_is_another_one_once_a_file_that_it_names_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        for key in ["crs='@", "clip='"] {
+            let digest = |content: &str| {
+                std::fs::write(&file, content).unwrap();
+                order("https://h/rest/services/A/FeatureServer/0", &format!("{key}{}'", file.display())).digest()
+            };
+            assert_eq!(digest("1"), digest("1"));
+            assert_ne!(digest("1"), digest("2"), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_can_not_be_read_is_told_without_its_token() {
+        for source in ["https://u@h/rest/services/A/FeatureServer/0", "h.example/rest/services/A/GPServer/T"] {
+            let told = order(&format!("{source}?token=${{env:CARGO_MANIFEST_DIR}}"), "kind='export'").source();
+            assert_eq!(told, source);
+        }
     }
 }

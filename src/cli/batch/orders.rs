@@ -14,7 +14,7 @@ use crate::cli::args::Verb;
 use crate::cli::{outputs, run, selection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::target::Target;
-use crate::write::place_of;
+use crate::write::{place_of, safe_file_stem};
 
 /// Reads a jobs file for a run.
 ///
@@ -44,10 +44,16 @@ fn checked(document: &Document, run: &Run) -> Result<Vec<Order>, Vec<Fault>> {
     let variables = Variables::new(&document.variables, date, run.id.clone(), &mut faults);
     let orders: Vec<Order> =
         document.jobs.iter().filter_map(|job| Order::read(job, &document.defaults, &variables, &mut faults)).collect();
-    let (mut names, mut places) = (HashMap::<&str, usize>::new(), HashMap::<PathBuf, &str>::new());
+    let (mut names, mut places) = (HashMap::<String, &Order>::new(), HashMap::<PathBuf, &str>::new());
     for order in &orders {
-        if let Some(line) = names.insert(&order.name, order.line) {
-            faults.push(Fault::new(order.line, format!("the job in line {line} is called \"{}\" too", order.name)));
+        // Copies are kept in a folder of the job's name.
+        if let Some(other) = names.insert(safe_file_stem(&order.name).to_lowercase(), order) {
+            let (line, name) = (other.line, &other.name);
+            let what = match *name == order.name {
+                true => format!("the job in line {line} is called \"{name}\" too"),
+                false => format!("the job in line {line} is called \"{name}\", which is the same as the name of a folder"),
+            };
+            faults.push(Fault::new(order.line, what));
         }
         match order.verb().and_then(|verb| check(order, &verb)) {
             Ok(()) => {}
@@ -110,5 +116,19 @@ fn check(order: &Order, verb: &Verb) -> Result<(), Fault> {
             Err(Fault::new(order.line, "a job reads files, and not from standard input"))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_names_that_would_share_a_folder_are_a_fault() {
+        let job = |name: &str| format!("[[job]]\nname='{name}'\nsource='a.json'\noutput='{}.csv'\n", name.len());
+        let told = |other: &str| read(Path::new("a.toml"), &(job("a/b") + &job(other)), &Run::begin());
+        assert!(told("a/b c").is_ok());
+        let error = told("A_b ").err().unwrap().to_string();
+        assert!(error.contains("a.toml:5: the job in line 1 is called \"a/b\", which is the same"), "{error}");
     }
 }

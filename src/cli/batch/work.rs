@@ -6,18 +6,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::order::Order;
-use crate::batch::{JobRecord, Last, LayerRecord, Outcome, digest, keep_copies};
+use crate::batch::{JobRecord, Last, LayerRecord, Outcome, keep_copies};
 use crate::cli::args::Verb;
 use crate::cli::printer::{self, Manner, say};
 use crate::cli::setting::{Delivered, Job, Setting};
 use crate::cli::status::Status;
 use crate::cli::{convert, export, outputs, run};
-use crate::error::{Error, ErrorKind, Result, redact};
+use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, Receipt, check_files, is_unchanged};
 use crate::fetch::Pace;
 use crate::fetch::gp::{Phase, Record, Status as JobStatus};
 use crate::fetch::layer::Glance;
-use crate::fetch::pasted::Pasted;
 use crate::report::{Failure, MessageKind, Progress, Silent};
 use crate::write::safe_file_stem;
 
@@ -46,7 +45,7 @@ pub(super) fn work(order: &Order, mark: &str, last: Option<&Last>, shared: &Shar
     let began = Instant::now();
     let mut record = blank(order, Outcome::Failed);
     let pages = shared.pages.join(format!("{}-{}", safe_file_stem(&order.name), &mark[..mark.len().min(8)]));
-    let last = last.filter(|last| shared.only_changed && last.digest == digest(&order.words()));
+    let last = last.filter(|last| shared.only_changed && last.digest == order.digest());
     let standing = standing(last);
     let stopped = |_| Err(Error::new(ErrorKind::Internal, "the job broke down").hint("please report this with the jobs file"));
     let attempt = || catch_unwind(AssertUnwindSafe(|| deliver(order, &pages, &standing, shared))).unwrap_or_else(stopped);
@@ -84,17 +83,13 @@ pub(super) fn work(order: &Order, mark: &str, last: Option<&Last>, shared: &Shar
 
 /// The record of a job of which nothing came yet.
 pub(super) fn blank(order: &Order, outcome: Outcome) -> JobRecord {
-    let shown = |source: &String| match Pasted::parse(source).map(|pasted| pasted.address) {
-        Ok(Some(address)) => redact(&address),
-        _ => source.clone(),
-    };
-    let source = order.sources.iter().map(shown).collect::<Vec<_>>().join(", ");
-    JobRecord::new(&order.name, order.kind.name(), &source, outcome)
+    JobRecord::new(&order.name, order.kind.name(), &order.source(), outcome)
 }
 
 fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], shared: &Shared<'_>) -> Result<Delivered> {
     let wrong = |fault: super::document::Fault| Error::new(ErrorKind::Usage, fault.what);
     let mut verb = order.verb().map_err(wrong)?;
+    make_folders(&verb)?;
     if let (Verb::Run(args), true) = (&verb, shared.resumed)
         && let Some(folder) = args.outputs.output.first().and_then(|path| path.to_str())
         && Record::read(Path::new(folder))?.is_some_and(|job| is_of(&job, shared))
@@ -123,6 +118,20 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
         Verb::Convert(args) => convert::work(args, &Setting { progress, job: Some(job(false)) }),
         _ => Err(Error::new(ErrorKind::Internal, "the job is of no kind that a batch knows")),
     }
+}
+
+/// Nobody is there to make the folders of a job that runs at night.
+fn make_folders(verb: &Verb) -> Result<()> {
+    let outputs = match verb {
+        Verb::Export(args) => &args.outputs,
+        Verb::Run(args) => &args.outputs,
+        Verb::Convert(args) => &args.outputs,
+        _ => return Ok(()),
+    };
+    for folder in outputs.output.iter().filter_map(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|why| Error::file("can't make the output's directory", folder, &why))?;
+    }
+    Ok(())
 }
 
 /// A job that this run submitted, and that may have something to bring home.

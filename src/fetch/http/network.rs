@@ -28,7 +28,7 @@ impl Network {
     pub fn proxy(self, url: &Url) -> Result<Self> {
         let wrong = || {
             Error::new(ErrorKind::Usage, "this is no address of a proxy")
-                .because(redact(url))
+                .because("it names no host, or a scheme that no proxy has")
                 .hint("it looks like http://HOST:PORT or socks5h://HOST:PORT")
         };
         if !matches!(url.scheme(), "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h") || !url.has_host() {

@@ -497,6 +497,8 @@ impl Pager {
     }
 
     fn turn_to_offsets(&mut self) {
+        // Rows may shift from here on, which only a count at the end shows.
+        self.count_after = None;
         self.situation.start = Start::Offsets;
         self.phase = Phase::Offsets;
     }

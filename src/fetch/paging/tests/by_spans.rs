@@ -121,6 +121,23 @@ fn spans_that_bring_nothing_from_the_beginning_give_way_to_offsets() {
 }
 
 #[test]
+fn a_count_from_before_offsets_took_over_is_not_that_of_the_end() {
+    let windows = Situation { windows: true, ..situation(ends(&[0, 34]), 35, Some(35)) };
+    let mut pager = Pager::new(windows);
+    let spans: Vec<Ask> = std::iter::successors(pager.next_ask(0), |_| pager.next_ask(1)).collect();
+    let (count, spans) = spans.split_last().unwrap();
+    assert_eq!(*count, Ask::Count(ALL));
+    for span in spans {
+        pager.outcome(span, rows(&[], false));
+    }
+    pager.outcome(count, Outcome::Count(Some(35)));
+    let window = pager.next_ask(0).unwrap();
+    pager.outcome(&window, rows(&(0..35).collect::<Vec<_>>(), false));
+    let asked: Vec<Ask> = std::iter::from_fn(|| pager.next_ask(0)).take(3).collect();
+    assert!(asked.contains(&Ask::Count(ALL)), "rows shift behind offsets: {asked:?}");
+}
+
+#[test]
 fn the_last_questions_are_asked_at_once() {
     let mut pager = Pager::new(Situation { tells_edits: true, ..situation(Start::Offsets, 3, Some(2)) });
     let page = pager.next_ask(0).unwrap();
