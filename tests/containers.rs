@@ -176,6 +176,30 @@ fn a_layer_that_fails_after_its_first_rows_leaves_none_in_a_file_geodatabase() {
 
 #[cfg(feature = "gdal")]
 #[test]
+fn a_field_of_a_name_that_a_file_geodatabase_keeps_gets_another() {
+    use geohaul::model::plan::ColumnKind;
+    use geohaul::model::{Field, FieldType, GeometryKind, ShapeKind};
+    use geohaul::write::ogr::FILE_GEODATABASE;
+    use rows::{Layer, write};
+
+    let integer = ColumnKind::Integer { bits: 32 };
+    let column = |layer: Layer, name: &str| layer.column_of(name, integer, Field::new(name, FieldType::Integer));
+    let names = ["SHAPE", "SHAPE_2", "OBJECTID", "Shape_Length", "Shape_Area"];
+    let layer = names.into_iter().fold(Layer::new("Plots", Some(GeometryKind::Point)), column);
+    let layer = layer.row(ShapeKind::Point, "1,2", &["1", "2", "3", "4", "5"]);
+    let dir = tempfile::tempdir().unwrap();
+    let written = write(&FILE_GEODATABASE, &[layer], &dir.path().join("a.gdb")).unwrap();
+    let kinds: Vec<_> = written.losses.iter().map(|loss| (loss.kind, loss.field.clone(), loss.detail.clone())).collect();
+    assert!(kinds.iter().all(|(kind, ..)| *kind == geohaul::report::LossKind::Renamed), "{kinds:?}");
+    let text = judge(dir.path(), "ogrinfo", &["-q", "a.gdb", "Plots"]);
+    for line in ["SHAPE_3 (Integer) = 1", "SHAPE_2 (Integer) = 2"] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(["= 3", "= 4", "= 5"].iter().all(|value| text.contains(value)), "{text}");
+}
+
+#[cfg(feature = "gdal")]
+#[test]
 fn range_domains_are_kept_in_a_file_geodatabase() {
     use geohaul::model::plan::ColumnKind;
     use geohaul::model::{Domain, Field, FieldType};
@@ -217,7 +241,9 @@ fn layers_are_added_to_a_file_that_stands_and_a_failure_leaves_it_as_it_was() {
     assert_eq!(geohaul(dir.path(), &["export", &demo.atlas("/9"), "-o", "all.gpkg", "--append"]).status.code(), Some(1));
     assert_eq!(std::fs::read(dir.path().join("all.gpkg")).unwrap(), before);
     ok(dir.path(), &["export", &demo.atlas("/6"), "-o", "all.gpkg", "--append"]);
-    ok(dir.path(), &["export", &demo.atlas("/2"), "-o", "all.gpkg", "--append"]);
+    let said = geohaul(dir.path(), &["export", &demo.atlas("/2"), "-o", "all.gpkg", "--append"]);
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("warning: there is a table \"Rivers\" already, so this layer is the table \"Rivers_2\""), "{said}");
     assert_eq!(
         judge(
             dir.path(),

@@ -107,7 +107,10 @@ fn coordinate_columns_give_way_to_attributes() {
         "1,2",
         &["3", "4"],
     );
-    assert_eq!(written(layer).0, "x_2,y,X,x_1\n1,2,3,4\n");
+    let (text, written) = written(layer);
+    assert_eq!(text, "x_2,y,X,x_1\n1,2,3,4\n");
+    let renamed = written.losses.iter().next().unwrap();
+    assert_eq!((renamed.field.as_deref(), renamed.detail.as_deref()), (Some("geometry column x"), Some("x_2")));
 }
 
 #[test]

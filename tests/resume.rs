@@ -223,13 +223,16 @@ fn a_service_that_is_killed_in_its_second_layer_goes_on_there() {
     };
     finished(&export("whole").output().unwrap());
     let second = folder.path().join("killed/Paths.geojson");
-    let mut child = export("killed").arg("--resume").spawn().unwrap();
+    let child = export("killed").arg("--resume").spawn().unwrap();
     until("a page of the second layer", || done(&second).len() > 5);
     // The first stands already.
     let first = folder.path().join("killed/Roads.geojson");
     assert!(first.exists());
     signal(&child, "INT");
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let stopped = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&stopped.stderr);
+    assert_eq!(stopped.status.code(), Some(130));
+    assert!(said.contains("hint: run the same command again") && !said.contains("not begun"), "{said}");
 
     let (before, from) = (done(&second), slow.server.calls().len());
     finished(&export("killed").arg("--resume").output().unwrap());
@@ -312,6 +315,24 @@ fn ctrl_c_stops_cleanly_and_the_same_command_goes_on() {
     finished(&slow.export(&output).arg("--resume").output().unwrap());
     assert!(slow.offsets(from).iter().all(|offset| !before.contains(offset)));
     assert_eq!(left_in(folder.path()), ["true.geojson"]);
+}
+
+#[test]
+fn ctrl_c_names_the_layers_that_were_not_begun() {
+    let slow = Slow::start(Duration::from_millis(15));
+    let folder = tempfile::tempdir().unwrap();
+    let mut outputs = vec!["all/"];
+    outputs.extend(cfg!(feature = "geopackage").then_some("all.gpkg"));
+    for output in outputs {
+        let from = slow.server.calls().len();
+        let export = slow.export_of("", &folder.path().join(output)).spawn().unwrap();
+        until("a page", || slow.offsets(from).len() > 4);
+        signal(&export, "INT");
+        let export = export.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&export.stderr).into_owned();
+        assert_eq!(export.status.code(), Some(130), "{said}");
+        assert!(said.contains("not begun: Paths\n") && said.contains("hint: with --resume"), "{said}");
+    }
 }
 
 #[test]

@@ -188,6 +188,10 @@ fn ids_and_ranges_of_them_become_a_condition() {
     let done = export(server, "a.geojson", &["--ids", "1,2,5-9", "--where", "A=1 OR B=2"]).ok();
     assert_eq!(done.asked_once("where"), "(A=1 OR B=2) AND (OBJECTID BETWEEN 1 AND 2 OR OBJECTID BETWEEN 5 AND 9)");
     assert_eq!(done.ids(), [1, 2, 5, 6, 7, 8, 9]);
+    let done = export(choosy(Layer::of(1..=20), |_, id| id <= 2), "a.geojson", &["--ids", "1,2,900"]).ok();
+    assert!(done.stderr.contains("warning: not there: object id 900\n"), "{}", done.stderr);
+    let done = export(choosy(Layer::of(1..=20), |_, _| true), "a.geojson", &["--ids", "1-40"]).ok();
+    assert!(done.stderr.contains("object id 21, 22, 23, 24, 25, 26, 27, 28, 29, 30 and 10 more\n"), "{}", done.stderr);
 }
 
 #[test]
@@ -216,6 +220,22 @@ fn a_box_may_name_its_spatial_reference_and_reach_across_the_180th_meridian() {
     let ring = |west: f64, east: f64| json!([[west, -20.0], [west, -16.0], [east, -16.0], [east, -20.0], [west, -20.0]]);
     assert_eq!(area["rings"], json!([ring(177.0, 180.0), ring(-180.0, -178.0)]));
     assert_eq!(done.asked_once("geometryType"), "esriGeometryPolygon");
+    let beyond = export(choosy(Layer::of(1..=3), |_, _| true), "a.geojson", &["--bbox", "177,-20,182,-16"]).ok();
+    assert_eq!(beyond.asked_once("geometry"), done.asked_once("geometry"));
+    let polygon = r#"{"type":"Polygon","coordinates":[[[177,-20],[182,-20],[182,-16],[177,-16],[177,-20]]]}"#;
+    for option in ["--intersects", "--clip"] {
+        let done = export(choosy(Layer::of(1..=3), |_, _| true), "a.geojson", &[option, polygon]).ok();
+        let area: Value = serde_json::from_str(&done.asked_once("geometry")).unwrap();
+        let longitudes: BTreeSet<String> = area["rings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|ring| ring.as_array().unwrap())
+            .map(|at| at[0].to_string())
+            .collect();
+        assert_eq!(longitudes, ["-178.0", "-180.0", "177.0", "180.0"].map(str::to_owned).into());
+    }
+    export(choosy(Layer::of(1..=3), |_, _| true), "a.geojson", &["--bbox", "-500,-300,1900,800"]).fails(2, &["beyond a pole"]);
     export(choosy(Layer::of(1..=3), |_, _| true), "a.geojson", &["--bbox", "5,1,1,2,3857"]).fails(2, &["west lies east"]);
     export(choosy(Layer::of(1..=3), |_, _| true), "a.geojson", &["--bbox", "1,2,3,4", "--intersects", "{}"])
         .fails(2, &["--bbox"]);

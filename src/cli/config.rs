@@ -1,5 +1,6 @@
 //! `geohaul.toml`: the user's own defaults for options. A key becomes an option behind what was typed, so that it is
-//! read by the same rules; one that was typed, is in the environment, or is ruled out by what was typed is left out.
+//! read by the same rules; one that was typed, is in the environment, or is ruled out by what was typed is left out: a
+//! format, where the ending of a typed output says another.
 //!
 //! ```toml
 //! connections = 4                 # for each verb that has the option
@@ -21,12 +22,16 @@ use toml::{Table, Value};
 use super::args::Args;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::fetch::auth::Store;
+use crate::write::{format_by_name, is_folder_data_set};
 
 /// Keys that would keep a secret where it is read by chance.
 const SECRET: [&str; 5] = ["token", "password", "client-secret", "api-key", "header"];
 
 /// Keys that say where the file is.
 const OF_THE_FILE: [&str; 2] = ["config", "no-config"];
+
+/// Keys that say how outputs are written whose names may say it.
+const FORMAT: [&str; 2] = ["format", "driver"];
 
 /// Options of a sign-in, and what the environment says of one in their place.
 const SIGN_IN: [&str; 3] = ["user", "client-id", "token-file"];
@@ -128,7 +133,8 @@ impl Defaults<'_> {
             let given = matches.value_source(arg.get_id().as_str());
             let signed_in =
                 SIGN_IN.contains(&key.as_str()) && SIGN_IN_VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
-            if matches!(given, Some(ValueSource::CommandLine | ValueSource::EnvVariable)) || signed_in {
+            let said = FORMAT.contains(&key.as_str()) && matches!(verb, Some("export" | "convert")) && say_format(matches, value);
+            if matches!(given, Some(ValueSource::CommandLine | ValueSource::EnvVariable)) || signed_in || said {
                 continue;
             }
             let mut more = all.clone();
@@ -190,6 +196,19 @@ impl Defaults<'_> {
     fn wrong(&self, key: &str, why: &str) -> Error {
         Error::new(ErrorKind::Usage, format!("the configuration can't have {key} so")).because(why).in_file(self.path)
     }
+}
+
+/// Whether the typed outputs say their formats, or can't have all of these.
+fn say_format(typed: &ArgMatches, formats: &Value) -> bool {
+    let outputs: Vec<&PathBuf> = typed.try_get_many("output").ok().flatten().into_iter().flatten().collect();
+    let several = formats.as_array().is_some_and(|formats| formats.len() > 1);
+    let says = |path: &PathBuf| {
+        let text = path.as_os_str().to_string_lossy();
+        let is_directory = text.ends_with(['/', std::path::MAIN_SEPARATOR]) || path.is_dir() && !is_folder_data_set(path);
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        !is_directory && ending.is_some_and(|ending| format_by_name(ending).is_some()) || several && text == "-"
+    };
+    outputs.into_iter().any(says)
 }
 
 /// The long names of a command's options.

@@ -72,12 +72,31 @@ pub(super) fn work(args: &ExportArgs, setting: &Setting<'_>) -> Result<Delivered
     let options = ExportOptions { clip, resume: args.resume, unzip: args.results.unzip, ..outputs::options(&args.outputs)? };
     let options = setting.job.as_ref().map_or(options.clone(), |job| job.options(options));
     let delivered = outputs::deliver(&mut layers, &destination, options, &args.outputs, warnings, setting);
-    delivered.map(|delivered| Delivered { unchanged, ..delivered }).map_err(|error| match error.kind() {
-        ErrorKind::Cancelled if setting.job.is_some() => error,
-        ErrorKind::Cancelled if args.resume => error.hint("run the same command again: it goes on from here"),
-        ErrorKind::Cancelled => error.hint("with --resume the same command goes on where it was stopped"),
-        _ => error,
-    })
+    if setting.job.is_some() {
+        return delivered.map(|delivered| Delivered { unchanged, ..delivered });
+    }
+    let (not_begun, hint) = (not_begun(&layers), how_to_go_on(args.resume));
+    match delivered {
+        Ok(mut delivered) if delivered.status == Status::Interrupted => {
+            delivered.notes.extend(not_begun.into_iter().chain([format!("hint: {hint}")]));
+            Ok(delivered)
+        }
+        Err(error) if error.kind() == ErrorKind::Cancelled => Err(not_begun.into_iter().fold(error, Error::because).hint(hint)),
+        delivered => delivered,
+    }
+}
+
+/// The layers that a stopped export has not come to.
+fn not_begun(layers: &Layers) -> Option<String> {
+    let names = layers.names();
+    (!names.is_empty()).then(|| format!("not begun: {}", names.join(", ")))
+}
+
+fn how_to_go_on(resume: bool) -> &'static str {
+    match resume {
+        true => "run the same command again: it goes on from here",
+        false => "with --resume the same command goes on where it was stopped",
+    }
 }
 
 /// A pasted query may hold a condition that nobody thought of any more.

@@ -1,5 +1,6 @@
 //! The only place that prints: data to stdout, reports and news to stderr.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 
@@ -13,12 +14,24 @@ use crate::report::{Clipped, LayerReport, Loss, Losses, OutputReport, Report};
 
 /// Prints what the user asked to see. A reader that closes the pipe ends the program quietly.
 pub(super) fn data(text: &str) -> Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+    match std::io::stdout().lock().write_all(harmless(text).as_bytes()) {
         Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new(ErrorKind::File, "can't write to standard output").because(why))
         }
         _ => Ok(()),
     }
+}
+
+/// The text without control characters, with which a server could steer the terminal: they become escapes such as
+/// `\u001b`, which in JSON mean the same. Line ends and tabs stay.
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let text = text.replace("\r\n", "\n");
+    let escaped = |c: char| if is_harmful(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
 }
 
 /// How this process talks.
@@ -63,7 +76,7 @@ pub(super) fn is_quiet() -> bool {
 
 /// Prints to stderr; nobody is left to hear that it failed.
 fn write(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let _ = std::io::stderr().lock().write_all(harmless(text).as_bytes());
 }
 
 /// Prints lines to stderr, above bars; to a program each is a note.
@@ -206,4 +219,17 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> String {
         cells.join("  ").trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_of_a_server_are_shown_and_never_obeyed() {
+        assert_eq!(harmless("Roads\t1\n"), "Roads\t1\n");
+        assert_eq!(harmless("\u{1b}[2Ja\u{9b}b\u{7f}\r\nc"), "\\u001b[2Ja\\u009bb\\u007f\nc");
+        let json = Value::from("a\u{9b}\u{1b}").to_string();
+        assert_eq!(serde_json::from_str::<Value>(&harmless(&json)).unwrap(), Value::from("a\u{9b}\u{1b}"));
+    }
 }

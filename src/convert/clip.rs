@@ -9,7 +9,7 @@ use geo::{MultiPolygon, Polygon};
 
 use super::reproject::copy_rows;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::area::{GRID, Ring, bounds, distance, line_string};
+use crate::model::area::{GRID, Ring, bounds, distance, in_box, line_string};
 use crate::model::edges::{Edge, Edges};
 use crate::model::geometry::{Role, Shape, signed_area2};
 use crate::model::{Area, Batch, Crs, Geometries, ShapeKind, Transform};
@@ -252,30 +252,6 @@ impl Clip {
 struct Original {
     vertices: Vec<Vertex>,
     edges: Edges,
-}
-
-/// What of a ring lies in a box. Where it leaves the box and comes back, the ring runs along the box.
-fn in_box(ring: &Ring, low: [f64; 2], high: [f64; 2]) -> Ring {
-    let mut ring = ring.clone();
-    for (axis, side, sign) in [(0, low, 1.0), (0, high, -1.0), (1, low, 1.0), (1, high, -1.0)] {
-        let depth = |at: &[f64; 2]| sign * (at[axis] - side[axis]);
-        let mut kept = Ring::new();
-        for pair in ring.windows(2) {
-            let (from, to) = (depth(&pair[0]), depth(&pair[1]));
-            if from >= 0.0 {
-                kept.push(pair[0]);
-            }
-            if (from >= 0.0) != (to >= 0.0) {
-                let edge = Edge { index: 0, from: pair[0], to: pair[1] };
-                let mut crossing = edge.at(from / (from - to));
-                crossing[axis] = side[axis];
-                kept.push(crossing);
-            }
-        }
-        kept.extend(kept.first().copied());
-        ring = kept;
-    }
-    ring
 }
 
 /// A vertex at `xy`, with the z and m of a share of the way.

@@ -323,6 +323,9 @@ fn label_column(header: &Header, labels: &[usize], field: usize) -> Option<usize
 /// Names for all fields that the format can hold: within its rules and unique.
 fn columns(header: &Header, format: &FormatInfo, options: &PlanOptions, labels: &[usize], losses: &mut Losses) -> Vec<Column> {
     let mut columns = Columns { format, taken: HashSet::new(), list: Vec::new() };
+    let wanted = |field| wanted_name(field, format, options);
+    // A column that is made here gives way to those of the layer.
+    let own: HashSet<String> = header.fields.iter().map(|field| columns.key(columns.allowed(wanted(field)))).collect();
     for (from, field) in header.fields.iter().enumerate().filter(|(from, _)| !header.unwritten.contains(from)) {
         let drop_reason = match field.field_type {
             FieldType::Raster => Some("a raster is no attribute value"),
@@ -334,9 +337,8 @@ fn columns(header: &Header, format: &FormatInfo, options: &PlanOptions, labels: 
             losses.add_many(LossKind::FieldDropped, Some(&field.name), 1, Some(reason.to_owned()), || None);
             continue;
         }
-        let alias = field.alias.as_deref().map(str::trim).filter(|alias| options.aliases && !alias.is_empty());
-        let wanted = alias.unwrap_or(if format.plain_field_names { field.short_name() } else { &field.name });
-        let name = columns.unique_name(wanted);
+        let wanted = wanted(field);
+        let name = columns.unique_name(wanted, &HashSet::new());
         if name != field.name {
             losses.add_many(LossKind::Renamed, Some(&field.name), 1, Some(name.clone()), || None);
         }
@@ -357,7 +359,7 @@ fn columns(header: &Header, format: &FormatInfo, options: &PlanOptions, labels: 
                     losses.add_many(LossKind::FieldDropped, Some(&labels_field.name), 1, reason, || None);
                     continue;
                 }
-                let name = columns.unique_name(&labels_name);
+                let name = columns.unique_name(&labels_name, &own);
                 if name != labels_field.name {
                     losses.add_many(LossKind::Renamed, Some(&labels_field.name), 1, Some(name.clone()), || None);
                 }
@@ -367,6 +369,12 @@ fn columns(header: &Header, format: &FormatInfo, options: &PlanOptions, labels: 
         }
     }
     columns.list
+}
+
+/// The name of a field, before the format's rules.
+fn wanted_name<'a>(field: &'a Field, format: &FormatInfo, options: &PlanOptions) -> &'a str {
+    let alias = field.alias.as_deref().map(str::trim).filter(|alias| options.aliases && !alias.is_empty());
+    alias.unwrap_or(if format.plain_field_names { field.short_name() } else { &field.name })
 }
 
 /// The columns of an output while they are named.
@@ -381,20 +389,39 @@ impl Columns<'_> {
         self.format.most_fields.is_some_and(|most| self.list.len() >= most)
     }
 
-    /// A name within the format's rules that no other column has.
-    fn unique_name(&mut self, wanted: &str) -> String {
+    /// What two names that the format takes for the same have in common.
+    fn key(&self, name: String) -> String {
+        if self.format.ignores_case { name.to_lowercase() } else { name }
+    }
+
+    /// A name of allowed characters and length.
+    fn allowed(&self, wanted: &str) -> String {
+        cut(&self.plain(wanted), self.most()).to_owned()
+    }
+
+    fn plain(&self, wanted: &str) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
-        let base = if self.format.plain_field_names { wanted.chars().map(plain).collect() } else { wanted.to_owned() };
-        let most = self.format.longest_field_name.unwrap_or(usize::MAX);
-        let key = |name: &str| if self.format.ignores_case { name.to_lowercase() } else { name.to_owned() };
-        let mut name = cut(&base, most).to_owned();
+        if self.format.plain_field_names { wanted.chars().map(plain).collect() } else { wanted.to_owned() }
+    }
+
+    fn most(&self) -> usize {
+        self.format.longest_field_name.unwrap_or(usize::MAX)
+    }
+
+    /// A name within the format's rules that no other column has, and that is not among those `kept` for others.
+    fn unique_name(&mut self, wanted: &str, kept: &HashSet<String>) -> String {
+        let (base, most) = (self.plain(wanted), self.most());
+        let mut name = self.allowed(wanted);
         let mut number = 0;
-        while name.is_empty() || !self.taken.insert(key(&name)) {
+        loop {
+            let key = self.key(name.clone());
+            if !name.is_empty() && !kept.contains(&key) && self.taken.insert(key) {
+                return name;
+            }
             number += 1;
             let suffix = format!("_{number}");
             name = format!("{}{suffix}", cut(&base, most.saturating_sub(suffix.len())));
         }
-        name
     }
 }
 
@@ -459,6 +486,17 @@ mod tests {
             names(&header(&["population_2020", "population_2021", "POPULATION_2022"])),
             ["population", "populati_1", "POPULATI_2"]
         );
+    }
+
+    #[test]
+    fn a_column_of_labels_never_takes_the_name_of_a_field() {
+        let mut header = header(&["K", "K_label"]);
+        let codes = vec![(serde_json::json!("a"), "Oak".to_owned())];
+        header.fields[0].domain = Some(crate::model::Domain::Coded { name: "Kinds".to_owned(), codes });
+        let options = PlanOptions { domains: DomainText::Both, ..PlanOptions::default() };
+        let columns = columns(&header, &NARROW, &options, &labelled(&header), &mut Losses::default());
+        let names: Vec<String> = columns.into_iter().map(|column| column.name).collect();
+        assert_eq!(names, ["K", "K_label_1", "K_label"]);
     }
 
     #[test]

@@ -140,6 +140,8 @@ pub(super) fn fill(
     let fallback = hauled.evidence.carriage.fallback.as_ref();
     warnings.extend(fallback.map(|why| format!("PBF was given up, and further rows came as JSON: {why}")));
 
+    warnings.extend(hauled.evidence.not_there.as_ref().map(|ids| format!("not there: {ids}")));
+
     let shortfall = shortfall(&header, &hauled.evidence, remedy.as_deref());
     if let Some(error) = &shortfall
         && !options.allow_partial

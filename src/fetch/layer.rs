@@ -12,7 +12,7 @@ use url::Url;
 
 use super::pacer::MOST_CONNECTIONS;
 use super::paging::{Ask, Pager, Situation};
-use super::selection::{Selection, names};
+use super::selection::{IdRanges, Selection, names};
 use super::session::{Answer, Session};
 use super::spool::{Kind, Spool};
 use super::{Pages, Source};
@@ -90,6 +90,8 @@ pub struct LayerSource {
     carriage: Carriage,
     /// No more rows than this are wanted.
     most: Option<u64>,
+    /// The ids that were asked for, where nothing else chooses rows.
+    wanted: Option<IdRanges>,
     warnings: Vec<String>,
 }
 
@@ -143,7 +145,8 @@ impl Source for LayerSource {
     }
 
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        let Self { session, mut query, header, situation, ids, id_key, connections, counted, most, last_edit, .. } = *self;
+        let Self { session, mut query, header, situation, ids, id_key, connections, counted, most, wanted, last_edit, .. } =
+            *self;
         let mut carriage = self.carriage;
         query.narrow(read);
         if header.has_m && read.m {
@@ -177,6 +180,7 @@ impl Source for LayerSource {
         pages.connections = connections;
         pages.opening = session;
         pages.most = most;
+        pages.wanted = wanted;
         Ok(Box::new(pages))
     }
 }
@@ -318,6 +322,7 @@ impl Opening<'_> {
             wire: options.wire,
             carriage,
             most,
+            wanted: selection.ids.clone().filter(|_| selection.only_ids()),
             warnings,
         })
     }

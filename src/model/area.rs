@@ -3,7 +3,7 @@
 use geo::{LineString, Polygon, unary_union};
 use serde_json::{Value, json};
 
-use super::edges::Edges;
+use super::edges::{Edge, Edges};
 use super::geometry::signed_area2;
 use super::{Crs, SpatialReference};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +14,13 @@ pub type Ring = Vec<[f64; 2]>;
 /// Boolean operations round to a grid of about 2^-30 of the extent; vertices within this share of it are the same.
 pub const GRID: f64 = 1.0 / (1 << 27) as f64;
 
-/// Polygons in a spatial reference. They do not overlap.
+/// Longitudes this close to the 180th meridian lie on it.
+const CLOSE: f64 = 1e-9;
+
+/// Longitudes beyond this are no turn more or less, but no longitudes.
+const FARTHEST: f64 = 540.0;
+
+/// Polygons in a spatial reference. They do not overlap. Longitudes are within ±180.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Area {
     /// The rings of all polygons.
@@ -26,16 +32,18 @@ pub struct Area {
 }
 
 impl Area {
-    /// A box. Where west is greater than east it reaches across the 180th meridian, and becomes two.
+    /// A box. Where west is greater than east, or a longitude lies beyond ±180, it reaches across the 180th meridian, and
+    /// becomes two.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] where a number is none, south lies north of north, or west lies east of east in
-    /// coordinates that are no degrees.
+    /// [`ErrorKind::Usage`] where a number is none or no place on earth, south lies north of north, or west lies east of
+    /// east in coordinates that are no degrees.
     ///
     /// ```
     /// use geohaul::model::{Area, Crs};
     ///
     /// assert_eq!(Area::of_box([170.0, -50.0, -170.0, -30.0], &Crs::wgs84()).unwrap().rings.len(), 2);
+    /// assert_eq!(Area::of_box([170.0, -50.0, 190.0, -30.0], &Crs::wgs84()).unwrap().rings.len(), 2);
     /// assert_eq!(Area::of_box([5.0, 45.0, 11.0, 48.0], &Crs::wgs84()).unwrap().rings.len(), 1);
     /// ```
     pub fn of_box(sides: [f64; 4], crs: &Crs) -> Result<Self> {
@@ -51,6 +59,20 @@ impl Area {
         if south > north {
             return Err(wrong("its south lies north of its north"));
         }
+        let is_far = |longitude: f64| longitude.abs() > 180.0 + CLOSE;
+        let (mut west, mut east) = (west, east);
+        if crs.geographic {
+            if [south, north].iter().any(|latitude| latitude.abs() > 90.0 + CLOSE) {
+                return Err(wrong("a latitude lies beyond a pole"));
+            }
+            if is_far(west) || is_far(east) {
+                if !(0.0..=360.0).contains(&(east - west)) || west.abs().max(east.abs()) > FARTHEST {
+                    return Err(wrong("its longitudes lie beyond ±180, and reach around the world"));
+                }
+                (west, east) = if east - west == 360.0 { (-180.0, 180.0) } else { (folded(west), folded(east)) };
+            }
+        }
+        let sides = [west, south, east, north];
         let spatial_reference = crs.spatial_reference();
         let ring = |west, east| vec![[west, south], [west, north], [east, north], [east, south], [west, south]];
         match (west > east, crs.geographic) {
@@ -63,7 +85,7 @@ impl Area {
     /// The union of polygons, each of one or more closed rings with their holes.
     ///
     /// # Errors
-    /// [`ErrorKind::Input`] where there is no area, or a coordinate is no number.
+    /// [`ErrorKind::Input`] where there is no area, or a coordinate is no number, or no longitude.
     pub fn of_polygons(mut polygons: Vec<Vec<Ring>>, spatial_reference: SpatialReference) -> Result<Self> {
         let wrong = |why: &str| Err(Error::new(ErrorKind::Input, "the area can't be used").because(why));
         polygons.iter_mut().for_each(|rings| rings.retain(|ring| signed_area2(ring) != 0.0));
@@ -75,7 +97,18 @@ impl Area {
         if vertices().next().is_none() {
             return wrong("it holds no polygon");
         }
-        let rings = if polygons.len() == 1 { polygons.concat() } else { union(&polygons.concat()) };
+        let farthest = vertices().map(|[x, _]| x.abs()).fold(0.0, f64::max);
+        let is_far = farthest > 180.0 + CLOSE && Crs::of(&spatial_reference).is_ok_and(|crs| crs.geographic);
+        if is_far && farthest > FARTHEST {
+            return wrong("its longitudes lie far beyond ±180").map_err(|error| {
+                error.hint("cut it at ±180 into a MultiPolygon, or name the spatial reference that its coordinates are in")
+            });
+        }
+        let rings = match (is_far, polygons.len()) {
+            (true, _) => union(&polygons.iter().flatten().flat_map(|ring| cut_at_antimeridian(ring)).collect::<Vec<_>>()),
+            (false, 1) => polygons.concat(),
+            (false, _) => union(&polygons.concat()),
+        };
         Ok(Self { rings, envelope: None, spatial_reference })
     }
 
@@ -89,6 +122,46 @@ impl Area {
             None => json!({"rings": self.rings, "spatialReference": reference}),
         }
     }
+}
+
+/// What of a ring lies in a box. Where it leaves the box and comes back, the ring runs along the box.
+pub fn in_box(ring: &[[f64; 2]], low: [f64; 2], high: [f64; 2]) -> Ring {
+    let mut ring = ring.to_vec();
+    for (axis, side, sign) in [(0, low, 1.0), (0, high, -1.0), (1, low, 1.0), (1, high, -1.0)] {
+        let depth = |at: &[f64; 2]| sign * (at[axis] - side[axis]);
+        let mut kept = Ring::new();
+        for pair in ring.windows(2) {
+            let (from, to) = (depth(&pair[0]), depth(&pair[1]));
+            if from >= 0.0 {
+                kept.push(pair[0]);
+            }
+            if (from >= 0.0) != (to >= 0.0) {
+                let edge = Edge { index: 0, from: pair[0], to: pair[1] };
+                let mut crossing = edge.at(from / (from - to));
+                crossing[axis] = side[axis];
+                kept.push(crossing);
+            }
+        }
+        kept.extend(kept.first().copied());
+        ring = kept;
+    }
+    ring
+}
+
+/// A longitude within ±180.
+fn folded(longitude: f64) -> f64 {
+    if longitude.abs() <= 180.0 { longitude } else { (longitude + 180.0).rem_euclid(360.0) - 180.0 }
+}
+
+/// The parts of a ring a turn west of the map, on it and a turn east, brought onto it.
+fn cut_at_antimeridian(ring: &[[f64; 2]]) -> Vec<Ring> {
+    let ([_, south], [_, north]) = bounds(ring.iter());
+    let part = |turn: f64| {
+        let mut part = in_box(ring, [turn - 180.0, south], [turn + 180.0, north]);
+        part.iter_mut().for_each(|[x, _]| *x -= turn);
+        part
+    };
+    [-360.0, 0.0, 360.0].into_iter().map(part).filter(|part| signed_area2(part) != 0.0).collect()
 }
 
 /// Overlapping polygons as one; every vertex that it keeps is exactly where it was.
@@ -151,7 +224,29 @@ mod tests {
     }
 
     #[test]
+    fn longitudes_beyond_180_are_folded() {
+        let wgs84 = SpatialReference::from_wkid(4326);
+        let across = Area::of_polygons(vec![square(170.0, 0.0, 20.0)], wgs84.clone()).unwrap();
+        let (low, high) = bounds(across.rings.iter().flatten());
+        assert_eq!((across.rings.len(), area(&across.rings), low[0], high[0]), (2, 400.0, -180.0, 180.0));
+        let hole: Ring = square(185.0, 5.0, 2.0)[0].iter().rev().copied().collect();
+        let beyond = Area::of_polygons(vec![vec![square(182.0, 0.0, 10.0).concat(), hole]], wgs84.clone()).unwrap();
+        assert_eq!((beyond.rings.len(), area(&beyond.rings)), (2, 96.0));
+        assert!(beyond.rings.iter().flatten().all(|[x, _]| (-178.0..=-168.0).contains(x)));
+        assert!(Area::of_polygons(vec![square(690_000.0, 0.0, 2.0)], wgs84).is_err());
+        let boxed = |sides| Area::of_box(sides, &Crs::wgs84());
+        assert_eq!(boxed([-190.0, 0.0, -170.0, 1.0]).unwrap(), boxed([170.0, 0.0, -170.0, 1.0]).unwrap());
+        assert_eq!(boxed([185.0, 0.0, 190.0, 1.0]).unwrap().envelope, Some([-175.0, 0.0, -170.0, 1.0]));
+        assert_eq!(boxed([0.0, 0.0, 360.0, 1.0]).unwrap().envelope, Some([-180.0, 0.0, 180.0, 1.0]));
+    }
+
+    #[test]
     fn a_box_without_sense_is_refused() {
+        for sides in
+            [[-500.0, -300.0, 1900.0, 800.0], [-500.0, 0.0, 1900.0, 1.0], [0.0, 0.0, 1.0, 95.0], [200.0, 0.0, -170.0, 1.0]]
+        {
+            assert!(Area::of_box(sides, &Crs::wgs84()).is_err(), "{sides:?}");
+        }
         let mercator = Crs::parse("EPSG:3857").unwrap();
         assert!(Area::of_box([0.0, 2.0, 1.0, 1.0], &mercator).is_err());
         assert!(Area::of_box([2.0, 0.0, 1.0, 1.0], &mercator).is_err());

@@ -104,6 +104,9 @@ pub struct Evidence {
     /// What the server said when it was asked for them, where it said something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing_because: Option<String>,
+    /// Object ids that were asked for and that the layer has not, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_there: Option<String>,
     /// The layer was edited while it was read: its last edit is another one, or its count.
     pub edited: bool,
     /// The SHA-256 of all object ids that came, ascending, each with a line feed; `None` where rows have none.

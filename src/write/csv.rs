@@ -107,7 +107,7 @@ impl Format for Csv {
                 }
                 Event::Begin(plan) => {
                     begun = true;
-                    self.header(&plan)
+                    self.header(&plan, &mut written.losses)
                 }
                 Event::Rows(Encoded { chunk, rows, losses }) => {
                     written.rows += rows as u64;
@@ -126,7 +126,7 @@ impl Format for Csv {
 
 impl Csv {
     /// The header row. A coordinate column gives way to an attribute of its name: `x_1`.
-    fn header(&self, plan: &WritePlan) -> Vec<u8> {
+    fn header(&self, plan: &WritePlan, losses: &mut Losses) -> Vec<u8> {
         let taken = |name: &str| plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
         let columns: &[(&str, bool)] = match self.geometry {
             _ if plan.geometry.is_none() => &[],
@@ -139,6 +139,9 @@ impl Csv {
             let numbered = |n: usize| if n == 0 { (*name).to_owned() } else { format!("{name}_{n}") };
             let unique = (0..).map(numbered).find(|name| !taken(name)).unwrap_or_default();
             self.push_text(&mut out, &unique);
+            if unique != *name {
+                losses.add_many(LossKind::Renamed, Some(&format!("geometry column {name}")), 1, Some(unique), || None);
+            }
             out.push(self.delimiter);
         }
         for column in &plan.columns {

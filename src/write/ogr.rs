@@ -5,7 +5,7 @@ use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::tables::table_name;
+use super::tables::{table_name, taken_words, unused_name};
 use super::typed::{self, CellType, Datum, TypedRows, TypedShape};
 use super::{AnyFormat, Encoded, Event, Format, Rows, Stage, Written};
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
@@ -160,7 +160,12 @@ impl OgrFormat {
     ) -> Result<()> {
         let failed = |why: String| stage.write_error(&std::io::Error::other(why));
         let id = self.id_column(plan);
-        let layer = self.add_layer(file, plan, id.map(|at| &plan.columns[at])).map_err(failed)?;
+        let mut name = plan.layer.clone();
+        if self.is_file_geodatabase() {
+            name = table_name(&name, &file.layer_names().iter().map(|name| name.to_lowercase()).collect());
+            written.warnings.extend(taken_words(&plan.layer, &name));
+        }
+        let layer = self.add_layer(file, &name, plan, id.map(|at| &plan.columns[at])).map_err(failed)?;
         let fields = self.add_fields(file, &layer, plan, id, &mut written.losses);
         let ids = typed::object_id_column(plan);
         let mut feature = layer.feature();
@@ -197,7 +202,13 @@ impl OgrFormat {
         typed::object_id_column(plan).filter(|_| Driver::named(self.driver).is_some_and(|driver| driver.has_layer_option("FID")))
     }
 
-    fn add_layer<'a>(&self, file: &'a DataSet, plan: &WritePlan, id: Option<&Column>) -> std::result::Result<Layer<'a>, String> {
+    fn add_layer<'a>(
+        &self,
+        file: &'a DataSet,
+        name: &str,
+        plan: &WritePlan,
+        id: Option<&Column>,
+    ) -> std::result::Result<Layer<'a>, String> {
         let mut options = self.layer_options.clone();
         let mut default = |key: &str, value: &str| {
             if !options.iter().any(|(given, _)| given.eq_ignore_ascii_case(key)) {
@@ -207,13 +218,11 @@ impl OgrFormat {
         if let Some(column) = id {
             default("FID", &column.name);
         }
-        let mut name = plan.layer.clone();
         if self.is_file_geodatabase() {
             default("LAYER_ALIAS", &plan.layer);
-            name = table_name(&name, &file.layer_names().iter().map(|name| name.to_lowercase()).collect());
         }
         let srs = plan.crs.as_ref().and_then(srs_of);
-        file.add_layer(&name, srs.as_ref(), geometry_type(wkb_base(plan), plan.z, plan.m), &options)
+        file.add_layer(name, srs.as_ref(), geometry_type(wkb_base(plan), plan.z, plan.m), &options)
     }
 
     /// Makes the fields: for each column its index, or none where it is the id or the driver can't hold it.
@@ -243,10 +252,17 @@ impl OgrFormat {
             let domain = column.field.domain.as_ref().and_then(|domain| add_domain(file, domain, wanted));
             let width = column.field.length.filter(|_| column.field.field_type == FieldType::String).unwrap_or(0);
             let alias = column.field.alias.as_deref().filter(|alias| *alias != column.name);
-            let field = |kind| NewField { name: &column.name, kind, width, alias, domain: domain.as_deref() };
-            let made = match layer.add_field(&field(wanted)) {
+            let is_column = |name: &str| plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+            let other_name = unused_name(&column.name, is_column);
+            // A name may be one that the driver keeps for itself, as File Geodatabase does SHAPE.
+            let add = |kind| {
+                let field = |name| NewField { name, kind, width, alias, domain: domain.as_deref() };
+                let made = layer.add_field(&field(&column.name));
+                made.or_else(|why| layer.add_field(&field(&other_name)).map_err(|_| why))
+            };
+            let made = match add(wanted) {
                 Ok(made) => made,
-                Err(why) => match layer.add_field(&field(FieldKind::Text)) {
+                Err(why) => match add(FieldKind::Text) {
                     Ok(made) => {
                         lose(LossKind::TypeWidened, why);
                         made

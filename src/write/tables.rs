@@ -19,6 +19,13 @@ pub(crate) fn table_name(name: &str, taken: &HashSet<String>) -> String {
     unused_name(&base, |name| taken.contains(&name.to_lowercase()))
 }
 
+/// What to say where a layer's table could not have the layer's own name.
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+pub(crate) fn taken_words(layer: &str, table: &str) -> Option<String> {
+    let own = table_name(layer, &HashSet::new());
+    (own != table).then(|| format!("there is a table \"{own}\" already, so this layer is the table \"{table}\""))
+}
+
 /// `name`, or with a number behind it, so that it is not taken.
 pub(crate) fn unused_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
     let numbered = |number: usize| if number == 1 { name.to_owned() } else { format!("{name}_{number}") };

@@ -71,6 +71,21 @@ fn what_the_typed_options_rule_out_is_left_out() {
 }
 
 #[test]
+fn the_ending_of_a_typed_output_goes_before_a_format_of_the_file() {
+    let desk = Desk::new();
+    let file = "[convert]\nformat = ['shapefile', 'kmz']\n";
+    let convert = |outputs: &[&str]| {
+        let done = run(&desk, file, &[&["convert", &saved("z-points.json")], outputs].concat(), &[]);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+    };
+    convert(&["-o", "a.geojson"]);
+    convert(&["-o", "b.csv", "-o", "b.kmz"]);
+    convert(&["-o", "all/"]);
+    assert_eq!(desk.names("."), ["a.geojson", "all", "b.csv", "b.kmz", "settings"]);
+    assert!(desk.names("all").iter().any(|name| name.ends_with(".kmz")), "{:?}", desk.names("all"));
+}
+
+#[test]
 fn another_file_can_be_named_and_none_wished_for() {
     let desk = Desk::new();
     let other = desk.write("other.toml", "[convert]\noutput = 'other.csv'\n").display().to_string();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::super::printer::say;
+use super::super::printer::{harmless, say};
 use super::meter::Meter;
 use super::{job_words, message_words};
 use crate::report::{MessageKind, Progress};
@@ -31,7 +31,8 @@ impl Bars {
             Some(count) => ProgressBar::new(count).with_style(style("{prefix} [{bar:20}] {wide_msg}")),
             None => ProgressBar::new_spinner().with_style(style("{prefix} {spinner} {wide_msg}")),
         };
-        let bar = self.screen.add(bar.with_prefix(meter.name.chars().take(LONGEST_NAME).collect::<String>()));
+        let name = harmless(&meter.name).chars().take(LONGEST_NAME).collect::<String>();
+        let bar = self.screen.add(bar.with_prefix(name));
         bar.enable_steady_tick(TICK);
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some((meter, bar));
     }

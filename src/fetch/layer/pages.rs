@@ -14,6 +14,7 @@ use crate::fetch::Pages;
 use crate::fetch::http::{Cancel, Fault};
 use crate::fetch::id_set::{IdSpan, digest};
 use crate::fetch::paging::{Ask, Outcome, Pager, Then};
+use crate::fetch::selection::IdRanges;
 use crate::fetch::session::Session;
 use crate::model::{Evidence, Page, SpatialReference};
 use crate::pipe::{Permit, Permits};
@@ -65,6 +66,8 @@ pub(super) struct LayerPages {
     alone: Option<Error>,
     /// No more rows than this are wanted.
     pub(super) most: Option<u64>,
+    /// The ids that were asked for, where nothing else chooses rows.
+    pub(super) wanted: Option<IdRanges>,
     line: VecDeque<Slot>,
     /// The permit of a page that brought nothing, for the next in line.
     spare: Option<Permit>,
@@ -92,6 +95,7 @@ impl LayerPages {
             last_failure: None,
             alone: None,
             most: None,
+            wanted: None,
             line: VecDeque::new(),
             spare: None,
             pages: 0,
@@ -301,6 +305,11 @@ impl Pages for LayerPages {
         let sated = self.is_sated();
         let mut missing_ids = if sated { Vec::new() } else { self.pager.missing().to_vec() };
         missing_ids.sort_unstable();
+        let mut there = self.pager.ids().clone();
+        for id in &missing_ids {
+            there.insert(*id);
+        }
+        let told = there.runs() > 0 || self.rows == 0;
         Ok(Evidence {
             rows: self.rows,
             pages: self.pages,
@@ -312,6 +321,7 @@ impl Pages for LayerPages {
             duplicates: self.pager.duplicates(),
             missing_because: self.alone.as_ref().filter(|_| !missing_ids.is_empty()).map(ToString::to_string),
             missing_ids,
+            not_there: self.wanted.as_ref().filter(|_| told).and_then(|wanted| wanted.absent(&there)),
             edited: self.pager.edited(),
             ids_digest: Some(self.pager.ids()).filter(|ids| ids.runs() > 0 && self.most.is_none()).map(digest),
             cut_off: self.pager.cut_off() && !sated,

@@ -4,9 +4,13 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::id_set::{IdSet, IdSpan};
 
 /// Single ids in one `IN`: Oracle takes 1,000.
 const MOST_IN: usize = 500;
+
+/// So many ids are told by name.
+const MOST_NAMED: usize = 10;
 
 /// Ids as ranges, ascending, that neither overlap nor touch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +58,31 @@ impl IdRanges {
     pub fn contains(&self, id: i64) -> bool {
         let after = self.0.partition_point(|range| *range.start() <= id);
         after > 0 && self.0[after - 1].contains(&id)
+    }
+
+    /// In words, those that are not `there`: a few by name, and how many more; `None` where all are.
+    ///
+    /// ```
+    /// use geohaul::fetch::selection::IdRanges;
+    ///
+    /// let there = [1, 2].into_iter().collect();
+    /// assert_eq!(IdRanges::read("1,2,900").unwrap().absent(&there).unwrap(), "object id 900");
+    /// assert_eq!(IdRanges::read("1-2").unwrap().absent(&there), None);
+    /// ```
+    pub fn absent(&self, there: &IdSet) -> Option<String> {
+        let count = |range: &RangeInclusive<i64>| {
+            let span = IdSpan { from: *range.start(), to: *range.end() };
+            range.end().abs_diff(*range.start()).saturating_add(1).saturating_sub(there.count(span))
+        };
+        let absent = self.0.iter().map(count).fold(0, u64::saturating_add);
+        let ids = self.0.iter().cloned().flatten().filter(|id| !there.contains(*id));
+        let named: Vec<String> =
+            ids.take(MOST_NAMED.min(usize::try_from(absent).unwrap_or(MOST_NAMED))).map(|id| id.to_string()).collect();
+        let more = match absent - named.len() as u64 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (absent > 0).then(|| format!("object id {}{more}", named.join(", ")))
     }
 
     /// As a condition on `field`.

@@ -63,6 +63,12 @@ pub(super) struct Checked {
 }
 
 impl Selection {
+    /// Nothing but object ids, where there are any, chooses the rows.
+    pub(super) fn only_ids(&self) -> bool {
+        let any = self.where_clause.as_ref().is_none_or(|condition| condition.trim() == "1=1");
+        any && self.area.is_none() && self.time.is_none() && self.edited_since.is_none() && self.limit.is_none()
+    }
+
     /// Reads `NAME DESC,AGE`.
     ///
     /// # Errors

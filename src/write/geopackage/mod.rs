@@ -7,6 +7,7 @@
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement};
 
+use super::tables::taken_words;
 use super::typed::{self, Datum, TypedRows};
 use super::{Encoded, Event, Format, Rows, Stage, Written};
 use crate::error::{Error, ErrorKind, Result};
@@ -175,6 +176,7 @@ fn write_layer(
     }
     drop(insert);
     table.finish(file, &boxes).map_err(failed)?;
+    written.warnings.extend(taken_words(&plan.layer, &table.name));
     written.table = Some(table.name);
     Ok(())
 }
