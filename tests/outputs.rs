@@ -68,7 +68,7 @@ fn paths_that_can_not_be_written_to_are_refused_with_a_hint() {
         (&["-o", "-", "--format", "kmz"], "standard output"),
         (&["-o", "missing/a.csv"], "does not exist"),
         (&["-o", "points.json/a.csv"], "directory is a file"),
-        (&["-o", "points.json"], "exists already"),
+        (&["-o", "points.json"], "the output is the input"),
         (&["-o", "a"], "no ending"),
         (&["-o", "a.xyz"], "no format"),
         (&["-o", "a.csv", "--report", "missing/r.json"], "does not exist"),
