@@ -244,6 +244,16 @@ fn statistics_that_are_claimed_and_refused_lead_to_offsets() {
 }
 
 #[test]
+fn a_server_that_breaks_down_over_statistics_is_read_without_them() {
+    let layer = Layer { json: json!({"supportsStatistics": true}), ..Layer::of(1..=20) };
+    let haul = haul(10, move |call| match call.param("outStatistics") {
+        "" => layer.reply(call),
+        _ => Reply::error(500, "Internal Server Error"),
+    });
+    assert_eq!(haul.is_whole(1..=20).layers[0].evidence.strategy, "offsets");
+}
+
+#[test]
 fn a_layer_without_ids_and_offsets_is_read_by_parts_of_its_map() {
     let json = json!({"extent": {"xmin": 0, "ymin": 0, "xmax": 90, "ymax": 200, "spatialReference": {"wkid": 3857}}});
     // The last ten are outside of the extent that the layer names.
