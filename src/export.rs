@@ -142,12 +142,12 @@ pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
 pub enum Destination {
     /// The one layer of the input goes into these files; all of its layers and tables, where every format holds many.
     Files(Vec<Output>),
-    /// Every item becomes a file in this directory, named after the item: layers in all of these formats, tables
-    /// as CSV, files as they are, scalar values together in `results.json`.
+    /// Every item becomes a file in this directory, named after the item: layers in all of these formats, tables in
+    /// those of them that hold tables, files as they are, scalar values together in `results.json`.
     Directory {
         /// The directory; it is made where it is missing.
         path: PathBuf,
-        /// The formats of the layers.
+        /// The formats. Where there is none, layers become GeoJSON and tables CSV.
         formats: Vec<&'static dyn AnyFormat>,
     },
 }
@@ -294,7 +294,9 @@ fn export_item(
     match item {
         Item::Layer(layer) => {
             let header = layer.header();
-            let outputs = outputs_in(directory, &header.name, header.geometry.is_none(), formats, taken)?;
+            let is_table = header.geometry.is_none();
+            let outputs = outputs_in(directory, &header.name, is_table, formats, taken)?;
+            report.warnings.extend(is_table.then(|| no_table_words(&header.name, formats, &outputs)).flatten());
             return Ok(add_layer(export_layer(layer, &outputs, options, progress)?, report));
         }
         Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
@@ -349,7 +351,17 @@ fn reserved_names() -> HashSet<String> {
     HashSet::from(["results".to_owned()])
 }
 
-/// The files of rows in a directory: tables as CSV, features in all formats.
+/// What to say of a table that some of the formats that were asked for can't hold.
+fn no_table_words(name: &str, formats: &[&'static dyn AnyFormat], outputs: &[Output]) -> Option<String> {
+    let titles = |formats: &mut dyn Iterator<Item = &'static dyn AnyFormat>| {
+        formats.map(|format| format.info().title).collect::<Vec<_>>().join(", ")
+    };
+    let without = titles(&mut formats.iter().copied().filter(|format| !format.info().tables));
+    let instead = titles(&mut outputs.iter().map(|output| output.format));
+    (!without.is_empty()).then(|| format!("\"{name}\" is a table, which {without} can't hold: it is {instead}"))
+}
+
+/// The files of rows in a directory. Tables go into the formats that hold them, or become CSV.
 fn outputs_in(
     directory: &Path,
     name: &str,
@@ -358,7 +370,10 @@ fn outputs_in(
     taken: &mut HashSet<String>,
 ) -> Result<Vec<Output>> {
     let stem = unique_file_stem(name, taken);
-    let formats = if is_table { vec![format_named("csv")?] } else { formats.to_vec() };
+    let mut formats: Vec<_> = formats.iter().copied().filter(|format| !is_table || format.info().tables).collect();
+    if formats.is_empty() {
+        formats.push(format_named(if is_table { "csv" } else { "geojson" })?);
+    }
     let output =
         |format: &'static dyn AnyFormat| Output { path: directory.join(format!("{stem}.{}", format.info().endings[0])), format };
     Ok(formats.into_iter().map(output).collect())

@@ -93,8 +93,7 @@ fn several_results_go_to_a_directory_and_scalars_to_results_json() {
     assert_eq!(refused.kind(), ErrorKind::Usage, "{refused}");
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("results");
-    let destination =
-        Destination::Directory { path: path.clone(), formats: vec![geohaul::export::format_named("geojson").unwrap()] };
+    let destination = Destination::Directory { path: path.clone(), formats: Vec::new() };
     let mut saved = Saved::from_bytes("x", Bytes::from_static(json.as_bytes())).unwrap();
     let report = export(&mut saved, &destination, &options(), &(Arc::new(Silent) as Arc<dyn Progress>)).unwrap();
     assert!(report.is_complete());

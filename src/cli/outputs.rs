@@ -253,11 +253,10 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
             .in_file(path)
             .hint("give a directory: -o results/"));
     }
-    let named = match &args.driver {
+    let formats = match &args.driver {
         Some(name) => vec![driver(name, args)?],
         None => args.format.iter().map(|name| Ok(with_options(format_named(name)?, args))).collect::<Result<Vec<_>>>()?,
     };
-    let formats = if named.is_empty() { vec![format_named("geojson")?] } else { named };
     Ok(Destination::Directory { path: path.clone(), formats })
 }
 

@@ -87,7 +87,7 @@ fn the_results_of_a_task_go_to_a_directory() {
     ];
     desk.write("answer.json", &json!({"results": results, "messages": []}).to_string());
     desk.ok(&["convert", "answer.json", "-o", "out/", "--format", "geojson", "--format", "kmz"]);
-    assert_eq!(desk.names("out"), ["Out.geojson", "Out.kmz", "Rows.csv", "results.json"]);
+    assert_eq!(desk.names("out"), ["Out.geojson", "Out.kmz", "Rows.geojson", "results.json"]);
     desk.refuses(
         &["convert", "answer.json", "-o", "a.geojson"],
         2,

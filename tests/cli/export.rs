@@ -344,6 +344,44 @@ fn a_directory_gets_a_file_per_format_named_after_the_layer() {
 }
 
 #[test]
+fn tables_in_a_directory_are_in_the_formats_that_hold_them_and_csv_stands_in_for_the_others() {
+    let demo = Demo::start();
+    let desk = Desk::new();
+    let service = demo.url("FeatureServer");
+    let export = |folder: &str, formats: &[&str]| {
+        let into = format!("{folder}/");
+        let mut all = vec!["export", &service, "-o", &into, "--layers", "Stations,Readings", "--report", "r.json", "--overwrite"];
+        all.extend(formats.iter().flat_map(|name| ["--format", *name]));
+        desk.ok(&all);
+        let endings = desk.names(folder).into_iter().filter_map(|name| name.strip_prefix("Readings.").map(str::to_owned));
+        (endings.collect::<Vec<_>>(), desk.json("r.json")["warnings"].to_string())
+    };
+    for (formats, endings, said) in [
+        (&["geojson"][..], &["geojson"][..], ""),
+        (&["flatgeobuf"], &["fgb"], ""),
+        (&["esrijson", "csv"], &["csv", "esrijson"], ""),
+        (&["shapefile"], &["csv"], "\\\"Readings\\\" is a table, which Shapefile can't hold: it is CSV"),
+        (&["kmz", "geojson", "kml"], &["geojson"], "which KMZ (zipped KML 2.2), KML 2.2 can't hold: it is GeoJSON"),
+        (&[], &["csv"], ""),
+    ] {
+        let folder = format!("of-{}", formats.join("-"));
+        let (found, warnings) = export(&folder, formats);
+        assert_eq!(found, endings, "{formats:?}");
+        assert!(warnings.contains(said) && warnings.contains("is a table") != said.is_empty(), "{formats:?}: {warnings}");
+    }
+    assert_eq!(desk.json("of-geojson/Readings.geojson")["features"].as_array().map(Vec::len), Some(257));
+}
+
+#[cfg(all(feature = "geopackage", feature = "gdal"))]
+#[test]
+fn tables_in_a_directory_are_geopackages_where_those_are_asked_for() {
+    let demo = Demo::start();
+    let desk = Desk::new();
+    desk.ok(&["export", &demo.url("FeatureServer/2"), "-o", "all/", "--format", "geopackage", "--format", "filegdb"]);
+    assert_eq!(desk.names("all"), ["Readings.gdb", "Readings.gpkg"]);
+}
+
+#[test]
 fn a_format_by_name_gives_a_file_without_ending_its_own() {
     let (_server, desk, url) = serve(Layer::of(1..=3));
     desk.ok(&["export", &url, "-o", "a", "--format", "kmz"]);
