@@ -102,9 +102,9 @@ impl Stage {
         if !target.overwrite {
             refuse_existing(&data_set_files(path))?;
         }
-        let mut prefix = OsString::from(".geohaul-");
-        prefix.push(path.file_name().unwrap_or(&stem));
-        prefix.push("-");
+        // Without dots: GDAL takes a directory called `a.xlsx` on the way to a file for an archive, and writes nothing.
+        let name = path.file_name().unwrap_or(&stem).to_string_lossy().replace('.', "_");
+        let prefix = OsString::from(format!(".geohaul-{name}-"));
         remove_abandoned(parent, &prefix);
         let dir = tempfile::Builder::new()
             .prefix(&prefix)
@@ -445,7 +445,7 @@ mod tests {
     fn a_stage_that_a_killed_run_left_is_removed_by_the_next_and_one_in_use_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let [killed, with_old, other] =
-            [".geohaul-a.shp-1", ".geohaul-a.shp-2", ".geohaul-b.shp-1"].map(|name| dir.path().join(name));
+            [".geohaul-a_shp-1", ".geohaul-a_shp-2", ".geohaul-b_shp-1"].map(|name| dir.path().join(name));
         fs::create_dir_all(killed.join("in")).unwrap();
         fs::create_dir_all(with_old.join(".geohaul-old-1")).unwrap();
         fs::create_dir(&other).unwrap();
