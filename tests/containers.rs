@@ -94,7 +94,7 @@ fn relationships_between_layers_of_a_service_are_related_tables_of_the_geopackag
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/relationships.py");
     assert_eq!(
         judge(dir.path(), "python3", &[script, "all.gpkg"]),
-        "Stations_Readings_attributes Stations Readings Station_Readings attributes OBJECTID OBJECTID base_id related_id\n"
+        "Stations_Readings_attributes Stations Readings Station_Readings attributes OBJECTID OBJECTID base_id related_id 3 1\n"
     );
 
     let warnings = |path: &str| -> Vec<String> {
@@ -108,6 +108,129 @@ fn relationships_between_layers_of_a_service_are_related_tables_of_the_geopackag
     assert!(warnings("two.json").contains(&note.to_owned()), "{:?}", warnings("two.json"));
     let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'gpkgext_relations'";
     assert_eq!(judge(dir.path(), "sqlite3", &["two.gpkg", tables]), "0\n");
+}
+
+#[test]
+fn a_relationship_is_made_when_its_second_table_is_appended_to_a_geopackage() {
+    let demo = Demo::start();
+    let dir = tempfile::tempdir().unwrap();
+    for (first, second) in [("/1", "/5"), ("/5", "/1")] {
+        ok(dir.path(), &["export", &demo.atlas(first), "-o", "all.gpkg", "--aliases", "--overwrite"]);
+        let words = ok(dir.path(), &["export", &demo.atlas(second), "-o", "all.gpkg", "--append", "--aliases"]);
+        assert!(!words.contains("relationship"), "{words}");
+        let relations = "SELECT base_table_name, related_table_name, mapping_table_name FROM gpkgext_relations";
+        let sqlite = |sql: &str| judge(dir.path(), "sqlite3", &["all.gpkg", sql]);
+        assert_eq!(sqlite(relations), "Stations|Readings|Station_Readings\n");
+        assert_eq!(sqlite("SELECT count(*), count(DISTINCT related_id) FROM Station_Readings"), "257|257\n");
+        // What has nothing to do with it makes none anew.
+        ok(dir.path(), &["export", &demo.atlas("/2"), "-o", "all.gpkg", "--append"]);
+        assert_eq!(sqlite("SELECT count(*) FROM gpkgext_relations"), "1\n");
+        // A table that another program took away is in nobody's way.
+        sqlite("DROP TABLE Readings");
+        ok(dir.path(), &["export", &demo.atlas("/6"), "-o", "all.gpkg", "--append"]);
+    }
+}
+
+#[cfg(feature = "gdal")]
+#[test]
+fn relationships_between_layers_of_a_service_are_relationship_classes_of_the_file_geodatabase() {
+    let demo = Demo::start();
+    let dir = tempfile::tempdir().unwrap();
+    ok(dir.path(), &["export", &demo.atlas(""), "-o", "all.gdb", "--report", "report.json"]);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/relationships.py");
+    let one_to_many = "Station_Readings Stations Readings - feature OBJECTID STATION_ID - - 1 1\n";
+    assert_eq!(judge(dir.path(), "python3", &[script, "all.gdb"]), one_to_many);
+    let sql = "SELECT Definition FROM GDB_Items WHERE Name = 'Station_Readings'";
+    let definition = judge(dir.path(), "ogrinfo", &["-q", "all.gdb", "-sql", sql]);
+    assert!(definition.contains("<Cardinality>esriRelCardinalityOneToMany</Cardinality>"), "{definition}");
+    let report: Value = serde_json::from_slice(&std::fs::read(dir.path().join("report.json")).unwrap()).unwrap();
+    assert!(!report["warnings"].to_string().contains("relationship"), "{}", report["warnings"]);
+}
+
+#[cfg(feature = "gdal")]
+#[test]
+fn a_file_geodatabase_keeps_every_kind_of_relationship_and_says_which_it_can_not() {
+    use std::sync::Arc;
+
+    use geohaul::model::{FieldType, GeometryKind, Relations};
+    use geohaul::write::ogr::FILE_GEODATABASE;
+    use geohaul::write::{Format as _, Stage, Target};
+    use rows::{Layer, write_into};
+    use serde_json::json;
+
+    let related = |layer: Layer, number: u32, all: Value| {
+        layer.plan(|plan| {
+            plan.relations = Relations::of(&json!({"id": number, "relationships": all})).map(Arc::new);
+            plan.about.source = Some(format!("http://a/FeatureServer/{number}"));
+        })
+    };
+    let side = |id: u32, role: &str, many: &str, other: u32, key: &str| {
+        json!({"id": id, "name": format!("R {id}"), "relatedTableId": other, "role": format!("esriRelRole{role}"),
+               "cardinality": format!("esriRelCardinality{many}"), "keyField": key, "composite": id == 1})
+    };
+    let through = |mut side: Value, table: u32, key: &str| {
+        side["relationshipTableId"] = json!(table);
+        side["keyFieldInRelationshipTable"] = json!(key);
+        side
+    };
+    let owners = Layer::new("Owners", None).object_id("ID").column("GUID", FieldType::GlobalId).null(&["7", "\"{AB}\""]);
+    let houses = Layer::new("Houses", Some(GeometryKind::Point)).object_id("ID").column("OWNER", FieldType::Guid);
+    let houses = houses.point(0.0, 0.0, &["1", "\"{ab}\""]);
+    let pairs = Layer::new("Pairs", None).column("H", FieldType::Integer).column("O", FieldType::Integer).null(&["1", "7"]);
+    let shares = Layer::new("Shares", None).column("H", FieldType::Integer).column("O", FieldType::Integer).null(&["1", "7"]);
+    let layers = [
+        related(
+            owners,
+            1,
+            json!([
+                side(0, "Origin", "OneToMany", 2, "GUID"),
+                side(1, "Origin", "OneToMany", 2, "GUID"),
+                side(2, "Origin", "OneToOne", 2, "GUID"),
+                through(side(3, "Destination", "ManyToMany", 2, "ID"), 3, "O"),
+                side(4, "Origin", "ManyToMany", 2, "ID"),
+                through(side(5, "Origin", "OneToMany", 2, "ID"), 4, "O"),
+                side(6, "Origin", "OneToMany", 9, "ID"),
+            ]),
+        ),
+        related(
+            houses,
+            2,
+            json!([
+                side(0, "Destination", "OneToMany", 1, "OWNER"),
+                side(1, "Destination", "OneToMany", 1, "OWNER"),
+                side(2, "Destination", "OneToOne", 1, "OWNER"),
+                through(side(3, "Origin", "ManyToMany", 1, "ID"), 3, "H"),
+                side(4, "Destination", "ManyToMany", 1, "ID"),
+                through(side(5, "Destination", "OneToMany", 1, "ID"), 4, "H"),
+            ]),
+        ),
+        related(pairs, 3, json!([])),
+        related(shares, 4, json!([])),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let stage = Stage::open(Target { path: dir.path().join("a.gdb"), overwrite: false }).unwrap();
+    write_into(&FILE_GEODATABASE, &layers, &stage, None).unwrap();
+    let placed: Vec<_> = layers.iter().map(|layer| (&layer.plan, layer.plan.layer.as_str())).collect();
+    let notes = FILE_GEODATABASE.relate(&stage, &placed).unwrap();
+    stage.commit().unwrap();
+    assert_eq!(
+        notes,
+        [
+            "the relationship \"R 4\" of \"Owners\" is not kept: it is many to many, and the service names no table that holds its pairs",
+            "the relationship \"R 6\" of \"Owners\" is not kept: its other table is not in the output",
+            "the relationship \"R 5\" of \"Owners\" is many to many in the file, since a table holds its pairs",
+        ]
+    );
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/relationships.py");
+    assert_eq!(
+        judge(dir.path(), "python3", &[script, "a.gdb"]),
+        "Pairs Houses Owners Pairs feature ID ID H O 3 1\n\
+         R_0 Owners Houses - feature GUID OWNER - - 1 1\n\
+         R_1 Owners Houses - feature GUID OWNER - - 1 0\n\
+         R_2 Owners Houses - feature GUID OWNER - - 0 1\n\
+         Shares Owners Houses Shares feature ID ID O H 3 1\n"
+    );
+    assert!(judge(dir.path(), "ogrinfo", &["-q", "-al", "a.gdb"]).contains("O (Integer) = 7"));
 }
 
 #[cfg(feature = "gdal")]

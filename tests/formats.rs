@@ -2,6 +2,10 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
 
+#[path = "support/tools.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod tools;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -156,6 +160,31 @@ fn any_driver_of_gdal_writes_with_its_options_and_its_limits_are_told() {
     assert!(judge(dir.path(), "ogrinfo", &["-al", "a.tab"]).contains("BIG (String) = 9007199254740993"));
     let words = refused(dir.path(), &["convert", "layer.json", "-o", "a.xyz", "--driver", "Nope"]);
     assert!(words.contains("no driver \"Nope\"") && words.contains("hint:"), "{words}");
+}
+
+#[cfg(feature = "gdal")]
+#[test]
+fn spreadsheets_of_gdal_are_whole_and_say_that_they_hold_no_geometry() {
+    let dir = directory();
+    let table = r#"{"fields":[{"name":"NAME","type":"esriFieldTypeString"},{"name":"N","type":"esriFieldTypeInteger"}],
+        "features":[{"attributes":{"NAME":"Zo\u00eb","N":7}},{"attributes":{"NAME":null,"N":-1}}]}"#;
+    std::fs::write(dir.path().join("table.json"), table).unwrap();
+    for driver in ["XLSX", "ODS"] {
+        if !judge(dir.path(), "ogrinfo", &["--formats"]).contains(&format!("  {driver} -")) {
+            tools::leave_out("spreadsheets_of_gdal_are_whole", &format!("GDAL's driver {driver}"));
+            continue;
+        }
+        let [layer, rows] = ["layer", "table"].map(|name| format!("{name}.{}", driver.to_lowercase()));
+        ok(dir.path(), &["convert", "table.json", "-o", &rows, "--driver", driver, "--strict"]);
+        let text = judge(dir.path(), "ogrinfo", &["-q", "-al", &rows]);
+        assert!(text.contains("NAME (String) = Zoë") && text.contains("N (Integer) = -1"), "{text}");
+        ok(dir.path(), &["convert", "layer.json", "-o", &layer, "--driver", driver, "--report", "report.json", "--overwrite"]);
+        let report: serde_json::Value = serde_json::from_str(&read(dir.path(), "report.json")).unwrap();
+        let losses = report["layers"][0]["outputs"][0]["losses"].as_array().unwrap();
+        let geometry = losses.iter().find(|loss| loss["kind"] == "geometry-dropped");
+        assert_eq!(geometry.map(|loss| &loss["count"]), Some(&serde_json::json!(2)), "{losses:?}");
+        assert!(judge(dir.path(), "ogrinfo", &["-q", "-al", &layer]).contains("LEN (Real) = 1.5"));
+    }
 }
 
 #[test]

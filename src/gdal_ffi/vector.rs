@@ -32,15 +32,19 @@ fn c_path(path: &Path) -> CString {
     c_text(&path.to_string_lossy())
 }
 
-/// `KEY=VALUE` options as GDAL wants them: a list that ends with null. The texts must outlive it.
-struct Options {
+/// Texts as GDAL wants them: a list that ends with null. The texts must outlive it.
+struct TextList {
     _texts: Vec<CString>,
     list: Vec<*mut c_char>,
 }
 
-impl Options {
-    fn new(options: &[(String, String)]) -> Self {
-        let texts: Vec<CString> = options.iter().map(|(key, value)| c_text(&format!("{key}={value}"))).collect();
+impl TextList {
+    /// `KEY=VALUE` options.
+    fn of_options(options: &[(String, String)]) -> Self {
+        Self::new(options.iter().map(|(key, value)| c_text(&format!("{key}={value}"))).collect())
+    }
+
+    fn new(texts: Vec<CString>) -> Self {
         let list = texts.iter().map(|text| text.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect();
         Self { _texts: texts, list }
     }
@@ -106,7 +110,7 @@ impl Driver {
 
     /// Makes a data set.
     pub(crate) fn create(&self, path: &Path, options: &[(String, String)]) -> Result<DataSet, String> {
-        let (path, options) = (c_path(path), Options::new(options));
+        let (path, options) = (c_path(path), TextList::of_options(options));
         // SAFETY: all texts end with null bytes and outlive the call; the list ends with null.
         let handle = unsafe {
             gdal_sys::CPLErrorReset();
@@ -163,7 +167,7 @@ impl DataSet {
         geometry_type: u32,
         options: &[(String, String)],
     ) -> Result<Layer<'_>, String> {
-        let (name, options) = (c_text(name), Options::new(options));
+        let (name, options) = (c_text(name), TextList::of_options(options));
         let srs = srs.map_or(ptr::null_mut(), SpatialRef::to_c_hsrs);
         // SAFETY: the data set is open; texts end with null bytes and outlive the call, as does the system, of which
         // GDAL keeps a copy or a counted reference.
@@ -172,6 +176,65 @@ impl DataSet {
             gdal_sys::GDALDatasetCreateLayer(self.0, name.as_ptr(), srs, geometry_type, options.as_ptr())
         };
         if handle.is_null() { Err(said("create the layer")) } else { Ok(Layer { handle, data_set: PhantomData }) }
+    }
+
+    /// Whether there is a table of this name with such a field, its ids among them.
+    pub(crate) fn has_field(&self, table: &str, field: &str) -> bool {
+        let (table, name) = (c_text(table), c_text(field));
+        // SAFETY: the data set is open and outlives the layer; texts end with null bytes, and what is read is copied at once.
+        unsafe {
+            let layer = gdal_sys::GDALDatasetGetLayerByName(self.0, table.as_ptr());
+            !layer.is_null()
+                && (gdal_sys::OGR_L_FindFieldIndex(layer, name.as_ptr(), 1) >= 0
+                    || text_of(gdal_sys::OGR_L_GetFIDColumn(layer)).as_deref() == Some(field))
+        }
+    }
+
+    /// Adds a relationship between tables. It must be another one's open data set that made them.
+    #[cfg(gdal_relationships)]
+    pub(crate) fn add_relationship(&self, new: &NewRelationship<'_>) -> Result<(), String> {
+        use gdal_sys::GDALRelationshipCardinality::{GRC_MANY_TO_MANY, GRC_ONE_TO_MANY, GRC_ONE_TO_ONE};
+        use gdal_sys::GDALRelationshipType::{GRT_ASSOCIATION, GRT_COMPOSITE};
+
+        let [name, left, right] = [new.name, new.tables[0], new.tables[1]].map(c_text);
+        let list = |field: &str| TextList::new(vec![c_text(field)]);
+        let (keys, through) = (new.keys.map(list), new.through.map(|(table, fields)| (c_text(table), fields.map(list))));
+        let cardinality = match new.many {
+            Many::Neither => GRC_ONE_TO_ONE,
+            Many::Right => GRC_ONE_TO_MANY,
+            Many::Both => GRC_MANY_TO_MANY,
+        };
+        let kind = if new.composite { GRT_COMPOSITE } else { GRT_ASSOCIATION };
+        let mut why = ptr::null_mut();
+        // SAFETY: the data set is open; texts end with null bytes, lists with null, and GDAL copies them. The relationship
+        // is ours to destroy, since the data set takes a copy; so is the reason, which is copied before.
+        unsafe {
+            gdal_sys::CPLErrorReset();
+            let made = gdal_sys::GDALRelationshipCreate(name.as_ptr(), left.as_ptr(), right.as_ptr(), cardinality);
+            if made.is_null() {
+                return Err(said("create the relationship"));
+            }
+            gdal_sys::GDALRelationshipSetType(made, kind);
+            gdal_sys::GDALRelationshipSetLeftTableFields(made, keys[0].as_ptr());
+            gdal_sys::GDALRelationshipSetRightTableFields(made, keys[1].as_ptr());
+            if let Some((table, fields)) = &through {
+                gdal_sys::GDALRelationshipSetMappingTableName(made, table.as_ptr());
+                gdal_sys::GDALRelationshipSetLeftMappingTableFields(made, fields[0].as_ptr());
+                gdal_sys::GDALRelationshipSetRightMappingTableFields(made, fields[1].as_ptr());
+            }
+            let added = gdal_sys::GDALDatasetAddRelationship(self.0, made, &raw mut why);
+            let reason = text_of(why);
+            gdal_sys::VSIFree(why.cast::<c_void>());
+            gdal_sys::GDALDestroyRelationship(made);
+            if added { Ok(()) } else { Err(reason.unwrap_or_else(|| said("add the relationship"))) }
+        }
+    }
+
+    /// The same, where GDAL knows none.
+    #[cfg(not(gdal_relationships))]
+    #[allow(clippy::unused_self, reason = "as above")]
+    pub(crate) fn add_relationship(&self, _: &NewRelationship<'_>) -> Result<(), String> {
+        Err("it takes GDAL 3.6 or newer".to_owned())
     }
 
     /// Whether there is a domain of this name.
@@ -269,6 +332,26 @@ impl DataSet {
     }
 }
 
+/// A relationship to add: what stands left is the origin.
+#[cfg_attr(not(gdal_relationships), allow(dead_code, reason = "GDAL knows none"))]
+pub(crate) struct NewRelationship<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) tables: [&'a str; 2],
+    pub(crate) keys: [&'a str; 2],
+    /// The table that holds the pairs, and its fields with the keys of both.
+    pub(crate) through: Option<(&'a str, [&'a str; 2])>,
+    pub(crate) many: Many,
+    pub(crate) composite: bool,
+}
+
+/// On which sides of a relationship there may be many rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Many {
+    Neither,
+    Right,
+    Both,
+}
+
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldKind {
@@ -357,6 +440,12 @@ impl Layer<'_> {
                     .then(|| text_of(gdal_sys::OGR_GetFieldTypeName(made_type)).unwrap_or_default()),
             })
         }
+    }
+
+    /// Whether its features have geometries: some drivers hold attributes only.
+    pub(crate) fn has_geometry(&self) -> bool {
+        // SAFETY: the layer is open and so is its definition.
+        unsafe { gdal_sys::OGR_FD_GetGeomFieldCount(gdal_sys::OGR_L_GetLayerDefn(self.handle)) > 0 }
     }
 
     /// An empty feature.

@@ -31,7 +31,7 @@ pub use drawing::Drawing;
 pub use geometry::{Geometries, Part, Shape, ShapeKind};
 pub use page::{Carriage, Evidence, Origin, Page, PageFacts, Wire};
 pub use plan::{Column, ReadPlan, WritePlan};
-pub use relations::{Relations, Relationship};
+pub use relations::{Cardinality, Relations, Relationship};
 pub use schema::{Domain, Field, FieldType, GeometryKind, Header, Subtype, Subtypes};
 pub use single::Geometry;
 pub use sketch::Sketch;

@@ -5,7 +5,7 @@ use super::{OnArc, Part, Shape, ShapeKind, arcs};
 
 /// Which geometry types a layer's rows get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "geopackage"), allow(dead_code, reason = "a lone geometry is what it is"))]
+#[cfg_attr(not(any(feature = "geopackage", feature = "gdal")), allow(dead_code, reason = "a lone geometry is what it is"))]
 pub(crate) enum Kinds {
     /// Lines and polygons are always of the multi type, so that all rows of a layer have one type.
     #[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
@@ -112,9 +112,9 @@ impl Writer<'_> {
         self.out.extend_from_slice(&(count as u32).to_le_bytes());
     }
 
-    /// A part with arcs, from its end where it is to be `reversed`; `false` where it has none.
+    /// A part with arcs, a ring from its end where it is to be `reversed`; `false` where it has none.
     fn curve(&mut self, part: Part<'_>, reversed: bool) -> bool {
-        let mut runs = arcs::runs(part);
+        let mut runs = arcs::runs(part, reversed);
         if reversed {
             runs.reverse();
             runs.iter_mut().for_each(|run| run.vertices.reverse());

@@ -27,6 +27,12 @@ mod names;
 pub(crate) mod number;
 #[cfg(feature = "gdal")]
 pub mod ogr;
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+#[cfg_attr(
+    not(all(feature = "geopackage", feature = "gdal")),
+    allow(dead_code, reason = "the two formats ask for different sides of it")
+)]
+mod related;
 pub mod shapefile;
 mod stage;
 #[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
@@ -139,13 +145,18 @@ pub trait Format: Sync {
     /// # Errors
     /// What went wrong in writing.
     fn relate(&self, _stage: &Stage, layers: &[(&WritePlan, &str)]) -> Result<Vec<String>> {
-        let origins = layers.iter().filter_map(|(plan, _)| plan.relations.as_ref()).flat_map(|relations| &relations.all);
-        let names: Vec<_> = origins.filter(|side| side.origin).map(|side| format!("\"{}\"", side.name)).collect();
-        if names.is_empty() {
-            return Ok(Vec::new());
-        }
-        Ok(vec![format!("relationships are not kept in {}: {}; a GeoPackage holds them", self.info().title, names.join(", "))])
+        Ok(not_related(self.info(), layers))
     }
+}
+
+/// What to say of relationships in a format that keeps none.
+fn not_related(info: &FormatInfo, layers: &[(&WritePlan, &str)]) -> Vec<String> {
+    let origins = layers.iter().filter_map(|(plan, _)| plan.relations.as_ref()).flat_map(|relations| &relations.all);
+    let names: Vec<_> = origins.filter(|side| side.origin).map(|side| format!("\"{}\"", side.name)).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    vec![format!("relationships are not kept in {}: {}; a GeoPackage holds them", info.title, names.join(", "))]
 }
 
 /// A chunk of any format.

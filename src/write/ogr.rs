@@ -5,16 +5,18 @@ use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::related::{Table, related};
 use super::tables::{table_name, taken_words, unused_name};
 use super::typed::{self, CellType, Datum, TypedRows, TypedShape};
-use super::{AnyFormat, Encoded, Event, Format, Rows, Stage, Written};
+use super::{AnyFormat, Encoded, Event, Format, Rows, Stage, Written, not_related};
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::gdal_ffi::quietly;
 use crate::gdal_ffi::vector::{DataSet, Driver, Feature, FieldKind, Layer, NewField, geometry_type, version};
 use crate::model::plan::{CrsRule, FormatInfo};
-use crate::model::wkb::Kinds;
 use crate::model::{Column, Crs, Domain, FieldType, GeometryKind, WritePlan};
 use crate::report::{LossKind, Losses};
+
+mod relationships;
 
 /// A driver of GDAL as a format.
 pub struct OgrFormat {
@@ -38,7 +40,7 @@ pub static FILE_GEODATABASE: OgrFormat = OgrFormat {
         z: true,
         m: true,
         mixed_kinds: false,
-        curves: false,
+        curves: true,
         many_layers: true,
         streams: false,
         crs: CrsRule::Native,
@@ -111,13 +113,25 @@ impl Format for OgrFormat {
 
     fn encode(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<TypedRows>> {
         let mut losses = Losses::default();
-        let kinds = if plan.geometry == Some(GeometryKind::Mixed) && !plan.promote_multi { Kinds::AsIs } else { Kinds::Multi };
-        let chunk = typed::encode(plan, rows, kinds, &mut losses, |_, _, _| {});
+        let chunk = typed::encode(plan, rows, typed::kinds(plan), &mut losses, |_, _, _| {});
         Ok(Encoded { chunk, rows: rows.batch.rows(), losses })
     }
 
     fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<TypedRows>>>) -> Result<Written> {
         quietly(|| self.write_all(stage, events)).0
+    }
+
+    fn relate(&self, stage: &Stage, layers: &[(&WritePlan, &str)]) -> Result<Vec<String>> {
+        if !self.is_file_geodatabase() {
+            return Ok(not_related(self.info, layers));
+        }
+        let tables: Vec<_> = layers.iter().filter_map(|(plan, name)| Table::of(plan, name)).collect();
+        let (all, mut notes) = related(&tables);
+        if !all.is_empty() {
+            let failed = |why: String| stage.write_error(&std::io::Error::other(why));
+            notes.extend(quietly(|| relationships::add(&stage.main_file(), &all)).0.map_err(failed)?);
+        }
+        Ok(notes)
     }
 }
 
@@ -168,6 +182,7 @@ impl OgrFormat {
         let layer = self.add_layer(file, &name, plan, id.map(|at| &plan.columns[at])).map_err(failed)?;
         let fields = self.add_fields(file, &layer, plan, id, &mut written.losses);
         let ids = typed::object_id_column(plan);
+        let holds_geometry = layer.has_geometry();
         let mut feature = layer.feature();
         file.begin();
         for event in events {
@@ -181,6 +196,9 @@ impl OgrFormat {
                             Some(id) => format!("object id {id}"),
                             None => format!("row {}", written.rows + at as u64),
                         };
+                        if shape.is_some() && !holds_geometry {
+                            written.losses.add(LossKind::GeometryDropped, None, || Some(words()));
+                        }
                         let kept_id =
                             add_row(&mut feature, &row, &fields, id, plan).map_err(|why| failed(why).of_feature(words()))?;
                         if let (false, Some(column)) = (kept_id, id) {
@@ -194,6 +212,7 @@ impl OgrFormat {
             }
         }
         file.commit();
+        written.table = Some(name);
         Ok(())
     }
 
@@ -394,7 +413,9 @@ fn wkb_base(plan: &WritePlan) -> Option<u32> {
     Some(match plan.geometry? {
         GeometryKind::Point => 1,
         GeometryKind::Multipoint => 4,
+        GeometryKind::Polyline if plan.keep_curves => 11,
         GeometryKind::Polyline => 5,
+        GeometryKind::Polygon if plan.keep_curves => 12,
         GeometryKind::Polygon | GeometryKind::Envelope => 6,
         GeometryKind::Multipatch | GeometryKind::Mixed => 0,
     })

@@ -10,12 +10,14 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use super::{Rows, feature_words};
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+use crate::model::GeometryKind;
 use crate::model::plan::ColumnKind;
 #[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 use crate::model::wkb::{self, Dimensions, Kinds};
 use crate::model::{Column, FieldType, Value, WritePlan};
 #[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
-use crate::model::{ShapeKind, arcs};
+use crate::model::{OnArc, ShapeKind, arcs};
 use crate::report::{LossKind, Losses};
 
 /// The type of a column.
@@ -120,8 +122,17 @@ pub(crate) fn is_utc(plan: &WritePlan, column: &Column) -> bool {
 /// Encodes the cells of a page and no geometry.
 pub(crate) fn encode_cells(plan: &WritePlan, rows: Rows<'_>, losses: &mut Losses) -> TypedRows {
     let mut page = TypedRows { bytes: Vec::with_capacity(rows.batch.text.len() / 4), ..TypedRows::default() };
-    fill(&mut page, plan, rows, losses, |_, _| None);
+    fill(&mut page, plan, rows, losses, |_, _, _| None);
     page
+}
+
+/// The types of a layer's geometries, where they are either multi types or any: see [`Kinds`].
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+pub(crate) fn kinds(plan: &WritePlan) -> Kinds {
+    if plan.keep_curves {
+        return Kinds::Curves;
+    }
+    if plan.geometry == Some(GeometryKind::Mixed) && !plan.promote_multi { Kinds::AsIs } else { Kinds::Multi }
 }
 
 /// Encodes a page. `before` writes what stands before the WKB of a geometry in this format, from its box.
@@ -137,7 +148,7 @@ pub(crate) fn encode(
     let vertex = 16 + 8 * (usize::from(plan.z) + usize::from(plan.m));
     let capacity = rows.batch.text.len() / 4 + rows.geometry.xy.len() * vertex + rows.batch.rows() * 64;
     let mut page = TypedRows { bytes: Vec::with_capacity(capacity), ..TypedRows::default() };
-    fill(&mut page, plan, rows, losses, |bytes, row| {
+    fill(&mut page, plan, rows, losses, |bytes, losses, row| {
         let shape = rows.geometry.shape(row);
         let start = bytes.len();
         (plan.geometry.is_some() && !shape.is_null()).then(|| {
@@ -146,6 +157,16 @@ pub(crate) fn encode(
                 shape.parts().for_each(|part| arcs::widen(&mut bounds, part));
             }
             before(bytes, &bounds, shape.kind == ShapeKind::Point);
+            let misleads = || shape.kind == ShapeKind::Polygon && !shape.parts().all(arcs::tell_direction);
+            let kinds = if plan.keep_curves && misleads() {
+                let arcs = shape.parts().flat_map(|part| part.arcs).filter(|place| **place == OnArc::Middle).count() as u64;
+                let detail = "an arc by a point far from its middle".to_owned();
+                let first = || Some(feature_words(plan, rows.batch, row));
+                losses.add_many(LossKind::Densified, None, arcs, Some(detail), first);
+                Kinds::Multi
+            } else {
+                kinds
+            };
             wkb::push(bytes, shape, dimensions, kinds);
             TypedShape { wkb: start..bytes.len(), bounds }
         })
@@ -159,7 +180,7 @@ fn fill(
     plan: &WritePlan,
     rows: Rows<'_>,
     losses: &mut Losses,
-    shape: impl Fn(&mut Vec<u8>, usize) -> Option<TypedShape>,
+    shape: impl Fn(&mut Vec<u8>, &mut Losses, usize) -> Option<TypedShape>,
 ) {
     let count = rows.batch.rows();
     page.columns = plan.columns.len();
@@ -175,7 +196,7 @@ fn fill(
             });
             page.cells.push(datum);
         }
-        let shape = shape(&mut page.bytes, row);
+        let shape = shape(&mut page.bytes, losses, row);
         page.shapes.push(shape);
     }
 }

@@ -1,5 +1,5 @@
 """The relationships of a data set as GDAL reads them, one a line: its name; left, right and mapping table; the type of what
-is related; the fields of the four keys. Neither `ogrinfo` of GDAL 3.6 nor the crate lists them, so the library is asked.
+is related; the fields of the four keys; its cardinality and kind, as numbers of GDAL's. What there is none of is `-`. Neither `ogrinfo` of GDAL 3.6 nor the crate lists them, so the library is asked.
 
     python3 tests/support/relationships.py FILE
 """
@@ -25,8 +25,10 @@ at = 0
 while names and names[at]:
     one = handle(call("GDALDatasetGetRelationship", handle, data_set, text(names[at])))
     parts = ("LeftTableName", "RightTableName", "MappingTableName", "RelatedTableType")
-    tables = [call(f"GDALRelationshipGet{part}", text, one).decode() for part in parts]
+    tables = [(call(f"GDALRelationshipGet{part}", text, one) or b"-").decode() for part in parts]
     sides = ("Left", "Right", "LeftMapping", "RightMapping")
-    keys = [call(f"GDALRelationshipGet{side}TableFields", texts, one)[0].decode() for side in sides]
-    print(names[at].decode(), *tables, *keys)
+    fields = [call(f"GDALRelationshipGet{side}TableFields", texts, one) for side in sides]
+    keys = [keys[0].decode() if keys else "-" for keys in fields]
+    numbers = [call(f"GDALRelationshipGet{what}", ctypes.c_int, one) for what in ("Cardinality", "Type")]
+    print(names[at].decode(), *tables, *keys, *numbers)
     at += 1

@@ -73,8 +73,8 @@ pub struct OutputArgs {
     /// default is ten times the spatial reference's own tolerance, or a centimetre.
     #[arg(long, value_name = "UNITS", value_parser = positive, help_heading = "Spatial reference")]
     pub curve_tolerance: Option<f64>,
-    /// Ask for true curves, and keep circular arcs in a GeoPackage, in the layer's own spatial reference. Other curves,
-    /// and those of other formats, become straight segments, which the report counts.
+    /// Ask for true curves, and keep circular arcs in a GeoPackage or File Geodatabase, in the layer's own spatial
+    /// reference. Other curves, and those of other formats, become straight segments, which the report counts.
     #[arg(long, conflicts_with_all = ["explode", "make_valid"], help_heading = "Geometry")]
     pub keep_curves: bool,
     /// A row for each part of a geometry, with its attributes repeated.

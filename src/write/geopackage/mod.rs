@@ -12,8 +12,7 @@ use super::typed::{self, Datum, TypedRows};
 use super::{Encoded, Event, Format, Rows, Stage, Written};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::plan::{CrsRule, FormatInfo};
-use crate::model::wkb::Kinds;
-use crate::model::{GeometryKind, WritePlan, time};
+use crate::model::{WritePlan, time};
 use crate::report::{LossKind, Losses};
 
 mod relations;
@@ -56,7 +55,7 @@ impl Format for GeoPackage {
 
     fn encode(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<TypedRows>> {
         let mut losses = Losses::default();
-        let chunk = typed::encode(plan, rows, kinds(plan), &mut losses, push_blob_header);
+        let chunk = typed::encode(plan, rows, typed::kinds(plan), &mut losses, push_blob_header);
         Ok(Encoded { chunk, rows: rows.batch.rows(), losses })
     }
 
@@ -77,7 +76,7 @@ impl Format for GeoPackage {
     }
 
     fn relate(&self, stage: &Stage, layers: &[(&WritePlan, &str)]) -> Result<Vec<String>> {
-        if layers.iter().all(|(plan, _)| plan.relations.as_ref().is_none_or(|relations| relations.all.is_empty())) {
+        if layers.iter().all(|(plan, _)| plan.relations.is_none()) {
             return Ok(Vec::new());
         }
         let failed = |why: rusqlite::Error| sqlite_error(stage, why);
@@ -88,13 +87,6 @@ impl Format for GeoPackage {
         file.close().map_err(|(_, why)| failed(why))?;
         Ok(notes)
     }
-}
-
-fn kinds(plan: &WritePlan) -> Kinds {
-    if plan.keep_curves {
-        return Kinds::Curves;
-    }
-    if plan.geometry == Some(GeometryKind::Mixed) && !plan.promote_multi { Kinds::AsIs } else { Kinds::Multi }
 }
 
 /// The header of a geometry blob: little-endian, with the box where it is not a point. The id of the spatial

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{quoted, rtree, srs};
 use crate::model::schema::Domain;
-use crate::model::{Column, Crs, FieldType, GeometryKind, WritePlan, time};
+use crate::model::{Column, Crs, FieldType, GeometryKind, Relationship, WritePlan, time};
 use crate::write::tables::{table_name, unused_name};
 use crate::write::typed::{CellType, object_id_column};
 
@@ -154,6 +154,10 @@ impl Table {
     /// What the layer says of itself: the metadata extension, in the words of schema.org.
     fn add_metadata(&self, file: &Connection, plan: &WritePlan) -> rusqlite::Result<()> {
         let mut json = json!({"@context": "https://schema.org/", "@type": "Dataset", "name": plan.layer});
+        if let Some(relations) = plan.relations.as_ref().filter(|relations| !relations.all.is_empty()) {
+            json["@context"] = json!(["https://schema.org/", {"esri": "https://developers.arcgis.com/rest/services-reference/"}]);
+            json[RELATIONSHIPS] = relations.all.iter().map(|side| in_columns(side, plan).to_json()).collect();
+        }
         for (key, text) in
             [("description", &plan.about.description), ("copyrightNotice", &plan.about.copyright), ("url", &plan.about.source)]
         {
@@ -219,6 +223,15 @@ impl Table {
         let definition = "http://www.geopackage.org/spec120/#extension_rtree";
         extension(file, &self.name, Some(geometry), "gpkg_rtree_index", definition)
     }
+}
+
+/// Where a table's metadata says what its server says of relationships: layers that are added later may be the other sides.
+pub(super) const RELATIONSHIPS: &str = "esri:relationships";
+
+/// A relationship whose key is a column of the table.
+fn in_columns(side: &Relationship, plan: &WritePlan) -> Relationship {
+    let column = plan.columns.iter().find(|column| column.field.name.eq_ignore_ascii_case(&side.key));
+    Relationship { key: column.map_or_else(|| side.key.clone(), |column| column.name.clone()), ..side.clone() }
 }
 
 /// Now, as the standard wants it.
