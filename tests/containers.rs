@@ -190,6 +190,7 @@ fn a_file_geodatabase_keeps_every_kind_of_relationship_and_says_which_it_can_not
                 side(4, "Origin", "ManyToMany", 2, "ID"),
                 through(side(5, "Origin", "OneToMany", 2, "ID"), 4, "O"),
                 side(6, "Origin", "OneToMany", 9, "ID"),
+                side(7, "Origin", "OneToMany", 2, "ID"),
             ]),
         ),
         related(
@@ -202,6 +203,7 @@ fn a_file_geodatabase_keeps_every_kind_of_relationship_and_says_which_it_can_not
                 through(side(3, "Origin", "ManyToMany", 1, "ID"), 3, "H"),
                 side(4, "Destination", "ManyToMany", 1, "ID"),
                 through(side(5, "Destination", "OneToMany", 1, "ID"), 4, "H"),
+                side(7, "Destination", "OneToMany", 1, "OWNER"),
             ]),
         ),
         related(pairs, 3, json!([])),
@@ -219,6 +221,7 @@ fn a_file_geodatabase_keeps_every_kind_of_relationship_and_says_which_it_can_not
             "the relationship \"R 4\" of \"Owners\" is not kept: it is many to many, and the service names no table that holds its pairs",
             "the relationship \"R 6\" of \"Owners\" is not kept: its other table is not in the output",
             "the relationship \"R 5\" of \"Owners\" is many to many in the file, since a table holds its pairs",
+            "the relationship \"R 7\" of \"Owners\" is not kept: its keys ID and OWNER are of different types in the file",
         ]
     );
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/relationships.py");

@@ -178,15 +178,22 @@ impl DataSet {
         if handle.is_null() { Err(said("create the layer")) } else { Ok(Layer { handle, data_set: PhantomData }) }
     }
 
-    /// Whether there is a table of this name with such a field, its ids among them.
-    pub(crate) fn has_field(&self, table: &str, field: &str) -> bool {
+    /// GDAL's type of a field of a table; of its ids, that of integers. `None` where there is no such field.
+    pub(crate) fn type_of(&self, table: &str, field: &str) -> Option<OGRFieldType::Type> {
         let (table, name) = (c_text(table), c_text(field));
         // SAFETY: the data set is open and outlives the layer; texts end with null bytes, and what is read is copied at once.
+        // The index is that of a field.
         unsafe {
             let layer = gdal_sys::GDALDatasetGetLayerByName(self.0, table.as_ptr());
-            !layer.is_null()
-                && (gdal_sys::OGR_L_FindFieldIndex(layer, name.as_ptr(), 1) >= 0
-                    || text_of(gdal_sys::OGR_L_GetFIDColumn(layer)).as_deref() == Some(field))
+            if layer.is_null() {
+                return None;
+            }
+            let at = gdal_sys::OGR_L_FindFieldIndex(layer, name.as_ptr(), 1);
+            if at >= 0 {
+                let all = gdal_sys::OGR_L_GetLayerDefn(layer);
+                return Some(gdal_sys::OGR_Fld_GetType(gdal_sys::OGR_FD_GetFieldDefn(all, at)));
+            }
+            (text_of(gdal_sys::OGR_L_GetFIDColumn(layer)).as_deref() == Some(field)).then_some(OGRFieldType::OFTInteger)
         }
     }
 

@@ -107,13 +107,6 @@ pub(crate) struct Related<'a> {
     pub(crate) composite: bool,
 }
 
-impl<'a> Related<'a> {
-    /// Both tables, and the one between them.
-    pub(crate) fn sides(&self) -> impl Iterator<Item = &Side<'a>> {
-        [&self.origin, &self.destination].into_iter().chain(self.through.iter().flatten())
-    }
-}
-
 /// The relationships that can be kept since this run, and in words those that can't.
 pub(crate) fn related(tables: &[Table]) -> (Vec<Related<'_>>, Vec<String>) {
     let (mut found, mut notes) = (Vec::new(), Vec::new());

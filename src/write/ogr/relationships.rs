@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::gdal_ffi::vector::{DataSet, Many, NewRelationship};
 use crate::model::Cardinality;
-use crate::write::related::Related;
+use crate::write::related::{Related, Side};
 use crate::write::tables::table_name;
 
 /// Adds relationships between tables that are whole in the file. Returns what can't be kept, in words.
@@ -17,9 +17,8 @@ pub(super) fn add(path: &Path, all: &[Related<'_>]) -> Result<Vec<String>, Strin
     let mut notes = Vec::new();
     for one in all {
         let not_kept = |why: &str| format!("the relationship \"{}\" of \"{}\" is not kept: {why}", one.name, one.origin.layer);
-        let keys = one.sides().find(|side| !file.has_field(side.table, side.column));
-        if let Some(side) = keys {
-            notes.push(not_kept(&format!("its key {} has another name in \"{}\"", side.column, side.table)));
+        if let Err(why) = check_keys(&file, one) {
+            notes.push(not_kept(&why));
             continue;
         }
         // What holds the pairs has the name of the relationship.
@@ -49,4 +48,22 @@ pub(super) fn add(path: &Path, all: &[Related<'_>]) -> Result<Vec<String>, Strin
     }
     file.close()?;
     Ok(notes)
+}
+
+/// Whether the keys are there, and of one type on both sides, without which nobody finds the rows.
+fn check_keys(file: &DataSet, one: &Related<'_>) -> Result<(), String> {
+    let kind = |side: &Side<'_>| {
+        let missing = || format!("its key {} has another name in \"{}\"", side.column, side.table);
+        file.type_of(side.table, side.column).ok_or_else(missing)
+    };
+    let pairs = match &one.through {
+        Some([from, to]) => vec![(&one.origin, from), (&one.destination, to)],
+        None => vec![(&one.origin, &one.destination)],
+    };
+    for (left, right) in pairs {
+        if kind(left)? != kind(right)? {
+            return Err(format!("its keys {} and {} are of different types in the file", left.column, right.column));
+        }
+    }
+    Ok(())
 }
