@@ -75,6 +75,8 @@ pub enum LossKind {
     ZDropped,
     /// M values were not written.
     MDropped,
+    /// A vertex had no z or no m, which the format can't say; it has 0 there.
+    OrdinateFilled,
     /// A ring of fewer than three different vertices, or without area, was left out.
     RingDropped,
     /// A path of fewer than two vertices was left out.
@@ -116,6 +118,7 @@ impl LossKind {
             Self::GeometryDropped => "geometry not written",
             Self::ZDropped => "z not written",
             Self::MDropped => "m not written",
+            Self::OrdinateFilled => "0 written for z or m that a vertex lacks",
             Self::RingDropped => "ring without area left out",
             Self::PathDropped => "path with fewer than two vertices left out",
             Self::VertexDropped => "vertex without x or y left out",

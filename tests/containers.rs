@@ -326,6 +326,34 @@ fn a_field_of_a_name_that_a_file_geodatabase_keeps_gets_another() {
 
 #[cfg(feature = "gdal")]
 #[test]
+fn vertices_without_z_or_m_have_0_in_a_file_geodatabase_which_is_counted() {
+    use geohaul::model::{GeometryKind, ShapeKind};
+    use geohaul::report::LossKind;
+    use geohaul::write::ogr::FILE_GEODATABASE;
+    use rows::{Layer, write};
+
+    let line = |layer: Layer, shape: &str, id: &str| layer.row(ShapeKind::Polyline, shape, &[id]);
+    let layer = Layer::of(Some(GeometryKind::Polyline), "zm").object_id("ID");
+    let layer = line(layer, "1,2,3,4 5,6,7,8", "1").null(&["2"]);
+    let mut layer = line(line(layer, "1,2,3,NaN 5,6,7,8", "3"), "1,2,NaN,4 5,6,7,NaN", "4").page();
+    layer = line(layer, "1,2,3,4 5,6,7,8", "5");
+    layer.pages[1].geometry.m.clear();
+    let dir = tempfile::tempdir().unwrap();
+    let written = write(&FILE_GEODATABASE, &[layer], &dir.path().join("a.gdb")).unwrap();
+    let losses: Vec<_> = written.losses.iter().map(|loss| (loss.kind, loss.count, loss.first.clone())).collect();
+    assert_eq!(losses, [(LossKind::OrdinateFilled, 3, Some("object id 3".to_owned()))]);
+    let text = judge(dir.path(), "ogrinfo", &["-q", "-al", "a.gdb"]);
+    let found: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("MULTILINESTRING ZM ")).collect();
+    let z_and_m = |wkt: &&str| -> Vec<f64> {
+        let numbers: Vec<f64> = wkt.split([' ', ',', '(', ')']).filter_map(|word| word.parse().ok()).collect();
+        numbers.chunks(4).flat_map(|vertex| [vertex[2], vertex[3]]).collect()
+    };
+    let expected = [[3.0, 4.0, 7.0, 8.0], [3.0, 0.0, 7.0, 8.0], [0.0, 4.0, 7.0, 0.0], [3.0, 0.0, 7.0, 0.0]];
+    assert_eq!(found.iter().map(z_and_m).collect::<Vec<_>>(), expected, "{text}");
+}
+
+#[cfg(feature = "gdal")]
+#[test]
 fn range_domains_are_kept_in_a_file_geodatabase() {
     use geohaul::model::plan::ColumnKind;
     use geohaul::model::{Domain, Field, FieldType};

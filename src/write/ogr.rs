@@ -16,6 +16,7 @@ use crate::model::plan::{CrsRule, FormatInfo};
 use crate::model::{Column, Crs, Domain, FieldType, GeometryKind, WritePlan};
 use crate::report::{LossKind, Losses};
 
+mod ordinates;
 mod relationships;
 
 /// A driver of GDAL as a format.
@@ -113,6 +114,8 @@ impl Format for OgrFormat {
 
     fn encode(&self, plan: &WritePlan, rows: Rows<'_>) -> Result<Encoded<TypedRows>> {
         let mut losses = Losses::default();
+        let filled = self.is_file_geodatabase().then(|| ordinates::filled(plan, rows, &mut losses)).flatten();
+        let rows = Rows { geometry: filled.as_ref().unwrap_or(rows.geometry), ..rows };
         let chunk = typed::encode(plan, rows, typed::kinds(plan), &mut losses, |_, _, _| {});
         Ok(Encoded { chunk, rows: rows.batch.rows(), losses })
     }
