@@ -147,3 +147,24 @@ fn an_error_in_a_saved_file_names_the_file() {
     let words = String::from_utf8(done.stderr).unwrap();
     assert!(words.contains("where: broken.json") && words.contains("object id 1"), "{words}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_replaced_hands_its_permissions_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = directory();
+    let mode = |name: &str| std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o7777;
+    let usual = {
+        std::fs::write(dir.path().join("usual"), "").unwrap();
+        mode("usual")
+    };
+    for (out, other) in [("a.csv", None), ("a.shp", Some("a.dbf")), ("a.gpkg", None)] {
+        assert!(geohaul(dir.path(), &["convert", "points.json", "-o", out]).status.success());
+        assert_eq!(mode(out), usual, "{out}");
+        for name in [Some(out), other].into_iter().flatten() {
+            std::fs::set_permissions(dir.path().join(name), PermissionsExt::from_mode(0o664)).unwrap();
+        }
+        assert!(geohaul(dir.path(), &["convert", "points.json", "-o", out, "--overwrite"]).status.success());
+        assert_eq!((mode(out), mode(other.unwrap_or(out))), (0o664, 0o664), "{out}");
+    }
+}

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::id_set::{IdSet, IdSpan, in_words};
 use super::{Input, Item, Pages, Scalar, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::document::{FeatureSet, Found, contents};
-use crate::esri::{PageRange, Scanner, Syntax, pbf};
+use crate::esri::{PageRange, Scanner, Syntax, object_ids, pbf};
 use crate::model::{Carriage, Evidence, GeometryKind, Header, Page, PageFacts, ReadPlan, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
@@ -366,19 +367,25 @@ impl Source for SavedLayer {
     fn open(self: Box<Self>, _read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
         let in_memory = self.parts.iter().all(|part| matches!(*part.body, Body::Memory(_)));
         let strategy = if in_memory { "one answer" } else { "saved file" }.to_owned();
-        let ranges = self.parts.into_iter().flat_map(|Part { body, wire, pages }| {
-            pages.into_iter().map(move |range| SavedPage { body: Arc::clone(&body), wire, range })
+        let several = self.parts.len() > 1;
+        let object_id = self.header.object_id.and_then(|index| self.header.fields.get(index)).filter(|_| several);
+        let repeats = object_id.map(|field| Repeats::of(&field.name));
+        let ranges = self.parts.into_iter().enumerate().flat_map(|(file, Part { body, wire, pages })| {
+            pages.into_iter().map(move |range| SavedPage { file, body: Arc::clone(&body), wire, range })
         });
         Ok(Box::new(SavedPages {
             ranges: Box::new(ranges),
             permits: permits.clone(),
             progress,
+            repeats,
             evidence: Evidence { cut_off: self.cut_off, strategy, carriage: self.carriage, ..Evidence::default() },
         }))
     }
 }
 
 struct SavedPage {
+    /// Which of the files it stands in.
+    file: usize,
     body: Arc<Body>,
     wire: Wire,
     range: PageRange,
@@ -388,18 +395,23 @@ struct SavedPages {
     ranges: Box<dyn Iterator<Item = SavedPage> + Send>,
     permits: Permits,
     progress: Arc<dyn Progress>,
+    /// Where there are several files.
+    repeats: Option<Repeats>,
     evidence: Evidence,
 }
 
 impl Pages for SavedPages {
     fn next(&mut self) -> Option<Result<(Page, Permit)>> {
-        let SavedPage { body, wire, range } = self.ranges.next()?;
+        let SavedPage { file, body, wire, range } = self.ranges.next()?;
         let mut permit = self.permits.take()?;
         let bytes = match body.read(range) {
             Ok(bytes) => bytes,
             Err(error) => return Some(Err(error.on_page(self.evidence.pages))),
         };
         permit.hold_bytes(bytes.len());
+        if let Some(repeats) = &mut self.repeats {
+            repeats.look(file, wire, &bytes);
+        }
         self.progress.page(range.rows, bytes.len() as u64);
         let facts = PageFacts { rows: range.rows as usize, features: 0..bytes.len(), exceeded: false, wire };
         let page = Page { seq: self.evidence.pages, bytes, facts, drop_rows: Vec::new(), rows_before: self.evidence.rows };
@@ -409,6 +421,49 @@ impl Pages for SavedPages {
     }
 
     fn finish(self: Box<Self>) -> Result<Evidence> {
-        Ok(self.evidence)
+        Ok(Evidence { repeated: self.repeats.and_then(|repeats| repeats.words()), ..self.evidence })
+    }
+}
+
+/// Finds object ids that several files hold: a page that was saved twice, or pages that overlap. Within one file an id may
+/// stand on many rows, as those of a join do.
+struct Repeats {
+    /// The field of the object ids.
+    field: String,
+    /// The file under way, and its ids so far.
+    file: usize,
+    ids: IdSet,
+    /// Those of the files before it.
+    before: IdSet,
+    repeated: IdSet,
+}
+
+impl Repeats {
+    fn of(field: &str) -> Self {
+        Self { field: field.to_owned(), file: 0, ids: IdSet::default(), before: IdSet::default(), repeated: IdSet::default() }
+    }
+
+    fn look(&mut self, file: usize, wire: Wire, bytes: &[u8]) {
+        if file != self.file {
+            self.file = file;
+            let ids = std::mem::take(&mut self.ids);
+            ids.iter().for_each(|id| drop(self.before.insert(id)));
+        }
+        let ids = match wire {
+            Wire::Json => object_ids(bytes, 0..bytes.len(), &self.field),
+            Wire::Pbf => pbf::rows(bytes, 0..bytes.len()).and_then(|rows| rows.object_ids(bytes, &self.field)),
+        };
+        // Whoever reads the rows says what is wrong with them.
+        for id in ids.into_iter().flatten().flatten() {
+            self.ids.insert(id);
+            if self.before.contains(id) {
+                self.repeated.insert(id);
+            }
+        }
+    }
+
+    fn words(&self) -> Option<String> {
+        let count = self.repeated.count(IdSpan::ALL);
+        (count > 0).then(|| in_words(count, self.repeated.iter()))
     }
 }

@@ -233,6 +233,9 @@ impl Stage {
             // It may have appeared while we were busy.
             refuse_existing(&old)?;
         }
+        for name in &staged {
+            hand_permissions_on(&parent.join(name), &self.dir.path().join(name));
+        }
         if staged == [main] && old.iter().all(|path| *path == self.target.path) && !self.target.path.is_dir() {
             // One file for one file: at no moment is there none.
             fs::rename(self.main_file(), &self.target.path).map_err(|why| self.write_error(&why))?;
@@ -372,6 +375,14 @@ pub fn place_of(path: &Path) -> PathBuf {
 
 fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Gives a file the permissions of the one that it replaces.
+fn hand_permissions_on(old: &Path, new: &Path) {
+    if let (true, Some(there)) = (new.is_file(), old.metadata().ok().filter(fs::Metadata::is_file)) {
+        // A file system that keeps none has none to lose.
+        let _ = fs::set_permissions(new, there.permissions());
+    }
 }
 
 fn refuse_existing(old: &[PathBuf]) -> Result<()> {

@@ -321,6 +321,7 @@ impl Pages for LayerPages {
             duplicates: self.pager.duplicates(),
             missing_because: self.alone.as_ref().filter(|_| !missing_ids.is_empty()).map(ToString::to_string),
             missing_ids,
+            repeated: None,
             not_there: self.wanted.as_ref().filter(|_| told).and_then(|wanted| wanted.absent(&there)),
             edited: self.pager.edited(),
             ids_digest: Some(self.pager.ids()).filter(|ids| ids.runs() > 0 && self.most.is_none()).map(digest),
