@@ -133,7 +133,9 @@ impl Defaults<'_> {
             let given = matches.value_source(arg.get_id().as_str());
             let signed_in =
                 SIGN_IN.contains(&key.as_str()) && SIGN_IN_VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
-            let said = FORMAT.contains(&key.as_str()) && matches!(verb, Some("export" | "convert")) && say_format(matches, value);
+            let said = FORMAT.contains(&key.as_str())
+                && matches!(verb, Some("export" | "convert" | "run"))
+                && say_format(matches, value);
             if matches!(given, Some(ValueSource::CommandLine | ValueSource::EnvVariable)) || signed_in || said {
                 continue;
             }

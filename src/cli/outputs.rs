@@ -15,7 +15,7 @@ use crate::model::{Crs, codebook};
 use crate::report::{Failure, Report};
 use crate::write::csv::Csv;
 use crate::write::geojson::GeoJsonSeq;
-use crate::write::{AnyFormat, Stage, Target, is_folder_data_set, place_of};
+use crate::write::{AnyFormat, Stage, Target, format_by_name, is_folder_data_set, place_of};
 
 /// Exports an input to a destination; `warnings` go into the report.
 pub(super) fn deliver(
@@ -238,7 +238,7 @@ fn check_directory(path: &Path) -> Result<()> {
 }
 
 /// One directory, whether it exists or not.
-pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
+fn directory(args: &OutputArgs) -> Result<Destination> {
     let [path] = args.output.as_slice() else {
         return Err(
             Error::new(ErrorKind::Usage, "more than one output is given").hint("results go into one directory: -o results/")
@@ -259,6 +259,15 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
     };
     let formats = if named.is_empty() { vec![format_named("geojson")?] } else { named };
     Ok(Destination::Directory { path: path.clone(), formats })
+}
+
+/// Where the results of a task go: into files where an ending names a format, and else into one directory.
+pub(super) fn results(args: &OutputArgs) -> Result<Destination> {
+    let is_file = |path: &PathBuf| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        !is_directory(path) && ending.is_some_and(|ending| args.driver.is_some() || format_by_name(ending).is_some())
+    };
+    if args.output.iter().any(is_file) { destination(args) } else { directory(args) }
 }
 
 /// Files, or one directory.

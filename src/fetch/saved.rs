@@ -446,8 +446,9 @@ impl Repeats {
     fn look(&mut self, file: usize, wire: Wire, bytes: &[u8]) {
         if file != self.file {
             self.file = file;
-            let ids = std::mem::take(&mut self.ids);
-            ids.iter().for_each(|id| drop(self.before.insert(id)));
+            for id in std::mem::take(&mut self.ids).iter() {
+                self.before.insert(id);
+            }
         }
         let ids = match wire {
             Wire::Json => object_ids(bytes, 0..bytes.len(), &self.field),

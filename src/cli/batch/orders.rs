@@ -103,13 +103,16 @@ fn check(order: &Order, verb: &Verb) -> Result<(), Fault> {
         }
         Verb::Run(args) => {
             run::asked(args).map_err(|error| fault("params", &error))?;
-            outputs::directory(&args.outputs).map_err(|error| fault("output", &error))?;
             &args.outputs
         }
         Verb::Convert(args) => &args.outputs,
         _ => return Ok(()),
     };
-    outputs::destination(outputs).map_err(|error| fault("output", &error))?;
+    let destination = match verb {
+        Verb::Run(_) => outputs::results(outputs),
+        _ => outputs::destination(outputs),
+    };
+    destination.map_err(|error| fault("output", &error))?;
     outputs::options(outputs).map_err(|error| fault("crs", &error))?;
     match order.kind {
         Kind::Convert if order.sources.iter().any(|source| source == "-") => {

@@ -90,11 +90,16 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
     let wrong = |fault: super::document::Fault| Error::new(ErrorKind::Usage, fault.what);
     let mut verb = order.verb().map_err(wrong)?;
     make_folders(&verb)?;
-    if let (Verb::Run(args), true) = (&verb, shared.resumed)
-        && let Some(folder) = args.outputs.output.first().and_then(|path| path.to_str())
-        && Record::read(Path::new(folder))?.is_some_and(|job| is_of(&job, shared))
-    {
-        verb = order.bring_home(folder).verb().map_err(wrong)?;
+    let mut brought_home = None;
+    if let (Verb::Run(args), true) = (&verb, shared.resumed) {
+        let results = outputs::results(&args.outputs)?;
+        let home = run::home(&results);
+        if let (Some(folder), Some(job)) = (home.to_str(), Record::read(&home)?)
+            && is_of(&job, shared)
+        {
+            verb = order.bring_home(folder).verb().map_err(wrong)?;
+            brought_home = Some(results);
+        }
     }
     let is_known = |glance: &Glance| standing.iter().any(|(_, receipt)| is_unchanged(receipt, glance));
     let progress: Arc<dyn Progress> = match printer::manner() {
@@ -109,7 +114,7 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
         is_unchanged: (!standing.is_empty()).then_some(&is_known),
         layer_by_layer,
     };
-    match &verb {
+    let delivered = match &verb {
         Verb::Export(args) => {
             let job = Some(job(layer_by_layer(&args.outputs)?));
             export::work(args, &Setting { progress, job })
@@ -117,7 +122,9 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
         Verb::Run(args) => run::work(args, &Setting { progress, job: Some(job(false)) }),
         Verb::Convert(args) => convert::work(args, &Setting { progress, job: Some(job(false)) }),
         _ => Err(Error::new(ErrorKind::Internal, "the job is of no kind that a batch knows")),
-    }
+    }?;
+    brought_home.iter().for_each(run::leave);
+    Ok(delivered)
 }
 
 /// Nobody is there to make the folders of a job that runs at night.
