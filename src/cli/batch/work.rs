@@ -9,6 +9,7 @@ use super::order::Order;
 use crate::batch::{JobRecord, Last, LayerRecord, Outcome, keep_copies};
 use crate::cli::args::Verb;
 use crate::cli::printer::{self, Manner, say};
+use crate::cli::progress::Repeats;
 use crate::cli::setting::{Delivered, Job, Setting};
 use crate::cli::status::Status;
 use crate::cli::{convert, export, outputs, run};
@@ -105,7 +106,7 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
     let progress: Arc<dyn Progress> = match printer::manner() {
         _ if printer::is_quiet() => Arc::new(Silent),
         Manner::Silent => Arc::new(Silent),
-        _ => Arc::new(Tagged(order.name.clone())),
+        _ => Arc::new(Tagged { name: order.name.clone(), repeats: Repeats::default() }),
     };
     let layer_by_layer = |args| Ok::<_, Error>(matches!(outputs::destination(args)?, Destination::Directory { .. }));
     let job = |layer_by_layer| Job {
@@ -184,11 +185,14 @@ fn forget(pages: &Path) {
 }
 
 /// News as plain lines, with the name of the job before them.
-struct Tagged(String);
+struct Tagged {
+    name: String,
+    repeats: Repeats,
+}
 
 impl Tagged {
     fn tell(&self, what: &str) {
-        say(&format!("[{}] {what}\n", self.0));
+        say(&format!("[{}] {what}\n", self.name));
     }
 }
 
@@ -208,6 +212,12 @@ impl Progress for Tagged {
     }
 
     fn retry(&self, why: &str) {
-        self.tell(&format!("again: {why}"));
+        self.repeats.one_more(why).iter().for_each(|words| self.tell(words));
+    }
+}
+
+impl Drop for Tagged {
+    fn drop(&mut self) {
+        self.repeats.rest().iter().for_each(|words| self.tell(words));
     }
 }
