@@ -215,7 +215,7 @@ fn write_lane(lane: &Lane<'_>, packets: Receiver<Packet>, permits: &Permits) -> 
     let begin = std::iter::once(Ok(Event::Begin(Arc::clone(&lane.plan.write))));
     let mut events = begin.chain(rows).chain(std::iter::once(Ok(Event::End)));
     let unless_done = CancelOnDrop(permits);
-    let written = lane.format.write_any(lane.stage, &mut events)?;
+    let written = lane.format.write_any(lane.stage, &mut events).map_err(|error| lane.stage.explained(error))?;
     std::mem::forget(unless_done);
     Ok(written)
 }

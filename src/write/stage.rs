@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -38,6 +38,9 @@ const SHAPEFILE_ENDINGS: [&str; 22] = [
 
 /// Begins the name of the directory in a stage that takes the files that are being replaced.
 const ASIDE: &str = ".geohaul-old-";
+
+/// A disk that takes so many bytes is not full.
+const ROOM: usize = 1 << 20;
 
 /// Where an output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,6 +205,23 @@ impl Stage {
             true => Error::new(ErrorKind::Closed, error.what()),
             false => error,
         }
+    }
+
+    /// The error of a writer, which may not say (GDAL and SQLite do not) that the disk takes no more.
+    pub fn explained(&self, error: Error) -> Error {
+        if error.hint_text().is_some() || !matches!(error.kind(), ErrorKind::File | ErrorKind::Format) {
+            return error;
+        }
+        self.has_room().err().unwrap_or(error)
+    }
+
+    /// For a writer that may not notice that the disk takes no more.
+    ///
+    /// # Errors
+    /// Where it takes no more.
+    pub fn has_room(&self) -> Result<()> {
+        let mut file = self.scratch()?;
+        file.write_all(&vec![0; ROOM]).and_then(|()| file.sync_data()).map_err(|why| self.write_error(&why))
     }
 
     /// Renames everything into place, the main file last, and removes what a replaced data set left behind.
