@@ -403,12 +403,42 @@ fn a_check_names_every_fault_with_its_line_and_asks_nobody() {
     assert!(said.contains("jobs.toml:10: invalid value '99' for '--precision <N>'"), "{said}");
     assert!(said.contains("jobs.toml:14: \"a\" and \"d\" write the same file, c.csv"), "{said}");
     bench.jobs(TEN);
+    ["saved.json", "points.geojson"].map(|name| std::fs::write(bench.path(name), "").unwrap());
     assert_eq!(bench.run(&["--check"]), (0, "jobs.toml: 10 jobs, no faults\n".to_owned()));
     bench.jobs(EXPORTS);
     assert_eq!(bench.run(&["--check"]), (0, "jobs.toml: 3 jobs, no faults\n".to_owned()));
     assert!(!bench.path("log").exists() || bench.log().is_empty());
     let left: Vec<_> = std::fs::read_dir(bench.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(left.len() <= 2, "{left:?}");
+    assert!(left.len() <= 4, "{left:?}");
+}
+
+#[test]
+fn a_check_sees_missing_inputs_wrong_types_and_forms_of_dates_each_once_and_in_its_line() {
+    let bench = Bench::new(0);
+    bench.jobs(
+        "variables.day = '${DATE:%Q}'\n[defaults]\nbbox = '1,2,3'\nformat = 'shapefile'\n\
+         [[job]]\nname = 'a'\nsource = '${demo}/Demo/FeatureServer/0'\noutput = 'a.gpkg'\nwhere = 3\n\
+         [[job]]\nname = 'b'\nsource = ['out/made.json', 'missing.json']\noutput = 'b-${day}.csv'\n\
+         [[job]]\nname = 'c'\nsource = '${demo}/Demo/GPServer/Buffer'\noutput = 'c/'\nparameter = 'Input_Features=@none.json'\n\
+         [[job]]\nname = 'd'\nsource = ['out/made.json', 'missing.json']\noutput = 'd.csv'\n\
+         [[job]]\nname = 'e'\nsource = '${demo}/Demo/FeatureServer/0'\noutput = 'out/'\n\
+         [[job]]\nname = 'f'\nsource = '${demo}/Demo/FeatureServer/0'\noutput = 'f.gpkg'\nclip = 'none.json'\n",
+    );
+    let (status, said) = bench.run(&["--check"]);
+    let faults: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("  jobs.toml:")).collect();
+    assert_eq!(status, 2, "{said}");
+    let expected = [
+        "2: '%Q' is no form of a date: strftime has no %Q",
+        "4: '1,2,3' is no box",
+        "10: 'where' is a text (SQL), and this is a number",
+        "19: there is no file none.json",
+        "22: there is no file missing.json",
+        "32: ",
+    ];
+    assert_eq!(faults.len(), expected.len(), "{said}");
+    for (fault, expected) in faults.iter().zip(expected) {
+        assert!(fault.starts_with(expected), "{said}");
+    }
 }
 
 #[test]
@@ -516,6 +546,8 @@ fn the_file_in_the_docs_has_no_faults() {
     let text = std::fs::read_to_string(docs.join("batch.md")).unwrap();
     let file = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     std::fs::write(bench.path("jobs.toml"), file).unwrap();
+    assert_eq!(bench.run(&["--check"]).1.matches("there is no file").count(), 3);
+    ["wells.geojson", "page1.json", "page2.json"].map(|name| std::fs::write(bench.path(name), "").unwrap());
     assert_eq!(bench.run(&["--check"]), (0, "jobs.toml: 5 jobs, no faults\n".to_owned()));
 }
 

@@ -263,11 +263,15 @@ fn directory(args: &OutputArgs) -> Result<Destination> {
 
 /// Where the results of a task go: into files where an ending names a format, and else into one directory.
 pub(super) fn results(args: &OutputArgs) -> Result<Destination> {
-    let is_file = |path: &PathBuf| {
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        !is_directory(path) && ending.is_some_and(|ending| args.driver.is_some() || format_by_name(ending).is_some())
-    };
+    let is_file =
+        |path: &PathBuf| says_format(path) || args.driver.is_some() && path.extension().is_some() && !is_directory(path);
     if args.output.iter().any(is_file) { destination(args) } else { directory(args) }
+}
+
+/// Whether an output is a file whose ending says its format.
+pub(super) fn says_format(output: &Path) -> bool {
+    let ending = output.extension().and_then(|ending| ending.to_str());
+    !is_directory(output) && ending.is_some_and(|ending| format_by_name(ending).is_some())
 }
 
 /// Files, or one directory.

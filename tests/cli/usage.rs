@@ -51,6 +51,17 @@ fn the_version_is_that_of_the_package() {
 }
 
 #[test]
+fn an_option_that_is_none_is_not_said_to_be_a_value() {
+    let desk = Desk::new();
+    for args in [&["ls", "https://h/", "-x"][..], &["convert", "a.json", "--outptu", "a.shp"], &["info", "a.json", "--jsn"]] {
+        let run = desk.run(args);
+        assert!(run.status == 2 && run.stderr.contains("unexpected argument"), "{}", run.stderr);
+        assert!(!run.stderr.contains("as a value"), "{}", run.stderr);
+    }
+    assert!(desk.run(&["info", "a.json", "--jsn"]).stderr.contains("a similar argument exists: '--json'"));
+}
+
+#[test]
 fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
     let desk = Desk::new();
     for (args, words) in [
