@@ -90,6 +90,9 @@ pub struct Evidence {
     pub retries: u64,
     /// Bytes received, decompressed; 0 for a file.
     pub bytes: u64,
+    /// The server's clock when the layer was opened, in seconds since 1970, where it shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_time: Option<i64>,
     /// Rows of the layer, as the server counted them before the first page.
     pub count_before: Option<u64>,
     /// The same after the last page.

@@ -316,6 +316,7 @@ impl Pages for LayerPages {
             requests: self.opening.sent() + self.fetcher.session.sent(),
             retries: self.opening.repeated() + self.fetcher.session.repeated(),
             bytes: self.opening.bytes() + self.fetcher.session.bytes(),
+            server_time: self.opening.server_time(),
             count_before: self.count_before,
             count_after: self.pager.count_after(),
             duplicates: self.pager.duplicates(),
