@@ -70,7 +70,29 @@ pub(super) fn arguments(words: Vec<OsString>) -> Result<Args, Stop> {
 }
 
 fn finish(matches: Result<ArgMatches, clap::Error>) -> Result<Args, Stop> {
-    matches.and_then(|matches| Args::from_arg_matches(&matches)).map_err(|error| Stop::Clap(without_dashes(error)))
+    matches.and_then(|matches| Args::from_arg_matches(&matches)).map_err(|error| Stop::Clap(with_variable(without_dashes(error))))
+}
+
+/// The error with the name of the variable whose value it is about: nobody typed it.
+fn with_variable(mut error: clap::Error) -> clap::Error {
+    let (Some(ContextValue::String(arg)), Some(ContextValue::String(value))) =
+        (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
+    else {
+        return error;
+    };
+    let root = Args::command();
+    let all = || std::iter::once(&root).chain(root.get_subcommands()).flat_map(Command::get_arguments);
+    let is_meant = |found: &&Arg| {
+        let said = found.get_long().and_then(|long| arg.strip_prefix("--")?.strip_prefix(long));
+        said.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
+    };
+    let variable =
+        all().filter(is_meant).find_map(Arg::get_env).filter(|name| std::env::var_os(name).is_some_and(|set| set == **value));
+    if let Some(variable) = variable {
+        let named = format!("{} ({arg})", variable.to_string_lossy());
+        error.insert(ContextKind::InvalidArg, ContextValue::String(named));
+    }
+    error
 }
 
 /// The error without the tip to put `--` before an option that is none: nobody means it as a file or an address.
@@ -91,7 +113,8 @@ fn first_line(error: &clap::Error) -> String {
 
 /// The file that was named, or that of the user; `None` where there is none or none is wanted.
 fn read(known: &ArgMatches) -> Result<Option<(PathBuf, Table)>> {
-    if known.get_flag("no_config") {
+    // What can't be read of the other words may leave none.
+    if known.try_get_one("no_config").is_ok_and(|no_config| no_config == Some(&true)) {
         return Ok(None);
     }
     let named = known.get_one::<PathBuf>("config").filter(|path| !path.as_os_str().is_empty()).cloned();

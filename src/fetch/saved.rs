@@ -27,6 +27,17 @@ const SCAN_BYTES: usize = 1 << 18;
 /// So many bytes tell PBF from JSON.
 const PBF_PREFIX: u64 = 256;
 
+/// Formats that hold geodata and are read elsewhere.
+const OTHER_FORMATS: [(&[&str], &str); 7] = [
+    (&["shp", "shx", "dbf"], "a Shapefile"),
+    (&["gpkg"], "a GeoPackage"),
+    (&["gdb"], "a File Geodatabase"),
+    (&["kml", "kmz"], "KML"),
+    (&["fgb"], "FlatGeobuf"),
+    (&["csv", "xlsx", "parquet"], "a table"),
+    (&["zip"], "an archive"),
+];
+
 /// Saved answers, opened.
 pub struct Saved {
     items: Vec<Item>,
@@ -187,7 +198,15 @@ fn items_of(body: Body, name: &str) -> Result<Vec<Item>> {
 
 fn items_of_file(path: &Path) -> Result<Vec<Item>> {
     let (name, body) = open_file(path)?;
-    items_of(body, &name).map_err(|error| error.in_file(path))
+    items_of(body, &name).map_err(|error| another_format(path).unwrap_or(error).in_file(path))
+}
+
+/// For a file that is no Esri JSON, by its ending: people try what they have.
+fn another_format(path: &Path) -> Option<Error> {
+    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+    let (_, what) = OTHER_FORMATS.iter().find(|(endings, _)| endings.contains(&ending.as_str()))?;
+    let error = Error::new(ErrorKind::Usage, format!("the input is {what}, and no Esri JSON"));
+    Some(error.hint("geohaul reads what ArcGIS servers send (f=json, f=pbf); GDAL's ogrinfo and ogr2ogr read other formats"))
 }
 
 /// The same file as two pages would give each of its rows twice.
@@ -205,7 +224,7 @@ fn refuse_twice(paths: &[PathBuf]) -> Result<()> {
 /// The one layer of a file that is a page of a query.
 fn page_of_query(path: &Path) -> Result<SavedLayer> {
     let (name, body) = open_file(path)?;
-    let mut found = contents_of(body, &name).map_err(|error| error.in_file(path))?;
+    let mut found = contents_of(body, &name).map_err(|error| another_format(path).unwrap_or(error).in_file(path))?;
     match (found.pop(), found.is_empty()) {
         (Some(Content::Layer(layer)), true) => Ok(*layer),
         _ => Err(Error::new(ErrorKind::Input, "the file is no page of a layer query")
@@ -269,7 +288,8 @@ fn open_file(path: &Path) -> Result<(String, Body)> {
     }
     let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.is_dir() {
-        return Err(Error::new(ErrorKind::Usage, "the input is a directory").in_file(path).hint("name the JSON files in it"));
+        let error = || Error::new(ErrorKind::Usage, "the input is a directory").hint("name the JSON files in it");
+        return Err(another_format(path).unwrap_or_else(error).in_file(path));
     }
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     Ok((name, Body::File(Mutex::new(file))))
