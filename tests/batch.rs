@@ -319,6 +319,17 @@ fn a_second_run_for_what_has_changed_asks_for_counts_only_and_fetches_nothing() 
     assert_eq!((&job["rows"], &job["layers"][0]["unchanged"]), (&json!(432), &json!(true)));
     assert!(job["picture"]["path"].as_str().unwrap().len() > 100);
 
+    // A report that is gone is made again.
+    bench.jobs(&EXPORTS.replace("name = \"communes\"", "name = \"communes\"\nreport = \"communes.json\""));
+    for outcome in ["done", "unchanged", "done"] {
+        let (status, said) = bench.run(&["--only-changed"]);
+        assert_eq!((status, bench.outcomes()[0].1.as_str()), (0, outcome), "{said}");
+        assert_eq!(bench.json("communes.json")["layers"][0]["evidence"]["rows"], 432);
+        if outcome == "unchanged" {
+            std::fs::remove_file(bench.path("communes.json")).unwrap();
+        }
+    }
+
     // A file that is gone, or another question, is fetched; the other layers of the service are not.
     std::fs::remove_file(bench.path("some/Rivers.geojson")).unwrap();
     bench.jobs(&EXPORTS.replace("name = \"communes\"", "name = \"communes\"\nwhere = \"OBJECTID > 400\""));
@@ -403,7 +414,7 @@ fn a_check_names_every_fault_with_its_line_and_asks_nobody() {
     assert!(said.contains("jobs.toml:10: invalid value '99' for '--precision <N>'"), "{said}");
     assert!(said.contains("jobs.toml:14: \"a\" and \"d\" write the same file, c.csv"), "{said}");
     bench.jobs(TEN);
-    ["saved.json", "points.geojson"].map(|name| std::fs::write(bench.path(name), "").unwrap());
+    ["saved.json", "points.geojson"].iter().for_each(|name| std::fs::write(bench.path(name), "").unwrap());
     assert_eq!(bench.run(&["--check"]), (0, "jobs.toml: 10 jobs, no faults\n".to_owned()));
     bench.jobs(EXPORTS);
     assert_eq!(bench.run(&["--check"]), (0, "jobs.toml: 3 jobs, no faults\n".to_owned()));
@@ -547,7 +558,7 @@ fn the_file_in_the_docs_has_no_faults() {
     let file = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     std::fs::write(bench.path("jobs.toml"), file).unwrap();
     assert_eq!(bench.run(&["--check"]).1.matches("there is no file").count(), 3);
-    ["wells.geojson", "page1.json", "page2.json"].map(|name| std::fs::write(bench.path(name), "").unwrap());
+    ["wells.geojson", "page1.json", "page2.json"].iter().for_each(|name| std::fs::write(bench.path(name), "").unwrap());
     assert_eq!(bench.run(&["--check"]), (0, "jobs.toml: 5 jobs, no faults\n".to_owned()));
 }
 

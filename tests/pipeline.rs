@@ -86,6 +86,8 @@ struct Watching {
     both: Option<Barrier>,
     slow_write: Duration,
     fail_at: Option<usize>,
+    /// How many layers were said to be whole.
+    whole: AtomicUsize,
 }
 
 impl Watching {
@@ -96,6 +98,7 @@ impl Watching {
             both: None,
             slow_write: Duration::ZERO,
             fail_at: None,
+            whole: AtomicUsize::new(0),
         }
     }
 }
@@ -142,7 +145,9 @@ impl Format for Watching {
     fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<String>>>) -> Result<Written> {
         let (mut text, mut written) = (String::new(), Written::default());
         for event in events {
-            if let Event::Rows(encoded) = event? {
+            let event = event?;
+            self.whole.fetch_add(usize::from(matches!(event, Event::End)), Ordering::SeqCst);
+            if let Event::Rows(encoded) = event {
                 std::thread::sleep(self.slow_write);
                 text.push_str(&encoded.chunk);
                 written.rows += encoded.rows as u64;
@@ -380,7 +385,7 @@ fn a_format_that_panics_fails_or_ends_early_is_an_error_and_nothing_hangs_or_sta
         ("write panics", None),
         ("write ends early", None),
     ] {
-        for threads in [1, 4] {
+        for (threads, pages) in [(1, 300), (4, 300), (2, 5)] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().to_owned();
             let faulty: &'static Faulty = Box::leak(Box::new(Faulty(fault)));
@@ -390,10 +395,12 @@ fn a_format_that_panics_fails_or_ends_early_is_an_error_and_nothing_hangs_or_sta
                     Output { path: path.join("faulty.txt"), format: faulty },
                 ];
                 let options = ExportOptions { threads, ..ExportOptions::default() };
-                export_layer(Box::new(Made::new(300)), &outputs, &options, &(Arc::new(Silent) as Arc<dyn Progress>)).err()
+                export_layer(Box::new(Made::new(pages)), &outputs, &options, &(Arc::new(Silent) as Arc<dyn Progress>)).err()
             });
             let error = error.expect(fault).expect(fault);
             assert_eq!(error.place().page, page, "{fault}: {error}");
+            // An output that holds many layers takes back one that is not whole.
+            assert_eq!(GOOD.whole.swap(0, Ordering::SeqCst) > 0, fault == "write ends early", "{fault}");
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{fault}");
         }
     }

@@ -67,7 +67,7 @@ pub(super) fn deliver(
 }
 
 /// The files beside the outputs, with the options that name them.
-fn side_files(args: &OutputArgs) -> impl Iterator<Item = (&'static str, &Path)> {
+pub(super) fn side_files(args: &OutputArgs) -> impl Iterator<Item = (&'static str, &Path)> {
     let named = [("--report", &args.report), ("--codebook", &args.codebook)];
     named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
 }
