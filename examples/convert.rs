@@ -23,7 +23,7 @@ const LITTLE: &str = r#"{
 fn main() -> geohaul::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let (mut input, paths): (Box<dyn Input>, Vec<PathBuf>) = match arguments.next() {
-        Some(target) => (open(&Session::online()?, &Target::parse(&target)?, &silent())?, arguments.map(PathBuf::from).collect()),
+        Some(target) => (open(&Session::online(), &Target::parse(&target)?, &silent())?, arguments.map(PathBuf::from).collect()),
         None => {
             let here = std::env::temp_dir();
             (Box::new(Saved::from_bytes("little", LITTLE.into())?), vec![here.join("little.geojson"), here.join("little.kmz")])

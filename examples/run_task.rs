@@ -37,7 +37,7 @@ fn main() -> geohaul::Result<()> {
     let url = url.parse().map_err(|why| Error::new(ErrorKind::Usage, "the address is none").because(why))?;
     let progress: Arc<dyn Progress> = Arc::new(Say);
 
-    let task = Task::open(&Session::online()?, &url)?;
+    let task = Task::open(&Session::online(), &url)?;
     let wells = json!({"x": 7.44, "y": 46.95, "spatialReference": {"wkid": 4326}});
     let parameters = Parameters::default().with("Input_Features", wells).with("Distance", "2 km").with("Segments", 12);
 

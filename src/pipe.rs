@@ -59,10 +59,11 @@ impl Permits {
         if state.cancelled { None } else { Some(self.permit(&mut state)) }
     }
 
-    /// A place if there is one right now: for reading ahead while another page is under way.
+    /// A place if there are two right now: for reading ahead. The last one is left for [`Permits::take`], so that whoever
+    /// waits there never waits for pages that were read ahead and come behind its own.
     pub fn try_take(&self) -> Option<Permit> {
         let mut state = self.0.lock();
-        let free = !state.cancelled && state.pages < self.0.most_pages && state.bytes < self.0.most_bytes;
+        let free = !state.cancelled && state.pages + 1 < self.0.most_pages && state.bytes < self.0.most_bytes;
         free.then(|| self.permit(&mut state))
     }
 
@@ -140,4 +141,18 @@ pub fn in_order<T>(arrivals: Receiver<(u64, T)>) -> impl Iterator<Item = T> {
             early.insert(seq, item);
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_ahead_leaves_the_last_place_to_the_first_in_line() {
+        let permits = Permits::new(3, 1 << 20);
+        let ahead: Vec<Permit> = std::iter::from_fn(|| permits.try_take()).collect();
+        assert_eq!(ahead.len(), 2);
+        assert!(permits.take().is_some());
+        assert!(Permits::new(1, 1 << 20).try_take().is_none());
+    }
 }

@@ -223,7 +223,7 @@ fn wrong_inputs_fail_the_job_with_messages_and_too_many_rows_are_cut_off() {
 #[test]
 fn the_library_runs_both_tasks() {
     let server = Server::start();
-    let session = Session::online().unwrap();
+    let session = Session::online();
     let silent: Arc<dyn Progress> = Arc::new(Silent);
     let polling = Polling { first: Duration::from_millis(5), ..Polling::default() };
     let names = |task: &str, inputs: &Parameters| -> Vec<String> {
@@ -282,7 +282,7 @@ impl Transport for Referring {
 #[test]
 fn a_result_that_is_a_layer_of_its_own_is_paged_under_the_parameters_name() {
     let server = Server::start();
-    let transport = Referring { layer: server.url("FeatureServer/0"), http: HttpTransport::new().unwrap() };
+    let transport = Referring { layer: server.url("FeatureServer/0"), http: HttpTransport::default() };
     let task = Task::open(&Session::new(Arc::new(transport)), &"http://h.example/GPServer/T".parse().unwrap()).unwrap();
     let silent: Arc<dyn Progress> = Arc::new(Silent);
     let job = task.run(&Parameters::default(), &Options::default(), &silent).unwrap();

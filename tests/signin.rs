@@ -127,13 +127,13 @@ fn token(text: &str) -> Credential {
 }
 
 fn session(access: &Access) -> Session {
-    access.session().unwrap()
+    access.session()
 }
 
 /// The ids that come of a layer.
 fn export_with(session: &Session, url: &Url, connections: usize) -> Result<Vec<i64>, Error> {
-    let options = LayerOptions { page_size: Some(10), connections, ..LayerOptions::default() };
-    let source = LayerSource::open(session, url, options, Arc::new(Silent))?;
+    let options = LayerOptions { page_size: Some(10), ..LayerOptions::default() };
+    let source = LayerSource::open(&session.clone().with_connections(connections), url, options, Arc::new(Silent))?;
     let plan = ReadPlan { geometry: true, z: true, m: true, curve_tolerance: 0.01, keep_curves: false };
     let mut pages = Box::new(source).open(&plan, &Permits::new(16, 1 << 26), Arc::new(Silent))?;
     let mut ids = Vec::new();
@@ -519,7 +519,7 @@ fn a_token_is_renewed_five_minutes_before_its_end_by_the_servers_clock() {
         Reply::json(&answer).header("Date", "Wed, 21 Oct 2015 07:28:00 GMT")
     });
     let url = server.url(LAYER);
-    let http = Arc::new(HttpTransport::new().unwrap());
+    let http = Arc::new(HttpTransport::default());
     let sign_in =
         SignIn::with_retry(http, vec![Login::new(&url, ann())], RetryPolicy::default(), Arc::clone(&clock) as Arc<dyn Clock>);
     let session = Session::new(Arc::new(sign_in));
@@ -556,7 +556,7 @@ fn a_download_carries_the_token_in_a_header_and_where_that_is_lost_in_a_body() {
         });
         let url = server.url("/arcgis/rest/directories/arcgisjobs/out.zip");
         let transport =
-            Access::default().login(Login::new(&url, token("ready-0123456789"))).over(Arc::new(HttpTransport::new().unwrap()));
+            Access::default().login(Login::new(&url, token("ready-0123456789"))).over(Arc::new(HttpTransport::default()));
         let mut request = Session::new(Arc::clone(&transport)).request(&url, &[]);
         request.params.clear();
         for _ in 0..2 {
@@ -693,7 +693,7 @@ fn nothing_that_can_be_printed_shows_a_secret() {
     let mut request = session.request(&url, &[("token", "tok-0123456789"), ("password", PASSWORD)]);
     request.method = Method::Post;
     transport.send(&request).unwrap();
-    let sign_in = SignIn::new(Arc::new(HttpTransport::new().unwrap()), vec![Login::new(&url, ann())]);
+    let sign_in = SignIn::new(Arc::new(HttpTransport::default()), vec![Login::new(&url, ann())]);
     let text = format!("{access:?} {session:?} {request:?} {sign_in:?} {}", seen.lock().unwrap());
     assert!(text.contains("X-Esri-Authorization") || text.contains("token"), "{text}");
     for secret in ["tok-0", "horse", "app-secret", "gateway-key", "YW5uOm"] {

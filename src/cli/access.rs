@@ -42,13 +42,13 @@ pub(super) fn open(args: &AccessArgs, text: &str) -> Result<Opened> {
         let names = pasted.left_out.join(", ");
         warnings.push(format!("{names} of the address is not sent; the key of a gateway goes into a header: --header @FILE"));
     }
-    Ok(Opened { session: access.session()?, warnings, target: pasted.target })
+    Ok(Opened { session: access.session(), warnings, target: pasted.target })
 }
 
 /// The way to a portal, and what the report should say of it.
 pub(super) fn portal(args: &AccessArgs, portal: &Url) -> Result<(Session, Vec<String>)> {
     let access = of(args, None, portal)?;
-    Ok((access.session()?, access.warnings()))
+    Ok((access.session(), access.warnings()))
 }
 
 /// The sign-ins of the command, those of the environment, and those that are kept, in this order.

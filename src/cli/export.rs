@@ -48,14 +48,9 @@ pub(super) fn work(args: &ExportArgs, setting: &Setting<'_>) -> Result<Delivered
     }
     let (selection, clip) = selection::read(&args.selection)?;
     warnings.extend(chosen_by_the_address(&target, &selection));
-    let options = LayerOptions {
-        selection,
-        out_sr,
-        page_size: args.page_size,
-        connections: usize::try_from(args.connections).unwrap_or(1),
-        wire: args.wire.into(),
-    };
-    let session = setting.paced(session, options.connections).stopped_by(&interrupt::cancel());
+    let options = LayerOptions { selection, out_sr, page_size: args.page_size, wire: args.wire.into() };
+    let connections = usize::try_from(args.connections).unwrap_or(usize::MAX);
+    let session = setting.paced(session, connections).stopped_by(&interrupt::cancel());
     let mut layers = Layers::open(&session, &target, options, &args.layers, Arc::clone(&setting.progress))?;
     let destination = outputs::destination(&args.outputs)?;
     if let (Destination::Files(outputs), names @ [_, _, ..]) = (&destination, layers.names().as_slice())

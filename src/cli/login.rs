@@ -21,9 +21,9 @@ pub(super) fn login(args: &LoginArgs) -> Result<Status> {
     let credential = access::credential(&args.access, &[], &url)?.ok_or_else(|| {
         Error::new(ErrorKind::Usage, "nothing says who signs in").hint("use --user NAME, --token-file FILE or --client-id ID")
     })?;
-    let login = Login::at(&web.session()?, &url, credential)?.with_referer(args.access.referer.clone());
+    let login = Login::at(&web.session(), &url, credential)?.with_referer(args.access.referer.clone());
     // What does not work is not kept.
-    let identity = identify(&web.login(login.clone()).session()?, &login)?;
+    let identity = identify(&web.login(login.clone()).session(), &login)?;
     let kept = if args.in_file { store.keep_in_file(&login) } else { store.keep(&login) }?;
     let place = match kept.in_keyring {
         true => "the system's keyring".to_owned(),
@@ -60,7 +60,7 @@ pub(super) fn whoami(args: &WhoamiArgs) -> Result<Status> {
     };
     let (login, access) = asked(&args.access, &address(url)?, access::kept()?)?;
     printer::warnings(&access_warnings(&args.access));
-    let identity = identify(&access.login(login.clone()).session()?, &login)?;
+    let identity = identify(&access.login(login.clone()).session(), &login)?;
     printer::data(&(text(&identity, &login) + "\n"))?;
     Ok(Status::Complete)
 }
@@ -68,7 +68,7 @@ pub(super) fn whoami(args: &WhoamiArgs) -> Result<Status> {
 /// The login of the command, else the one that is kept for this site.
 fn asked(args: &AccessArgs, url: &Url, kept: Vec<Login>) -> Result<(Login, Access)> {
     let web = access::web(args, None, url)?;
-    let session = web.session()?;
+    let session = web.session();
     if let Some(credential) = access::credential(args, &kept, url)? {
         let login = Login::at(&session, url, credential)?.with_referer(args.referer.clone());
         return Ok((login, web));

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::pacer::MOST_CONNECTIONS;
 use super::paging::{Ask, Pager, Situation};
 use super::selection::{IdRanges, Selection, names};
 use super::session::{Answer, Session};
@@ -56,16 +55,13 @@ pub struct LayerOptions {
     pub out_sr: Option<SpatialReference>,
     /// Rows to ask for at once; by default what the layer allows, at most 2,000.
     pub page_size: Option<u64>,
-    /// The most pages that are asked for at once; at least 1. The session's pace may allow fewer.
-    pub connections: usize,
     /// What to ask for rows in.
     pub wire: WireChoice,
 }
 
 impl Default for LayerOptions {
     fn default() -> Self {
-        let (selection, wire) = (Selection::default(), WireChoice::Auto);
-        Self { selection, out_sr: None, page_size: None, connections: MOST_CONNECTIONS, wire }
+        Self { selection: Selection::default(), out_sr: None, page_size: None, wire: WireChoice::Auto }
     }
 }
 
@@ -79,7 +75,6 @@ pub struct LayerSource {
     ids: Option<Vec<i64>>,
     /// The attribute that holds the object id.
     id_key: Option<String>,
-    connections: usize,
     /// The server's count of all rows that the conditions choose.
     counted: Option<u64>,
     /// When the layer was last edited, as far as it says.
@@ -108,7 +103,7 @@ impl LayerSource {
     /// use geohaul::report::Silent;
     ///
     /// let url = "https://h.example/arcgis/rest/services/Roads/FeatureServer/0".parse().unwrap();
-    /// let layer = LayerSource::open(&Session::online()?, &url, LayerOptions::default(), Arc::new(Silent))?;
+    /// let layer = LayerSource::open(&Session::online(), &url, LayerOptions::default(), Arc::new(Silent))?;
     /// println!("{} rows", layer.header().count.unwrap_or(0));
     /// # Ok::<(), geohaul::Error>(())
     /// ```
@@ -145,8 +140,7 @@ impl Source for LayerSource {
     }
 
     fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        let Self { session, mut query, header, situation, ids, id_key, connections, counted, most, wanted, last_edit, .. } =
-            *self;
+        let Self { session, mut query, header, situation, ids, id_key, counted, most, wanted, last_edit, .. } = *self;
         let mut carriage = self.carriage;
         query.narrow(read);
         if header.has_m && read.m {
@@ -177,7 +171,6 @@ impl Source for LayerSource {
         pages.layer = header.name;
         pages.count_before = counted;
         pages.ids = ids;
-        pages.connections = connections;
         pages.opening = session;
         pages.most = most;
         pages.wanted = wanted;
@@ -315,7 +308,6 @@ impl Opening<'_> {
             situation,
             ids,
             id_key,
-            connections: options.connections.max(1),
             counted,
             last_edit: self.info.last_edit,
             kept_in: None,

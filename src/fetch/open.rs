@@ -25,7 +25,7 @@ use crate::report::Progress;
 /// use geohaul::{Session, Target, open};
 ///
 /// let target = Target::parse("https://host/arcgis/rest/services/Roads/FeatureServer/0?where=KIND%3D1")?;
-/// let mut input = open(&Session::online()?, &target, &silent())?;
+/// let mut input = open(&Session::online(), &target, &silent())?;
 /// for item in input.items() {
 ///     if let geohaul::fetch::Item::Layer(layer) = item? {
 ///         println!("{}: {:?} rows", layer.header().name, layer.header().count);

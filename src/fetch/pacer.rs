@@ -18,7 +18,7 @@ const FIRST_CONNECTIONS: usize = 4;
 pub const MOST_CONNECTIONS: usize = 16;
 
 /// Answers of fewer bytes say nothing of how fast the server is with pages.
-const TELLING_BYTES: usize = 10_000;
+pub(super) const TELLING_BYTES: usize = 10_000;
 
 /// How long to wait before looking again whether the work was cancelled.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -79,6 +79,11 @@ impl Pacer {
         Self { most: most.max(1), hosts: Mutex::default() }
     }
 
+    /// The most requests at once to each host.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     /// The pace of the host of this name.
     pub(super) fn host(&self, name: &str) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,6 +95,8 @@ impl Pacer {
 pub(super) struct Turn<'a> {
     host: &'a Host,
     began: Duration,
+    /// How many requests were under way when this one made room for another before its end.
+    yielded: Option<usize>,
 }
 
 impl Host {
@@ -138,11 +145,19 @@ impl Host {
                 state.waiting.remove(&place);
                 state.under_way += 1;
                 self.changed.notify_all();
-                return Ok(Turn { host: self, began: now });
+                return Ok(Turn { host: self, began: now, yielded: None });
             } else {
                 state = self.changed.wait_timeout(state, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
             }
         }
+    }
+
+    /// One request fewer is under way; how many there were.
+    fn leave(&self) -> usize {
+        let mut state = self.lock();
+        state.under_way -= 1;
+        self.changed.notify_all();
+        state.under_way + 1
     }
 
     /// Nobody asks this host before `until`.
@@ -159,12 +174,19 @@ impl Host {
 }
 
 impl Turn<'_> {
+    /// Makes room for the next request, before it is known how this one went.
+    pub(super) fn yield_early(&mut self) {
+        if self.yielded.is_none() {
+            self.yielded = Some(self.host.leave());
+        }
+    }
+
     /// The request is over.
     pub(super) fn end(self, went: Went, now: Duration) {
         let took = now.saturating_sub(self.began).as_secs_f64();
         let mut state = self.host.lock();
         // Where only a few are wanted at once, their success says nothing of more.
-        let busy = 2.0 * state.under_way as f64 >= state.allowed.floor();
+        let busy = 2.0 * self.yielded.unwrap_or(state.under_way) as f64 >= state.allowed.floor();
         match went {
             Went::Unsaid => {}
             Went::Badly => state.cut(0.5, self.began, now),
@@ -202,8 +224,9 @@ impl State {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.host.lock().under_way -= 1;
-        self.host.changed.notify_all();
+        if self.yielded.is_none() {
+            self.host.leave();
+        }
     }
 }
 

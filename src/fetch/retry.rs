@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::http::{Cancel, Fault, FaultKind, Request, Response, SharedTransport};
-use super::pacer::{Host, MOST_CONNECTIONS, Pace, Pacer, Went};
+use super::pacer::{Host, MOST_CONNECTIONS, Pace, Pacer, TELLING_BYTES, Went};
 use crate::error::Error;
 use crate::esri::failure::Failure;
 use crate::report::{Progress, Silent};
@@ -194,6 +194,11 @@ impl Retry {
         Self { pacer: Arc::new(Pacer::new(most)), ..self }
     }
 
+    /// The most requests that may be under way to one host.
+    pub(super) fn connections(&self) -> usize {
+        self.pacer.most()
+    }
+
     /// The same at a pace that it shares with others.
     #[must_use]
     pub fn at_pace(self, pace: &Pace) -> Self {
@@ -282,7 +287,7 @@ impl Retry {
         check: impl Fn(Response) -> Result<T, Failure>,
     ) -> Result<(T, Duration), (Refused, Option<Duration>)> {
         let no_answer = |Fault { kind, error }| Refused { error, cause: Cause::Fault(kind) };
-        let turn = host.turn(place, &*self.clock, &request.cancel).map_err(|fault| (no_answer(fault), None))?;
+        let mut turn = host.turn(place, &*self.clock, &request.cancel).map_err(|fault| (no_answer(fault), None))?;
         self.tally.sent.fetch_add(1, Ordering::Relaxed);
         let began = self.clock.now();
         let response = self.transport.send(request);
@@ -300,6 +305,11 @@ impl Retry {
         self.tally.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         // Later ones change nothing.
         let _ = response.server_time.map(|time| self.tally.clock.set(time));
+        if bytes >= TELLING_BYTES {
+            // The server has done its part, and reading this takes a while. A refusal is short and read first: it may
+            // hold back what comes next.
+            turn.yield_early();
+        }
         match check(response) {
             Ok(answer) => {
                 turn.end(Went::Well(bytes), now);

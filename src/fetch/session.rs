@@ -85,11 +85,8 @@ impl Session {
     }
 
     /// Asks the network.
-    ///
-    /// # Errors
-    /// Where TLS can't be set up.
-    pub fn online() -> Result<Self> {
-        Ok(Self::new(Arc::new(HttpTransport::new()?)))
+    pub fn online() -> Self {
+        Self::new(Arc::new(HttpTransport::default()))
     }
 
     /// The same way for one piece of work: tells `progress` of retries, counts its requests from 0, and can be
@@ -109,6 +106,11 @@ impl Session {
     #[must_use]
     pub fn with_connections(self, most: usize) -> Self {
         Self { retry: self.retry.with_connections(most), ..self }
+    }
+
+    /// The most requests that may be under way to one host.
+    pub(super) fn connections(&self) -> usize {
+        self.retry.connections()
     }
 
     /// The same at a pace that it shares with other sessions.

@@ -252,7 +252,7 @@ fn a_submission_that_times_out_is_not_sent_again() {
         }
     }
     let (address, seen) = silent_server();
-    let transport = Arc::new(Hasty(geohaul::fetch::http::HttpTransport::new().unwrap()));
+    let transport = Arc::new(Hasty(geohaul::fetch::http::HttpTransport::default()));
     let session = Session::with_retry(Retry::new(transport, RetryPolicy::default()).with_clock(Arc::new(Rush::default())));
     let task = Task::open(&session, &format!("{address}{SERVICE}/T").parse().unwrap()).unwrap();
     let error = task.run(&Parameters::default(), &Options::default(), &(Arc::new(Silent) as Arc<dyn Progress>)).err().unwrap();

@@ -52,7 +52,7 @@ impl Written {
 
 fn export(server: &Server, wire: WireChoice, file: &str) -> Result<Written, geohaul::Error> {
     let url = server.url("/arcgis/rest/services/Roads/FeatureServer/0");
-    let retry = Retry::new(Arc::new(HttpTransport::new().unwrap()), RetryPolicy::default());
+    let retry = Retry::new(Arc::new(HttpTransport::default()), RetryPolicy::default());
     let session = Session::with_retry(retry.with_clock(Arc::new(Asleep::default())));
     let options = LayerOptions { page_size: Some(10), wire, ..LayerOptions::default() };
     let source = LayerSource::open(&session, &url, options, Arc::new(Silent))?;

@@ -38,7 +38,7 @@ impl Clock for Asleep {
 
 /// A session whose waits take no time.
 pub fn session(clock: &Arc<Asleep>) -> Session {
-    let transport = Arc::new(HttpTransport::new().unwrap());
+    let transport = Arc::new(HttpTransport::default());
     Session::with_retry(Retry::new(transport, RetryPolicy::default()).with_clock(Arc::clone(clock) as Arc<dyn Clock>))
 }
 

@@ -74,12 +74,9 @@ impl Access {
     }
 
     /// A session over the network.
-    ///
-    /// # Errors
-    /// Where TLS can't be set up.
-    pub fn session(&self) -> Result<Session> {
-        let http = HttpTransport::through(self.network.clone())?;
-        Ok(Session::with_retry(Retry::new(self.over(Arc::new(http)), RetryPolicy::default())))
+    pub fn session(&self) -> Session {
+        let http = HttpTransport::through(self.network.clone());
+        Session::with_retry(Retry::new(self.over(Arc::new(http)), RetryPolicy::default()))
     }
 
     /// A transport over `inner` that signs in.

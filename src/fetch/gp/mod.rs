@@ -11,7 +11,7 @@
 //! use geohaul::Session;
 //!
 //! let url = "https://h.example/arcgis/rest/services/Tools/GPServer/Buffer".parse().unwrap();
-//! let task = Task::open(&Session::online()?, &url)?;
+//! let task = Task::open(&Session::online(), &url)?;
 //! let parameters = Parameters::parse(["Input_Features=@wells.geojson"])?.with("Distance", "2 miles").with("Segments", 36);
 //! let mut job = task.run(&parameters, &Options::default(), &silent())?;
 //! job.wait(&Polling::default())?;

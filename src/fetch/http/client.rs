@@ -26,62 +26,64 @@ const MOST_REDIRECTS: usize = 5;
 /// It blocks, so it must not be made or used inside an async runtime.
 pub struct HttpTransport {
     /// One client per idle limit: reqwest takes that limit (and only as an idle limit, as bodies are read
-    /// piece by piece) from the client, while a time-out of the request would bound the whole of it.
-    clients: Mutex<Vec<(Duration, Client)>>,
+    /// piece by piece) from the client, while a time-out of the request would bound the whole of it. And one with
+    /// certificates apart from that without, for reading the system's takes a while.
+    clients: Mutex<Vec<(ClientKind, Client)>>,
     network: Network,
     connect_limit: Duration,
 }
 
+/// What tells one client from another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct ClientKind {
+    idle_limit: Duration,
+    tls: bool,
+}
+
 impl HttpTransport {
-    /// A transport without connections yet, by the proxies of the environment and the system's certificates.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Network`] where TLS can't be set up.
-    pub fn new() -> Result<Self> {
-        Self::through(Network::default())
+    /// A transport without connections yet, by this way into the network.
+    pub fn through(network: Network) -> Self {
+        Self { clients: Mutex::default(), network, connect_limit: CONNECT_LIMIT }
     }
 
-    /// The same by another way into the network.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Network`] where TLS can't be set up.
-    pub fn through(network: Network) -> Result<Self> {
-        let transport = Self { clients: Mutex::default(), network, connect_limit: CONNECT_LIMIT };
-        transport.client(Duration::from_secs(60)).map_err(|fault| fault.error)?;
-        Ok(transport)
-    }
-
-    fn client(&self, idle_limit: Duration) -> Result<Client, Fault> {
+    fn client(&self, kind: ClientKind) -> Result<Client, Fault> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = clients.iter().find(|(limit, _)| *limit == idle_limit) {
+        if let Some((_, client)) = clients.iter().find(|(made, _)| *made == kind) {
             return Ok(client.clone());
         }
-        let client = self
-            .network
-            .apply(Client::builder())
+        let builder = self.network.apply(Client::builder());
+        let client = if kind.tls { builder } else { builder.tls_certs_only([]) }
             .user_agent(USER_AGENT)
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(self.connect_limit)
-            .timeout(idle_limit)
+            .timeout(kind.idle_limit)
             .tcp_nodelay(true)
             .build()
             .map_err(|why| fault(FaultKind::Other, "the network can't be used", why.without_url()))?;
-        clients.push((idle_limit, client.clone()));
+        clients.push((kind, client.clone()));
         Ok(client)
+    }
+}
+
+/// By the proxies of the environment and the system's certificates.
+impl Default for HttpTransport {
+    fn default() -> Self {
+        Self::through(Network::default())
     }
 }
 
 impl Transport for HttpTransport {
     fn send(&self, request: &Request) -> Result<Response, Fault> {
         let deadline = Instant::now() + request.total_limit;
-        let client = self.client(request.idle_limit.min(request.total_limit))?;
+        let idle_limit = request.idle_limit.min(request.total_limit);
         let located = |fault: Fault| Fault { error: request.locate(fault.error), ..fault };
         let mut hop = request.clone();
         for _ in 0..=MOST_REDIRECTS {
             if request.cancel.is_cancelled() {
                 return Err(Fault::cancelled());
             }
+            let client = self.client(ClientKind { idle_limit, tls: self.network.may_need_tls(&hop.url) })?;
             let mut call = match hop.method {
                 Method::Get => client.get(hop.full_url()),
                 Method::Post => match &hop.file {

@@ -72,6 +72,13 @@ impl Network {
         self.insecure
     }
 
+    /// `true` where the way to `url` may need certificates: it, or a proxy, may be https.
+    pub(super) fn may_need_tls(&self, url: &Url) -> bool {
+        let proxied =
+            || ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].iter().any(|name| std::env::var_os(name).is_some());
+        url.scheme() != "http" || self.proxy.is_some() || proxied()
+    }
+
     pub(super) fn apply(&self, mut builder: ClientBuilder) -> ClientBuilder {
         if let Some((_, proxy)) = &self.proxy {
             builder = builder.proxy(proxy.clone());

@@ -52,7 +52,7 @@ impl LayerSource {
             None => None,
         };
         let pages = count.map(|count| count.div_ceil(page_size));
-        let at_once = USUAL_CONNECTIONS.min(self.connections as u64).max(1);
+        let at_once = USUAL_CONNECTIONS.min(self.session.connections() as u64).max(1);
         let by_sample = |whole: fn(&Sample) -> f64| Some(whole(sample.as_ref()?) / sample.as_ref()?.rows.max(1) as f64);
         let bytes = count.zip(by_sample(|page| page.bytes as f64)).map(|(count, each)| (count as f64 * each).round() as u64);
         let rounds = pages.map(|pages| pages.div_ceil(at_once) as f64);

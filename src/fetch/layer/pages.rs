@@ -56,7 +56,6 @@ pub(super) struct LayerPages {
     pub(super) expected: Option<SpatialReference>,
     /// The id list, where it is known already.
     pub(super) ids: Option<Vec<i64>>,
-    pub(super) connections: usize,
     /// The session that opened the layer, for what it has sent.
     pub(super) opening: Session,
     /// The largest body so far.
@@ -69,8 +68,6 @@ pub(super) struct LayerPages {
     /// The ids that were asked for, where nothing else chooses rows.
     pub(super) wanted: Option<IdRanges>,
     line: VecDeque<Slot>,
-    /// The permit of a page that brought nothing, for the next in line.
-    spare: Option<Permit>,
     pages: u64,
     rows_before: u64,
     /// Rows handed out, without dropped ones.
@@ -90,14 +87,12 @@ impl LayerPages {
             count_before: None,
             expected: None,
             ids: None,
-            connections: 1,
             largest: 0,
             last_failure: None,
             alone: None,
             most: None,
             wanted: None,
             line: VecDeque::new(),
-            spare: None,
             pages: 0,
             rows_before: 0,
             rows: 0,
@@ -105,11 +100,17 @@ impl LayerPages {
         }
     }
 
+    /// Questions at once: as many as the host may be asked, and so many again that are being read or wait for their turn,
+    /// so that no connection waits for us.
+    fn most_asked(&self) -> usize {
+        2 * self.fetcher.session.connections()
+    }
+
     /// Lines up what the pager wants.
     fn line_up(&mut self) {
         // Known from the pages alone, so that a resumed export asks the same questions.
         let ahead = usize::try_from(BYTES_AHEAD / self.largest.max(1)).unwrap_or(usize::MAX).max(2);
-        while self.line.len() < self.connections.min(ahead) {
+        while self.line.len() < self.most_asked().min(ahead) {
             match self.pager.next_ask(self.line.len()) {
                 // The id list that opening the layer needed is as good as a new one.
                 Some(ask @ Ask::IdList(IdSpan::ALL)) if self.ids.is_some() => {
@@ -123,17 +124,16 @@ impl LayerPages {
 
     /// Starts what may start, from the front of the line; `None` once the permits are cancelled.
     fn start(&mut self) -> Option<Result<()>> {
+        let most = self.most_asked();
         let running = self.line.iter().filter(|slot| slot.request.is_some()).count();
         let waiting = self.line.iter_mut().enumerate().filter(|(_, slot)| slot.request.is_none());
         for ((place, slot), running) in waiting.zip(running..) {
             // What stands before pages that are under way must start all the same.
-            if place > 0 && running >= self.connections {
+            if place > 0 && running >= most {
                 break;
             }
             let permit = if !slot.ask.is_page() {
                 None
-            } else if let Some(spare) = self.spare.take() {
-                Some(spare)
             } else if place == 0 {
                 Some(self.permits.take()?)
             } else {
@@ -207,9 +207,10 @@ impl LayerPages {
             for ask in step.first.into_iter().rev() {
                 self.line.push_front(Slot { ask, request: None });
             }
-            match (body, permit) {
-                (Some(body), Some(permit)) if body.facts.rows > 0 => return self.page(body, step.drop_rows, permit).map(Some),
-                (_, permit) => self.spare = permit.or(self.spare.take()),
+            if let (Some(body), Some(permit)) = (body, permit)
+                && body.facts.rows > 0
+            {
+                return self.page(body, step.drop_rows, permit).map(Some);
             }
         }
     }
@@ -288,7 +289,6 @@ impl Pages for LayerPages {
             // What is under way goes beyond what was wanted.
             self.over = true;
             self.line.clear();
-            self.spare = None;
             self.fetcher.session.cancel();
             return None;
         }
@@ -296,7 +296,6 @@ impl Pages for LayerPages {
         if !matches!(advanced, Some(Ok(_))) {
             self.over = true;
             self.line.clear();
-            self.spare = None;
         }
         advanced
     }
