@@ -9,14 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::id_set::{IdSet, IdSpan, in_words};
 use super::{Input, Item, Pages, Scalar, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::document::{FeatureSet, Found, contents};
-use crate::esri::{PageRange, Scanner, Syntax, object_ids, pbf};
+use crate::esri::{PageRange, Scanner, Syntax, pbf};
 use crate::model::{Carriage, Evidence, GeometryKind, Header, Page, PageFacts, ReadPlan, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
+
+mod repeats;
+
+use repeats::Repeats;
 
 /// Rows of a saved file go to the workers in pages of about this many bytes.
 const PAGE_BYTES: u64 = 1 << 20;
@@ -442,49 +445,5 @@ impl Pages for SavedPages {
 
     fn finish(self: Box<Self>) -> Result<Evidence> {
         Ok(Evidence { repeated: self.repeats.and_then(|repeats| repeats.words()), ..self.evidence })
-    }
-}
-
-/// Finds object ids that several files hold: a page that was saved twice, or pages that overlap. Within one file an id may
-/// stand on many rows, as those of a join do.
-struct Repeats {
-    /// The field of the object ids.
-    field: String,
-    /// The file under way, and its ids so far.
-    file: usize,
-    ids: IdSet,
-    /// Those of the files before it.
-    before: IdSet,
-    repeated: IdSet,
-}
-
-impl Repeats {
-    fn of(field: &str) -> Self {
-        Self { field: field.to_owned(), file: 0, ids: IdSet::default(), before: IdSet::default(), repeated: IdSet::default() }
-    }
-
-    fn look(&mut self, file: usize, wire: Wire, bytes: &[u8]) {
-        if file != self.file {
-            self.file = file;
-            for id in std::mem::take(&mut self.ids).iter() {
-                self.before.insert(id);
-            }
-        }
-        let ids = match wire {
-            Wire::Json => object_ids(bytes, 0..bytes.len(), &self.field),
-            Wire::Pbf => pbf::rows(bytes, 0..bytes.len()).and_then(|rows| rows.object_ids(bytes, &self.field)),
-        };
-        // Whoever reads the rows says what is wrong with them.
-        for id in ids.into_iter().flatten().flatten() {
-            self.ids.insert(id);
-            if self.before.contains(id) {
-                self.repeated.insert(id);
-            }
-        }
-    }
-
-    fn words(&self) -> Option<String> {
-        let count = self.repeated.count(IdSpan::ALL);
-        (count > 0).then(|| in_words(count, self.repeated.iter()))
     }
 }

@@ -4,6 +4,7 @@ mod document;
 mod order;
 mod orders;
 mod schema;
+mod secrets;
 mod variables;
 mod work;
 
