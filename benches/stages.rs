@@ -56,7 +56,7 @@ fn parse(bencher: Bencher<'_, '_>, input: (&str, usize)) {
     let (header, page) = page(&text);
     let info = format_by_name("geojson").unwrap().info();
     let plan = convert::plan(&header, &[info], &PlanOptions::default()).unwrap();
-    bencher.counter(BytesCount::of_slice(&text)).bench(|| convert::parse_page(&page, &header, &plan.read).unwrap());
+    bencher.counter(BytesCount::of_slice(&text)).bench(|| convert::parse_page(page.clone(), &header, &plan.read).unwrap());
 }
 
 #[divan::bench(args = ["geojson native", "geojson wgs84", "shapefile", "kmz", "csv", "geopackage", "flatgeobuf"])]
@@ -71,7 +71,7 @@ fn encode(bencher: Bencher<'_, '_>, case: &str) {
     let format = format_by_name(name).unwrap();
     let options = PlanOptions { crs, ..PlanOptions::default() };
     let plan = convert::plan(&header, &[format.info()], &options).unwrap();
-    let (batch, _) = convert::parse_page(&page, &header, &plan.read).unwrap();
+    let (batch, _) = convert::parse_page(page, &header, &plan.read).unwrap();
     let write = &plan.outputs[0].write;
     bencher.counter(BytesCount::of_slice(&text)).bench(|| {
         let (geometry, _) = convert::for_output(&batch, write).unwrap();

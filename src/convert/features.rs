@@ -144,7 +144,7 @@ impl Features {
         let facts = PageFacts { rows: range.rows as usize, features: 0..bytes.len(), ..PageFacts::default() };
         let page = Page { seq: self.seq, bytes, facts, drop_rows: Vec::new(), rows_before: self.rows_before };
         (self.seq, self.rows_before) = (self.seq + 1, self.rows_before + range.rows);
-        let (mut batch, losses) = parse_page(&page, &self.header, &self.read)?;
+        let (mut batch, losses) = parse_page(page, &self.header, &self.read)?;
         self.losses.append(losses);
         if self.options.make_valid {
             make_valid(&mut batch, self.header.object_id, &mut self.losses);

@@ -43,7 +43,7 @@ pub fn to_geojson(esri_json: &str) -> Result<FeatureCollection> {
         let bytes = slice(range.offset, range.len);
         let facts = PageFacts { rows: range.rows as usize, features: 0..bytes.len(), ..PageFacts::default() };
         let page = Page { seq: seq as u64, bytes, facts, drop_rows: Vec::new(), rows_before: features.len() as u64 };
-        let (batch, _) = parse_page(&page, &header, &plan.read)?;
+        let (batch, _) = parse_page(page, &header, &plan.read)?;
         let (geometry, _) = for_output(&batch, write)?;
         features.extend((0..batch.rows()).map(|row| feature(write, &batch, row, geometry.shape(row))));
     }

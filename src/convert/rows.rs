@@ -21,30 +21,35 @@ use super::shapes::{COUNTED, Shapes, Unfit};
 /// # Errors
 /// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a multipatch or a geometry in another
 /// spatial reference; both name the feature.
-pub fn parse_page(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
+pub fn parse_page(page: Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
     match page.facts.wire {
         Wire::Json => parse_json(page, header, read),
-        Wire::Pbf => pbf_rows::parse(page, header, read),
+        Wire::Pbf => pbf_rows::parse(&page, header, read),
     }
 }
 
-fn parse_json(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
-    let raw = &page.bytes[page.facts.features.clone()];
-    if u32::try_from(raw.len()).is_err() {
+fn parse_json(mut page: Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
+    let (bytes, mut range) = (std::mem::take(&mut page.bytes), page.facts.features.clone());
+    let page = &page;
+    if u32::try_from(bytes.len()).is_err() {
         return Err(too_large(page));
     }
     let mut losses = Losses::default();
-    let text = match String::from_utf8(raw.to_vec()) {
+    // Nothing is copied where nobody else holds the bytes.
+    let text = match String::from_utf8(Vec::from(bytes)) {
         Ok(text) => text,
         Err(wrong) => {
-            let count = wrong.as_bytes().utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count() as u64;
+            let raw = &wrong.as_bytes()[range];
+            let count = raw.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count() as u64;
             let first = || Some(format!("page {}, which begins with {}", page.seq, row_words(page, 0)));
             losses.add_many(LossKind::CharactersReplaced, None, count, Some("bytes that are no UTF-8".to_owned()), first);
-            String::from_utf8_lossy(wrong.as_bytes()).into_owned()
+            let text = String::from_utf8_lossy(raw).into_owned();
+            range = 0..text.len();
+            text
         }
     };
     let mut rows = Rows::new(text.as_bytes(), page, header, read);
-    let walked = walk(text.as_bytes(), 0..text.len(), &mut rows);
+    let walked = walk(text.as_bytes(), range, &mut rows);
     let Rows { mut cells, geometry, shapes, unplaced, .. } = rows;
     if let Err((fault, feature)) = walked {
         let words = feature_words(&text, header, page, feature);

@@ -67,7 +67,7 @@ pub fn walk<E: From<Syntax>, V: FeatureVisitor<E>>(
     visitor: &mut V,
 ) -> std::result::Result<(), (E, Feature)> {
     let mut cursor = Cursor::new(&bytes[..range.end], range.start);
-    let mut row = 0;
+    let (mut row, mut usual) = (0, Vec::new());
     while cursor.peek().is_some() {
         let mut place = Feature { row, at: cursor.at() };
         let walked = (|| {
@@ -78,7 +78,7 @@ pub fn walk<E: From<Syntax>, V: FeatureVisitor<E>>(
                 }
                 place.at = cursor.at();
             }
-            feature(&mut cursor, visitor)
+            feature(&mut cursor, &mut usual, visitor)
         })();
         walked.map_err(|error| (error, place))?;
         row += 1;
@@ -86,12 +86,23 @@ pub fn walk<E: From<Syntax>, V: FeatureVisitor<E>>(
     Ok(())
 }
 
-fn feature<E: From<Syntax>, V: FeatureVisitor<E>>(cursor: &mut Cursor<'_>, visitor: &mut V) -> Walked<E> {
+/// A key that the attributes of a feature had at one place: most features have it there.
+struct UsualKey<'a> {
+    key: &'a [u8],
+    /// From its first quote to behind its colon.
+    text: &'a [u8],
+}
+
+fn feature<'a, E: From<Syntax>, V: FeatureVisitor<E>>(
+    cursor: &mut Cursor<'a>,
+    usual: &mut Vec<UsualKey<'a>>,
+    visitor: &mut V,
+) -> Walked<E> {
     cursor.expect(b'{', "a feature")?;
     let mut first = true;
     while let Some(key) = cursor.key(&mut first)? {
         match cursor.slice(key.span) {
-            b"attributes" => attributes(cursor, visitor)?,
+            b"attributes" => attributes(cursor, usual, visitor)?,
             b"geometry" => visitor.geometry(cursor)?,
             _ => {
                 cursor.skip()?;
@@ -101,15 +112,29 @@ fn feature<E: From<Syntax>, V: FeatureVisitor<E>>(cursor: &mut Cursor<'_>, visit
     visitor.end()
 }
 
-fn attributes<E: From<Syntax>, V: FeatureVisitor<E>>(cursor: &mut Cursor<'_>, visitor: &mut V) -> Walked<E> {
+fn attributes<'a, E: From<Syntax>, V: FeatureVisitor<E>>(
+    cursor: &mut Cursor<'a>,
+    usual: &mut Vec<UsualKey<'a>>,
+    visitor: &mut V,
+) -> Walked<E> {
     if cursor.peek() == Some(b'n') {
         cursor.skip()?;
         return Ok(());
     }
     cursor.expect(b'{', "the attributes")?;
     let mut first = true;
-    while let Some(key) = cursor.key(&mut first)? {
-        let key = cursor.slice(key.span);
+    for place in 0.. {
+        let key = match usual.get(place) {
+            Some(UsualKey { key, text }) if cursor.member_that_begins(text, &mut first) => key,
+            _ => {
+                let Some(Quoted { span, .. }) = cursor.key(&mut first)? else { break };
+                let key = cursor.slice(span);
+                if place == usual.len() {
+                    usual.push(UsualKey { key, text: cursor.slice(cursor.span_from(span.start as usize - 1)) });
+                }
+                key
+            }
+        };
         let token = token(cursor)?;
         visitor.attribute(key, token)?;
     }

@@ -1,6 +1,7 @@
 //! The wire: what ArcGIS servers write, read without decisions. Tolerant where real servers are sloppy (any key
 //! order, bare `NaN`, raw control characters, a byte order mark), strict about what would lose data.
 
+mod braces;
 pub mod document;
 pub mod failure;
 pub mod features;
@@ -9,6 +10,7 @@ pub mod job;
 pub mod layer;
 pub mod pbf;
 pub mod scan;
+pub mod scanner;
 pub mod service;
 pub mod skeleton;
 mod survey;
@@ -17,4 +19,5 @@ pub mod task;
 pub use features::{Feature, FeatureVisitor, Token, feature_texts, object_ids, walk};
 pub use fields::{fields_of, subtypes_of};
 pub use scan::{Cursor, Syntax};
-pub use skeleton::{FeatureArray, PageRange, Scanner, Skeleton, peek};
+pub use scanner::Scanner;
+pub use skeleton::{FeatureArray, PageRange, Skeleton, peek};

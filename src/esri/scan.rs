@@ -134,6 +134,20 @@ impl<'a> Cursor<'a> {
         Ok(Some(key))
     }
 
+    /// Consumes `text` if it is what an object's next member begins with: its key and colon. See [`Cursor::key`].
+    #[inline]
+    pub fn member_that_begins(&mut self, text: &[u8], first: &mut bool) -> bool {
+        let start = self.at;
+        let there = (*first || self.take(b',')) && self.peek().is_some() && self.bytes[self.at..].starts_with(text);
+        if there {
+            self.at += text.len();
+            *first = false;
+        } else {
+            self.at = start;
+        }
+        there
+    }
+
     /// Moves to an array's next element; `false` at the array's end, which is consumed. See [`Cursor::key`].
     #[inline]
     pub fn element(&mut self, first: &mut bool) -> Result<bool> {

@@ -137,7 +137,7 @@ fn work(
 ) {
     let (seq, permit) = (page.seq, Arc::new(permit));
     let parsed = guarded("a worker", || {
-        let (batch, mut losses) = convert::parse_page(&page, way.header, way.read)?;
+        let (batch, mut losses) = convert::parse_page(page, way.header, way.read)?;
         let (mut batch, clipped) = match way.clip {
             Some(clip) => clip.apply(batch),
             None => (batch, Clipped::default()),
@@ -155,7 +155,6 @@ fn work(
         tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped, added));
         Ok(batch)
     });
-    drop(page);
     for (lane, sender) in way.lanes.iter().zip(senders) {
         let encoded = match &parsed {
             Ok(batch) => guarded("a worker", || encode(lane, batch)),

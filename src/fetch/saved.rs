@@ -1,10 +1,11 @@
 //! Saved Esri JSON and PBF: files, standard input, and answers that are in memory already (the results of a job).
 
+mod look;
+
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use super::{Input, Item, Pages, Scalar, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::document::{FeatureSet, Found, contents};
-use crate::esri::{PageRange, Scanner, Syntax, pbf};
+use crate::esri::{PageRange, Scanner, Skeleton, Syntax, pbf};
 use crate::model::{Carriage, Evidence, GeometryKind, Header, Page, PageFacts, ReadPlan, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
@@ -23,9 +24,6 @@ use repeats::Repeats;
 
 /// Rows of a saved file go to the workers in pages of about this many bytes.
 const PAGE_BYTES: u64 = 1 << 20;
-
-/// A file is scanned for its rows in pieces of this size.
-const SCAN_BYTES: usize = 1 << 18;
 
 /// So many bytes tell PBF from JSON.
 const PBF_PREFIX: u64 = 256;
@@ -121,9 +119,11 @@ impl Body {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 file.seek(SeekFrom::Start(range.offset))?;
                 // The length is that of bytes which the scan has read, so it is no claim to be distrusted.
-                let mut bytes = vec![0; range.len as usize];
-                file.read_exact(&mut bytes)?;
-                Ok(Bytes::from(bytes))
+                let mut bytes = Vec::with_capacity(range.len as usize);
+                match (&mut *file).take(range.len).read_to_end(&mut bytes)? as u64 == range.len {
+                    true => Ok(Bytes::from(bytes)),
+                    false => Err(std::io::ErrorKind::UnexpectedEof.into()),
+                }
             }
         }
     }
@@ -149,44 +149,14 @@ impl Body {
         }
     }
 
-    fn scan(&self, scanner: &mut Scanner) -> Result<()> {
-        let file = match self {
-            Self::Memory(bytes) => return scanner.push(bytes),
-            Self::File(file) => file,
-        };
-        let failed = |why| Error::new(ErrorKind::File, "can't read the input").because(why);
-        // One thread reads while this one scans.
-        std::thread::scope(|scope| {
-            let (filled, pieces) = sync_channel(2);
-            let (spent, buffers) = channel();
-            scope.spawn(move || {
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                loop {
-                    let mut buffer = buffers.try_recv().unwrap_or_else(|_| vec![0; SCAN_BYTES]);
-                    let read = read_some(&mut file, &mut buffer);
-                    let over = !matches!(read, Ok(count) if count > 0);
-                    // Nobody listens once the text was found broken.
-                    if filled.send(read.map(|count| (buffer, count))).is_err() || over {
-                        return;
-                    }
-                }
-            });
-            for piece in pieces {
-                let (buffer, count) = piece.map_err(failed)?;
-                scanner.push(&buffer[..count])?;
-                // The reader may be at its end.
-                let _ = spent.send(buffer);
+    fn scan(&self, scanner: Scanner) -> Result<Skeleton> {
+        match self {
+            Self::Memory(bytes) => {
+                let mut scanner = scanner;
+                scanner.push(bytes)?;
+                scanner.finish()
             }
-            Ok(())
-        })
-    }
-}
-
-fn read_some(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
-    loop {
-        match file.read(buffer) {
-            Err(why) if why.kind() == std::io::ErrorKind::Interrupted => {}
-            read => return read,
+            Self::File(file) => look::scan(file, scanner)?.finish(),
         }
     }
 }
@@ -245,9 +215,7 @@ fn contents_of(body: Body, name: &str) -> Result<Vec<Content>> {
     if let Some(bytes) = body.pbf()? {
         return pbf_layer(bytes, name).map(|layer| vec![Content::Layer(Box::new(layer))]);
     }
-    let mut scanner = Scanner::new(PAGE_BYTES);
-    body.scan(&mut scanner)?;
-    let skeleton = scanner.finish()?;
+    let skeleton = body.scan(Scanner::new(PAGE_BYTES))?;
     let body = Arc::new(body);
     let warnings: Vec<String> = skeleton.mended.iter().map(|what| format!("\"{name}\": {what}")).collect();
     let found = contents(&skeleton, name, &|range| body.read(range))?;

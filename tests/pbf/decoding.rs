@@ -21,7 +21,7 @@ pub(crate) fn page(body: &[u8]) -> Result<(Page, Header), String> {
 
 pub(crate) fn parse(body: &[u8]) -> Result<(Batch, Header, Losses), String> {
     let (page, header) = page(body)?;
-    let (batch, losses) = parse_page(&page, &header, &EVERYTHING).map_err(|error| error.to_string())?;
+    let (batch, losses) = parse_page(page.clone(), &header, &EVERYTHING).map_err(|error| error.to_string())?;
     Ok((batch, header, losses))
 }
 
@@ -189,7 +189,7 @@ fn columns_are_found_by_name_and_values_without_one_are_counted() {
     let body = answer(result.message(15, feature([value(2), value(3), value(4)], None)));
     let (page, mut header) = page(&body).unwrap();
     header.fields = vec![Field::new("A", FieldType::Integer), Field::new("DB.T.b", FieldType::Integer)];
-    let (batch, losses) = parse_page(&page, &header, &EVERYTHING).unwrap();
+    let (batch, losses) = parse_page(page.clone(), &header, &EVERYTHING).unwrap();
     assert_eq!((batch.value(0, 0), batch.value(0, 1)), (Value::Null, Value::Integer(2)));
     let lost: Vec<_> = losses.iter().map(|loss| (loss.kind, loss.field.as_deref().unwrap())).collect();
     assert_eq!(lost, [(LossKind::UnknownAttribute, "attribute 3"), (LossKind::UnknownAttribute, "stray")]);
@@ -200,7 +200,7 @@ fn dropped_rows_are_left_out_of_all_arrays() {
     let body = answer(shapes(0, Some(halves()), [1, 2, 3].map(|n| Some(geometry(&[], &[n, n])))));
     let (mut page, header) = page(&body).unwrap();
     page.drop_rows = vec![0, 2];
-    let (batch, _) = parse_page(&page, &header, &EVERYTHING).unwrap();
+    let (batch, _) = parse_page(page.clone(), &header, &EVERYTHING).unwrap();
     assert_eq!(parts(&batch), [[[[101.0, 199.0]]]]);
 }
 
