@@ -1,6 +1,7 @@
 //! Saved Esri JSON and PBF: files, standard input, and answers that are in memory already (the results of a job).
 
 mod look;
+mod repeats;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -17,9 +18,6 @@ use crate::esri::{PageRange, Scanner, Skeleton, Syntax, pbf};
 use crate::model::{Carriage, Evidence, GeometryKind, Header, Page, PageFacts, ReadPlan, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
-
-mod repeats;
-
 use repeats::Repeats;
 
 /// Rows of a saved file go to the workers in pages of about this many bytes.
