@@ -133,7 +133,12 @@ impl Error {
         match why.kind() {
             std::io::ErrorKind::NotFound => error.hint("check the path"),
             std::io::ErrorKind::PermissionDenied => error.hint("choose a place you may write to, or change its permissions"),
-            std::io::ErrorKind::StorageFull => error.hint("make room on the disk, then run the same command again"),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                error.hint("make room on the disk, then run the same command again")
+            }
+            std::io::ErrorKind::FileTooLarge => {
+                error.hint("the file system, or a limit (ulimit -f), takes no file of that size: write to another place")
+            }
             _ => error,
         }
     }

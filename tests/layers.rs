@@ -303,6 +303,17 @@ fn a_503_passes_and_is_told() {
 }
 
 #[test]
+fn the_servers_clock_is_that_of_its_first_answer() {
+    let (layer, calls) = (Layer::of(1..=5), AtomicUsize::new(0));
+    let server = Server::start(move |call| {
+        let second = calls.fetch_add(1, Ordering::SeqCst).min(9);
+        layer.reply(call).header("Date", &format!("Wed, 21 Oct 2015 07:28:0{second} GMT"))
+    });
+    assert_eq!(export(&layer_url(&server), 2).unwrap().evidence.server_time, Some(1_445_412_480));
+    assert_eq!(whole(&serve(Layer::of(1..=5)), 2, 1..=5).evidence.server_time, None);
+}
+
+#[test]
 fn a_429_waits_as_long_as_the_server_says() {
     let date = "Wed, 21 Oct 2015 07:28:00 GMT";
     for (retry_after, date) in [("7", None), ("Wed, 21 Oct 2015 07:28:07 GMT", Some(date))] {

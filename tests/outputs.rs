@@ -111,7 +111,7 @@ fn a_full_disk_is_an_error_and_leaves_the_old_file_and_nothing_new() {
     let dir = directory();
     let row = r#"{"attributes":{"FID":1},"geometry":{"x":1,"y":2}}"#;
     std::fs::write(dir.path().join("many.json"), POINTS.replace(row, &[row; 20_000].join(","))).unwrap();
-    for ending in ["geojson", "csv", "shp", "kmz", "gpkg", "fgb", "geojsonl", "esrijson"] {
+    for ending in ["geojson", "csv", "shp", "kmz", "gpkg", "fgb", "geojsonl", "esrijson", "kml", "zip"] {
         let out = format!("a.{ending}");
         std::fs::write(dir.path().join(&out), "old").unwrap();
         let before = files(dir.path());
@@ -122,6 +122,7 @@ fn a_full_disk_is_an_error_and_leaves_the_old_file_and_nothing_new() {
         let words = String::from_utf8(done.stderr).unwrap();
         assert_eq!(done.status.code(), Some(1), "{out}: {words}");
         assert!(words.contains("can't write the output") && words.contains(&out), "{out}: {words}");
+        assert!(words.contains("hint: the file system, or a limit"), "{out}: {words}");
         assert_eq!(files(dir.path()), before, "{out}");
         assert_eq!(std::fs::read_to_string(dir.path().join(&out)).unwrap(), "old");
     }
@@ -146,4 +147,39 @@ fn an_error_in_a_saved_file_names_the_file() {
     let done = geohaul(dir.path(), &["convert", "broken.json", "-o", "a.csv"]);
     let words = String::from_utf8(done.stderr).unwrap();
     assert!(words.contains("where: broken.json") && words.contains("object id 1"), "{words}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_replaced_hands_its_permissions_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = directory();
+    let mode = |name: &str| std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o7777;
+    let usual = {
+        std::fs::write(dir.path().join("usual"), "").unwrap();
+        mode("usual")
+    };
+    for (out, other) in [("a.csv", None), ("a.shp", Some("a.dbf")), ("a.gpkg", None)] {
+        assert!(geohaul(dir.path(), &["convert", "points.json", "-o", out]).status.success());
+        assert_eq!(mode(out), usual, "{out}");
+        for name in [Some(out), other].into_iter().flatten() {
+            std::fs::set_permissions(dir.path().join(name), PermissionsExt::from_mode(0o664)).unwrap();
+        }
+        assert!(geohaul(dir.path(), &["convert", "points.json", "-o", out, "--overwrite"]).status.success());
+        assert_eq!((mode(out), mode(other.unwrap_or(out))), (0o664, 0o664), "{out}");
+    }
+}
+
+#[cfg(all(unix, feature = "gdal"))]
+#[test]
+fn a_full_disk_is_told_where_gdal_does_not_say_so() {
+    let dir = directory();
+    let program = env!("CARGO_BIN_EXE_geohaul");
+    for out in ["a.gdb", "a.tab --driver 'MapInfo File'", "a.gml --driver GML", "a.mif --driver 'MapInfo File'"] {
+        let script = format!("trap '' XFSZ; ulimit -f 1; exec '{program}' convert points.json -o {out}");
+        let done = Command::new("sh").current_dir(dir.path()).args(["-c", &script]).output().unwrap();
+        let words = String::from_utf8(done.stderr).unwrap();
+        assert!(words.contains("cause: file too large\n") && words.contains("hint: the file system"), "{out}: {words}");
+        assert_eq!(files(dir.path()), ["points.json"]);
+    }
 }

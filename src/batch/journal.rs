@@ -37,7 +37,7 @@ impl Run {
 pub struct Last {
     /// The digest of what it was told to do.
     pub digest: String,
-    /// When it began, UTC.
+    /// When it began, UTC, by the clock of the server where it shows it: edits since are not in it.
     pub started: String,
     /// What it left of each layer.
     pub layers: Vec<LayerRecord>,
@@ -122,7 +122,10 @@ impl Journal {
         let job = state.jobs.entry(record.name.clone()).or_default();
         if record.outcome.is_good() {
             let (layers, picture) = (record.layers.clone(), record.picture.clone());
-            job.last = Some(Last { digest: told.to_owned(), started: record.started.clone(), layers, picture });
+            // Of what was not fetched, nobody knows the edits since it was.
+            let before = job.last.take().filter(|_| layers.iter().any(|layer| layer.unchanged)).map(|last| last.started);
+            let started = before.or_else(|| record.server_time.clone()).unwrap_or_else(|| record.started.clone());
+            job.last = Some(Last { digest: told.to_owned(), started, layers, picture });
         }
         job.record = Some(record.clone());
         job.digest = digest.to_owned();
@@ -188,6 +191,23 @@ mod tests {
         let journal = Journal::begin(&path, Run::begin()).unwrap();
         assert!(journal.record("a", "d1").is_none());
         assert_eq!(journal.last("a").unwrap().digest, "d1");
+    }
+
+    #[test]
+    fn edits_since_the_last_run_are_those_since_its_beginning_by_the_servers_clock() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::begin(&folder.path().join("s.json"), Run::begin()).unwrap();
+        let layer = LayerRecord { name: "l".into(), rows: 1, missing: 0, unchanged: true, outputs: Vec::new(), receipt: None };
+        let last = |server_time: Option<&str>, layers: &[LayerRecord]| {
+            let mut record = JobRecord::new("a", "export", "x", Outcome::Done);
+            (record.started, record.server_time) = ("here".to_owned(), server_time.map(str::to_owned));
+            record.layers = layers.to_vec();
+            journal.note(&record, "d", "d").unwrap();
+            journal.last("a").unwrap().started
+        };
+        assert_eq!(last(Some("there"), &[]), "there");
+        assert_eq!(last(Some("later"), &[layer]), "there", "what is unchanged was not fetched");
+        assert_eq!(last(None, &[]), "here", "the server shows no clock");
     }
 
     #[test]

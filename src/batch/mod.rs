@@ -40,5 +40,23 @@ fn replace(path: &Path, text: &str) -> Result<()> {
         file.sync_data()?;
         std::fs::rename(&part, path)
     };
-    write().map_err(|why| Error::file("can't write the file", path, &why))
+    write().map_err(|why| {
+        // Half a file is of no use, and on a full disk in the way.
+        let _ = std::fs::remove_file(&part);
+        Error::file("can't write the file", path, &why)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_can_not_be_replaced_leaves_no_part_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.report.html");
+        std::fs::create_dir_all(path.join("in the way")).unwrap();
+        assert!(replace(&path, "text").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Picture;
+use crate::model::time;
 use crate::report::{Failure, LayerReport, Loss, OutputReport, Report};
 
 /// How a job ended.
@@ -58,6 +59,9 @@ pub struct JobRecord {
     pub outcome: Outcome,
     /// When it began, UTC.
     pub started: String,
+    /// The same by the clock of the server, where it shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_time: Option<String>,
     /// How long it took.
     pub seconds: f64,
     /// Rows that came, or are there unchanged.
@@ -126,7 +130,8 @@ impl JobRecord {
             kind: kind.to_owned(),
             source: source.to_owned(),
             outcome,
-            started: crate::model::time::now(),
+            started: time::now(),
+            server_time: None,
             seconds: 0.0,
             rows: 0,
             requests: 0,
@@ -145,6 +150,9 @@ impl JobRecord {
         // The layer with the most rows is what one knows a job by.
         let drawn = report.layers.iter().filter_map(|layer| Some((layer.evidence.rows, Picture::of(layer.sketch.as_ref()?)?)));
         self.picture = drawn.max_by_key(|(rows, _)| *rows).map(|(_, picture)| picture);
+        let clocks: Option<Vec<i64>> = report.layers.iter().map(|layer| layer.evidence.server_time).collect();
+        let first = clocks.and_then(|clocks| clocks.into_iter().min());
+        self.server_time = first.and_then(|seconds| time::iso(seconds.saturating_mul(1000), true));
         for layer in &report.layers {
             self.rows += layer.evidence.rows;
             self.requests += layer.evidence.requests;

@@ -14,15 +14,15 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind as Wrong;
+use clap::error::{ContextKind, ContextValue, ErrorKind as Wrong};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use toml::{Table, Value};
 
 use super::args::Args;
+use super::outputs::says_format;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::fetch::auth::Store;
-use crate::write::{format_by_name, is_folder_data_set};
 
 /// Keys that would keep a secret where it is read by chance.
 const SECRET: [&str; 5] = ["token", "password", "client-secret", "api-key", "header"];
@@ -31,7 +31,7 @@ const SECRET: [&str; 5] = ["token", "password", "client-secret", "api-key", "hea
 const OF_THE_FILE: [&str; 2] = ["config", "no-config"];
 
 /// Keys that say how outputs are written whose names may say it.
-const FORMAT: [&str; 2] = ["format", "driver"];
+pub(super) const FORMAT: [&str; 2] = ["format", "driver"];
 
 /// Options of a sign-in, and what the environment says of one in their place.
 const SIGN_IN: [&str; 3] = ["user", "client-id", "token-file"];
@@ -70,7 +70,40 @@ pub(super) fn arguments(words: Vec<OsString>) -> Result<Args, Stop> {
 }
 
 fn finish(matches: Result<ArgMatches, clap::Error>) -> Result<Args, Stop> {
-    matches.and_then(|matches| Args::from_arg_matches(&matches)).map_err(Stop::Clap)
+    matches.and_then(|matches| Args::from_arg_matches(&matches)).map_err(|error| Stop::Clap(with_variable(without_dashes(error))))
+}
+
+/// The error with the name of the variable whose value it is about: nobody typed it.
+fn with_variable(mut error: clap::Error) -> clap::Error {
+    let (Some(ContextValue::String(arg)), Some(ContextValue::String(value))) =
+        (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
+    else {
+        return error;
+    };
+    let root = Args::command();
+    let all = || std::iter::once(&root).chain(root.get_subcommands()).flat_map(Command::get_arguments);
+    let is_meant = |found: &&Arg| {
+        let said = found.get_long().and_then(|long| arg.strip_prefix("--")?.strip_prefix(long));
+        said.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
+    };
+    let variable =
+        all().filter(is_meant).find_map(Arg::get_env).filter(|name| std::env::var_os(name).is_some_and(|set| set == **value));
+    if let Some(variable) = variable {
+        let named = format!("{} ({arg})", variable.to_string_lossy());
+        error.insert(ContextKind::InvalidArg, ContextValue::String(named));
+    }
+    error
+}
+
+/// The error without the tip to put `--` before an option that is none: nobody means it as a file or an address.
+fn without_dashes(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        tips.retain(|tip| !tip.to_string().contains(" as a value, use "));
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    error
 }
 
 fn first_line(error: &clap::Error) -> String {
@@ -80,7 +113,8 @@ fn first_line(error: &clap::Error) -> String {
 
 /// The file that was named, or that of the user; `None` where there is none or none is wanted.
 fn read(known: &ArgMatches) -> Result<Option<(PathBuf, Table)>> {
-    if known.get_flag("no_config") {
+    // What can't be read of the other words may leave none.
+    if known.try_get_one("no_config").is_ok_and(|no_config| no_config == Some(&true)) {
         return Ok(None);
     }
     let named = known.get_one::<PathBuf>("config").filter(|path| !path.as_os_str().is_empty()).cloned();
@@ -133,7 +167,11 @@ impl Defaults<'_> {
             let given = matches.value_source(arg.get_id().as_str());
             let signed_in =
                 SIGN_IN.contains(&key.as_str()) && SIGN_IN_VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
-            let said = FORMAT.contains(&key.as_str()) && matches!(verb, Some("export" | "convert")) && say_format(matches, value);
+            let outputs = matches.try_get_many("output").ok().flatten().into_iter().flatten();
+            let several = value.as_array().is_some_and(|formats| formats.len() > 1);
+            let said = FORMAT.contains(&key.as_str())
+                && matches!(verb, Some("export" | "convert" | "run"))
+                && outputs.into_iter().any(|path: &PathBuf| says_format(path) || several && path.as_os_str() == "-");
             if matches!(given, Some(ValueSource::CommandLine | ValueSource::EnvVariable)) || signed_in || said {
                 continue;
             }
@@ -196,19 +234,6 @@ impl Defaults<'_> {
     fn wrong(&self, key: &str, why: &str) -> Error {
         Error::new(ErrorKind::Usage, format!("the configuration can't have {key} so")).because(why).in_file(self.path)
     }
-}
-
-/// Whether the typed outputs say their formats, or can't have all of these.
-fn say_format(typed: &ArgMatches, formats: &Value) -> bool {
-    let outputs: Vec<&PathBuf> = typed.try_get_many("output").ok().flatten().into_iter().flatten().collect();
-    let several = formats.as_array().is_some_and(|formats| formats.len() > 1);
-    let says = |path: &PathBuf| {
-        let text = path.as_os_str().to_string_lossy();
-        let is_directory = text.ends_with(['/', std::path::MAIN_SEPARATOR]) || path.is_dir() && !is_folder_data_set(path);
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        !is_directory && ending.is_some_and(|ending| format_by_name(ending).is_some()) || several && text == "-"
-    };
-    outputs.into_iter().any(says)
 }
 
 /// The long names of a command's options.

@@ -60,7 +60,9 @@ pub(super) fn work(args: &ExportArgs, setting: &Setting<'_>) -> Result<Delivered
             .because(names.join(", "))
             .hint("give a directory, which gets a file for each: -o results/ --format geojson; a GeoPackage, which holds them all: -o all.gpkg; or choose with --layers"));
     }
-    let unchanged = setting.job.as_ref().map_or_else(Vec::new, |job| job.leave_out(&mut layers));
+    // A report that is gone is made again only with the rows that it tells of.
+    let reported = outputs::side_files(&args.outputs).all(|(_, path)| path.exists());
+    let unchanged = setting.job.as_ref().filter(|_| reported).map_or_else(Vec::new, |job| job.leave_out(&mut layers));
     if !unchanged.is_empty() && layers.names().is_empty() {
         return Ok(Delivered::unchanged(Report::begin(layers.describe()), unchanged));
     }

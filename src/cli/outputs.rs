@@ -15,7 +15,7 @@ use crate::model::{Crs, codebook};
 use crate::report::{Failure, Report};
 use crate::write::csv::Csv;
 use crate::write::geojson::GeoJsonSeq;
-use crate::write::{AnyFormat, Stage, Target, is_folder_data_set, place_of};
+use crate::write::{AnyFormat, Stage, Target, format_by_name, is_folder_data_set, place_of};
 
 /// Exports an input to a destination; `warnings` go into the report.
 pub(super) fn deliver(
@@ -67,7 +67,7 @@ pub(super) fn deliver(
 }
 
 /// The files beside the outputs, with the options that name them.
-fn side_files(args: &OutputArgs) -> impl Iterator<Item = (&'static str, &Path)> {
+pub(super) fn side_files(args: &OutputArgs) -> impl Iterator<Item = (&'static str, &Path)> {
     let named = [("--report", &args.report), ("--codebook", &args.codebook)];
     named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
 }
@@ -238,7 +238,7 @@ fn check_directory(path: &Path) -> Result<()> {
 }
 
 /// One directory, whether it exists or not.
-pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
+fn directory(args: &OutputArgs) -> Result<Destination> {
     let [path] = args.output.as_slice() else {
         return Err(
             Error::new(ErrorKind::Usage, "more than one output is given").hint("results go into one directory: -o results/")
@@ -258,6 +258,19 @@ pub(super) fn directory(args: &OutputArgs) -> Result<Destination> {
         None => args.format.iter().map(|name| Ok(with_options(format_named(name)?, args))).collect::<Result<Vec<_>>>()?,
     };
     Ok(Destination::Directory { path: path.clone(), formats })
+}
+
+/// Where the results of a task go: into files where an ending names a format, and else into one directory.
+pub(super) fn results(args: &OutputArgs) -> Result<Destination> {
+    let is_file =
+        |path: &PathBuf| says_format(path) || args.driver.is_some() && path.extension().is_some() && !is_directory(path);
+    if args.output.iter().any(is_file) { destination(args) } else { directory(args) }
+}
+
+/// Whether an output is a file whose ending says its format.
+pub(super) fn says_format(output: &Path) -> bool {
+    let ending = output.extension().and_then(|ending| ending.to_str());
+    !is_directory(output) && ending.is_some_and(|ending| format_by_name(ending).is_some())
 }
 
 /// Files, or one directory.

@@ -1,6 +1,6 @@
 //! `geohaul run`: a geoprocessing task, from its inputs to its results as files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -58,31 +58,35 @@ pub(super) fn asked(args: &RunArgs) -> Result<(Parameters, Options)> {
 pub(super) fn work(args: &RunArgs, setting: &Setting<'_>) -> Result<Delivered> {
     let (parameters, options) = asked(args)?;
     // Bad outputs fail before the task runs, which may take hours.
-    let destination = outputs::directory(&args.outputs)?;
+    let destination = outputs::results(&args.outputs)?;
     let sketch = setting.job.is_some();
     let way = ExportOptions { unzip: args.results.unzip, sketch, ..outputs::options(&args.outputs)? };
     outputs::check(&destination, &args.outputs, false)?;
     let Opened { task, portal, warnings } = open_in(args, setting)?;
-    let Destination::Directory { path, formats } = &destination else {
-        return Err(Error::new(ErrorKind::Internal, "results go into a directory"));
-    };
+    let home = home(&destination);
+    refuse_what_does_not_fit(&task, &destination, args.outputs.overwrite)?;
     if !args.outputs.overwrite {
-        let rows = task.info().outputs().filter(|output| output.is_rows());
-        refuse_existing(path, formats, rows.map(|output| (output.name.as_str(), output.data_type == "GPRecordSet")))?;
-        refuse_another_job(path)?;
+        refuse_another_job(&home)?;
     }
     if let Some(portal) = &portal {
         tell_credits(portal, &task, &parameters, &options)?;
     }
     let mut job = task.run(&parameters, &options, &setting.progress)?;
     let record = Record::of(&job);
-    remember(record.as_ref(), path);
+    remember(record.as_ref(), &home);
     let polling = Polling { timeout: args.timeout, ..Polling::default() };
     let waited = follow(&mut job, &polling);
-    remember(record.map(|record| record.now(&job)).as_ref(), path);
+    let record = record.map(|record| record.now(&job));
+    remember(record.as_ref(), &home);
+    if !record.is_some_and(|record| record.may_be_running() || waited.is_ok()) {
+        leave(&destination);
+    }
     waited?;
     let mut results = job.results(None)?;
-    let mut delivered = outputs::deliver(&mut results, &destination, way, &args.outputs, warnings, setting)?;
+    let delivered = outputs::deliver(&mut results, &destination, way, &args.outputs, warnings, setting);
+    let again = || format!("the job is done; bring its results: geohaul export {} -o results/", home.display());
+    let mut delivered = delivered.map_err(|error| if Record::path(&home).exists() { error.hint(again()) } else { error })?;
+    leave(&destination);
     if let (Some(portal), true, Status::Complete) = (&portal, args.delete_output_item, delivered.status) {
         for id in results.output_items() {
             match portal.delete_item(&id) {
@@ -93,6 +97,43 @@ pub(super) fn work(args: &RunArgs, setting: &Setting<'_>) -> Result<Delivered> {
         }
     }
     Ok(delivered)
+}
+
+/// Where the job of these results is remembered: with them in their directory, or beside a file until that stands.
+pub(super) fn home(destination: &Destination) -> PathBuf {
+    match destination {
+        Destination::Directory { path, .. } => path.clone(),
+        Destination::Files(outputs) => {
+            let file = outputs.first().map_or(Path::new(""), |output| &output.path);
+            file.with_file_name(format!(".{}.job", file.file_name().unwrap_or_default().to_string_lossy()))
+        }
+    }
+}
+
+/// Nobody looks for the job beside a file any more.
+pub(super) fn leave(destination: &Destination) {
+    if let Destination::Files(_) = destination {
+        // What can't be removed is in nobody's way.
+        let _ = std::fs::remove_dir_all(home(destination));
+    }
+}
+
+/// Refuses results that the outputs have no room for, by what the task says that it gives: told before it runs for hours.
+fn refuse_what_does_not_fit(task: &Task, destination: &Destination, overwrite: bool) -> Result<()> {
+    let rows: Vec<_> = task.info().outputs().filter(|output| output.is_rows()).collect();
+    match (destination, rows.as_slice()) {
+        (Destination::Directory { path, formats }, rows) if !overwrite => {
+            let rows = rows.iter().map(|output| (output.name.as_str(), output.data_type == "GPRecordSet"));
+            refuse_existing(path, formats, rows)
+        }
+        (Destination::Files(outputs), [_, _, ..]) if !outputs.iter().all(|output| output.format.info().many_layers) => {
+            let names: Vec<_> = rows.iter().map(|output| output.name.as_str()).collect();
+            Err(Error::new(ErrorKind::Usage, format!("the task gives {} results, and the output is one file", names.len()))
+                .because(names.join(", "))
+                .hint("give a directory, which gets a file for each: -o results/ --format geojson; or a GeoPackage, which holds them all: -o all.gpkg"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn open(args: &RunArgs) -> Result<Opened> {

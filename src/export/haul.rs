@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
@@ -56,12 +56,14 @@ pub(super) fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, per
     let tallies = Mutex::new(BTreeMap::new());
     let (senders, receivers): (Vec<Sender<Packet>>, Vec<Receiver<Packet>>) = way.lanes.iter().map(|_| mpsc::channel()).unzip();
 
+    let gate = &Gate::of(way.lanes.len());
     let results: Vec<Result<Written>> = std::thread::scope(|scope| {
         let writers: Vec<_> = way
             .lanes
             .iter()
             .zip(receivers)
-            .map(|(lane, packets)| scope.spawn(move || write_lane(lane, packets, permits)))
+            .enumerate()
+            .map(|(at, (lane, packets))| scope.spawn(move || write_lane(lane, packets, permits, (gate, at))))
             .collect();
         pool.in_place_scope(|workers| {
             let mut seq = 0;
@@ -101,8 +103,8 @@ pub(super) fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, per
             Err(error) => errors.push(error),
         }
     }
-    // The first in page order is the one that the user can act on.
-    if let Some(error) = errors.into_iter().min_by_key(|error| error.place().page) {
+    // The first in page order is the one that the user can act on; the others were stopped by it.
+    if let Some(error) = errors.into_iter().min_by_key(|error| (error.kind() == ErrorKind::Cancelled, error.place().page)) {
         return Err(error);
     }
     if permits.is_cancelled() {
@@ -202,7 +204,7 @@ fn count_densified(plan: &WritePlan, batch: &Batch, losses: &mut Losses) {
 }
 
 /// One writer: takes the packets in page order, and gives a page's permit back once the next one is asked for.
-fn write_lane(lane: &Lane<'_>, packets: Receiver<Packet>, permits: &Permits) -> Result<Written> {
+fn write_lane(lane: &Lane<'_>, packets: Receiver<Packet>, permits: &Permits, (gate, at): (&Gate, usize)) -> Result<Written> {
     let mut under_way = None;
     let rows = in_order(packets).map(move |packet| {
         drop(under_way.take());
@@ -212,11 +214,52 @@ fn write_lane(lane: &Lane<'_>, packets: Receiver<Packet>, permits: &Permits) -> 
         })
     });
     let begin = std::iter::once(Ok(Event::Begin(Arc::clone(&lane.plan.write))));
-    let mut events = begin.chain(rows).chain(std::iter::once(Ok(Event::End)));
+    // Dropped the other way round: who fails cancels before the others go on.
+    let _gone = Arrive(gate, at);
     let unless_done = CancelOnDrop(permits);
-    let written = lane.format.write_any(lane.stage, &mut events)?;
+    let end = std::iter::once_with(|| {
+        gate.pass(at);
+        if permits.is_cancelled() { Err(Error::new(ErrorKind::Cancelled, "the work was stopped")) } else { Ok(Event::End) }
+    });
+    let mut events = begin.chain(rows).chain(end);
+    let written = lane.format.write_any(lane.stage, &mut events).map_err(|error| lane.stage.explained(error))?;
     std::mem::forget(unless_done);
     Ok(written)
+}
+
+/// Where writers wait for each other: none says that the layer is whole before all have its rows, so that an output which
+/// holds many layers keeps none of one that failed in another.
+struct Gate {
+    arrived: Mutex<Vec<bool>>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn of(writers: usize) -> Self {
+        Self { arrived: Mutex::new(vec![false; writers]), changed: Condvar::new() }
+    }
+
+    /// Arrives, or is gone.
+    fn arrive(&self, at: usize) {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)[at] = true;
+        self.changed.notify_all();
+    }
+
+    /// Arrives, and waits for the others.
+    fn pass(&self, at: usize) {
+        self.arrive(at);
+        let arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_while(arrived, |arrived| arrived.contains(&false)));
+    }
+}
+
+/// A writer that ends, however it does, is waited for no longer.
+struct Arrive<'a>(&'a Gate, usize);
+
+impl Drop for Arrive<'_> {
+    fn drop(&mut self) {
+        self.0.arrive(self.1);
+    }
 }
 
 /// Stops the pager when a writer ends early, by an error or a panic.

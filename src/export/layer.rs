@@ -142,6 +142,13 @@ pub(super) fn fill(
 
     warnings.extend(hauled.evidence.not_there.as_ref().map(|ids| format!("not there: {ids}")));
 
+    warnings.extend(hauled.evidence.repeated.as_ref().map(|ids| {
+        format!(
+            "\"{}\": more than one file holds {ids}; all of their rows are kept, so the output may hold rows twice",
+            header.name
+        )
+    }));
+
     let shortfall = shortfall(&header, &hauled.evidence, remedy.as_deref());
     if let Some(error) = &shortfall
         && !options.allow_partial

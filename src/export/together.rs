@@ -66,7 +66,7 @@ pub(super) fn export(
     for (at, (output, stage)) in outputs.iter().zip(&stages).enumerate() {
         let placed = filled.iter().map(|(layer, _)| &layer.placed[at]);
         let placed: Vec<_> = placed.map(|(plan, table)| (&**plan, table.as_str())).collect();
-        report.warnings.extend(output.format.relate_any(stage, &placed)?);
+        report.warnings.extend(output.format.relate_any(stage, &placed).map_err(|error| stage.explained(error))?);
     }
     let failures = commit(stages, &mut filled)?;
     report.failures.extend(failures.iter().map(Failure::from));

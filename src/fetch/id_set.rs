@@ -67,6 +67,11 @@ impl IdSet {
         self.within(span).map(|(first, last)| last.abs_diff(first).saturating_add(1)).fold(0, u64::saturating_add)
     }
 
+    /// The ids, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = i64> {
+        self.runs.iter().flat_map(|(first, last)| *first..=*last)
+    }
+
     /// The id that has `before` smaller ones within the span.
     pub fn nth(&self, span: IdSpan, before: u64) -> Option<i64> {
         let mut left = before;
@@ -96,6 +101,27 @@ pub fn digest(ids: &IdSet) -> String {
         (first..=last).for_each(|id| hash.update(format!("{id}\n")));
     }
     hex(&hash.finalize())
+}
+
+/// So many ids are named one by one.
+const MOST_NAMED: usize = 10;
+
+/// Ids in words, of which there are `count`: a few by name, and how many more.
+///
+/// ```
+/// use geohaul::fetch::id_set::in_words;
+///
+/// assert_eq!(in_words(2, [5, 7]), "object id 5, 7");
+/// assert!(in_words(100, 1..=100).ends_with("9, 10 and 90 more"));
+/// ```
+pub fn in_words(count: u64, ids: impl IntoIterator<Item = i64>) -> String {
+    let most = usize::try_from(count).map_or(MOST_NAMED, |count| count.min(MOST_NAMED));
+    let named: Vec<String> = ids.into_iter().take(most).map(|id| id.to_string()).collect();
+    let more = match count.saturating_sub(named.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("object id {}{more}", named.join(", "))
 }
 
 /// Bytes in hexadecimal.

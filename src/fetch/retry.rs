@@ -164,6 +164,8 @@ struct Tally {
     sent: AtomicU64,
     repeated: AtomicU64,
     bytes: AtomicU64,
+    /// The server's clock at the first answer.
+    clock: OnceLock<i64>,
 }
 
 impl Retry {
@@ -222,6 +224,11 @@ impl Retry {
     /// Bytes of the bodies that came, decompressed.
     pub fn bytes(&self) -> u64 {
         self.tally.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The server's clock at the first answer, in seconds since 1970, where it showed it.
+    pub fn server_time(&self) -> Option<i64> {
+        self.tally.clock.get().copied()
     }
 
     /// Sends `request` until `check` takes its answer or the budgets are used up. `shrinkable`: the caller can
@@ -296,6 +303,8 @@ impl Retry {
         self.reached.store(true, Ordering::Relaxed);
         let (retry_after, bytes) = (response.retry_after, response.body.len());
         self.tally.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        // Later ones change nothing.
+        let _ = response.server_time.map(|time| self.tally.clock.set(time));
         if bytes >= TELLING_BYTES {
             // The server has done its part, and reading this takes a while. A refusal is short and read first: it may
             // hold back what comes next.

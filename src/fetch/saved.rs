@@ -1,6 +1,7 @@
 //! Saved Esri JSON and PBF: files, standard input, and answers that are in memory already (the results of a job).
 
 mod look;
+mod repeats;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -17,12 +18,24 @@ use crate::esri::{PageRange, Scanner, Skeleton, Syntax, pbf};
 use crate::model::{Carriage, Evidence, GeometryKind, Header, Page, PageFacts, ReadPlan, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
+use repeats::Repeats;
 
 /// Rows of a saved file go to the workers in pages of about this many bytes.
 const PAGE_BYTES: u64 = 1 << 20;
 
 /// So many bytes tell PBF from JSON.
 const PBF_PREFIX: u64 = 256;
+
+/// Formats that hold geodata and are read elsewhere.
+const OTHER_FORMATS: [(&[&str], &str); 7] = [
+    (&["shp", "shx", "dbf"], "a Shapefile"),
+    (&["gpkg"], "a GeoPackage"),
+    (&["gdb"], "a File Geodatabase"),
+    (&["kml", "kmz"], "KML"),
+    (&["fgb"], "FlatGeobuf"),
+    (&["csv", "xlsx", "parquet"], "a table"),
+    (&["zip"], "an archive"),
+];
 
 /// Saved answers, opened.
 pub struct Saved {
@@ -156,7 +169,15 @@ fn items_of(body: Body, name: &str) -> Result<Vec<Item>> {
 
 fn items_of_file(path: &Path) -> Result<Vec<Item>> {
     let (name, body) = open_file(path)?;
-    items_of(body, &name).map_err(|error| error.in_file(path))
+    items_of(body, &name).map_err(|error| another_format(path).unwrap_or(error).in_file(path))
+}
+
+/// For a file that is no Esri JSON, by its ending: people try what they have.
+fn another_format(path: &Path) -> Option<Error> {
+    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+    let (_, what) = OTHER_FORMATS.iter().find(|(endings, _)| endings.contains(&ending.as_str()))?;
+    let error = Error::new(ErrorKind::Usage, format!("the input is {what}, and no Esri JSON"));
+    Some(error.hint("geohaul reads what ArcGIS servers send (f=json, f=pbf); GDAL's ogrinfo and ogr2ogr read other formats"))
 }
 
 /// The same file as two pages would give each of its rows twice.
@@ -174,7 +195,7 @@ fn refuse_twice(paths: &[PathBuf]) -> Result<()> {
 /// The one layer of a file that is a page of a query.
 fn page_of_query(path: &Path) -> Result<SavedLayer> {
     let (name, body) = open_file(path)?;
-    let mut found = contents_of(body, &name).map_err(|error| error.in_file(path))?;
+    let mut found = contents_of(body, &name).map_err(|error| another_format(path).unwrap_or(error).in_file(path))?;
     match (found.pop(), found.is_empty()) {
         (Some(Content::Layer(layer)), true) => Ok(*layer),
         _ => Err(Error::new(ErrorKind::Input, "the file is no page of a layer query")
@@ -236,7 +257,8 @@ fn open_file(path: &Path) -> Result<(String, Body)> {
     }
     let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.is_dir() {
-        return Err(Error::new(ErrorKind::Usage, "the input is a directory").in_file(path).hint("name the JSON files in it"));
+        let error = || Error::new(ErrorKind::Usage, "the input is a directory").hint("name the JSON files in it");
+        return Err(another_format(path).unwrap_or_else(error).in_file(path));
     }
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     Ok((name, Body::File(Mutex::new(file))))
@@ -334,19 +356,25 @@ impl Source for SavedLayer {
     fn open(self: Box<Self>, _read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
         let in_memory = self.parts.iter().all(|part| matches!(*part.body, Body::Memory(_)));
         let strategy = if in_memory { "one answer" } else { "saved file" }.to_owned();
-        let ranges = self.parts.into_iter().flat_map(|Part { body, wire, pages }| {
-            pages.into_iter().map(move |range| SavedPage { body: Arc::clone(&body), wire, range })
+        let several = self.parts.len() > 1;
+        let object_id = self.header.object_id.and_then(|index| self.header.fields.get(index)).filter(|_| several);
+        let repeats = object_id.map(|field| Repeats::of(&field.name));
+        let ranges = self.parts.into_iter().enumerate().flat_map(|(file, Part { body, wire, pages })| {
+            pages.into_iter().map(move |range| SavedPage { file, body: Arc::clone(&body), wire, range })
         });
         Ok(Box::new(SavedPages {
             ranges: Box::new(ranges),
             permits: permits.clone(),
             progress,
+            repeats,
             evidence: Evidence { cut_off: self.cut_off, strategy, carriage: self.carriage, ..Evidence::default() },
         }))
     }
 }
 
 struct SavedPage {
+    /// Which of the files it stands in.
+    file: usize,
     body: Arc<Body>,
     wire: Wire,
     range: PageRange,
@@ -356,18 +384,23 @@ struct SavedPages {
     ranges: Box<dyn Iterator<Item = SavedPage> + Send>,
     permits: Permits,
     progress: Arc<dyn Progress>,
+    /// Where there are several files.
+    repeats: Option<Repeats>,
     evidence: Evidence,
 }
 
 impl Pages for SavedPages {
     fn next(&mut self) -> Option<Result<(Page, Permit)>> {
-        let SavedPage { body, wire, range } = self.ranges.next()?;
+        let SavedPage { file, body, wire, range } = self.ranges.next()?;
         let mut permit = self.permits.take()?;
         let bytes = match body.read(range) {
             Ok(bytes) => bytes,
             Err(error) => return Some(Err(error.on_page(self.evidence.pages))),
         };
         permit.hold_bytes(bytes.len());
+        if let Some(repeats) = &mut self.repeats {
+            repeats.look(file, wire, &bytes);
+        }
         self.progress.page(range.rows, bytes.len() as u64);
         let facts = PageFacts { rows: range.rows as usize, features: 0..bytes.len(), exceeded: false, wire };
         let page = Page { seq: self.evidence.pages, bytes, facts, drop_rows: Vec::new(), rows_before: self.evidence.rows };
@@ -377,6 +410,6 @@ impl Pages for SavedPages {
     }
 
     fn finish(self: Box<Self>) -> Result<Evidence> {
-        Ok(self.evidence)
+        Ok(Evidence { repeated: self.repeats.and_then(|repeats| repeats.words()), ..self.evidence })
     }
 }

@@ -140,6 +140,11 @@ impl Session {
         self.retry.bytes()
     }
 
+    /// The server's clock at the first answer since [`Session::watched_by`], in seconds since 1970, where it showed it.
+    pub fn server_time(&self) -> Option<i64> {
+        self.retry.server_time()
+    }
+
     /// What ends the work of this session.
     pub(super) fn stop(&self) -> &Cancel {
         &self.cancel

@@ -90,6 +90,9 @@ pub struct Evidence {
     pub retries: u64,
     /// Bytes received, decompressed; 0 for a file.
     pub bytes: u64,
+    /// The server's clock when the layer was opened, in seconds since 1970, where it shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_time: Option<i64>,
     /// Rows of the layer, as the server counted them before the first page.
     pub count_before: Option<u64>,
     /// The same after the last page.
@@ -107,6 +110,10 @@ pub struct Evidence {
     /// Object ids that were asked for and that the layer has not, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_there: Option<String>,
+    /// Object ids that stand in more than one of the files that were read as pages of one query, in words. Their rows
+    /// are all kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<String>,
     /// The layer was edited while it was read: its last edit is another one, or its count.
     pub edited: bool,
     /// The SHA-256 of all object ids that came, ascending, each with a line feed; `None` where rows have none.

@@ -164,6 +164,8 @@ impl OgrFormat {
             }
         }
         file.close().map_err(failed)?;
+        // Many drivers ignore that the disk is full, in GDAL 3.6 at least those of GML, CSV, KML and MIF.
+        stage.has_room()?;
         Ok(written)
     }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -38,6 +38,9 @@ const SHAPEFILE_ENDINGS: [&str; 22] = [
 
 /// Begins the name of the directory in a stage that takes the files that are being replaced.
 const ASIDE: &str = ".geohaul-old-";
+
+/// A disk that takes so many bytes is not full.
+const ROOM: usize = 1 << 20;
 
 /// Where an output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,6 +207,23 @@ impl Stage {
         }
     }
 
+    /// The error of a writer, which may not say (GDAL and SQLite do not) that the disk takes no more.
+    pub fn explained(&self, error: Error) -> Error {
+        if error.hint_text().is_some() || !matches!(error.kind(), ErrorKind::File | ErrorKind::Format) {
+            return error;
+        }
+        self.has_room().err().unwrap_or(error)
+    }
+
+    /// For a writer that may not notice that the disk takes no more.
+    ///
+    /// # Errors
+    /// Where it takes no more.
+    pub fn has_room(&self) -> Result<()> {
+        let mut file = self.scratch()?;
+        file.write_all(&vec![0; ROOM]).and_then(|()| file.sync_data()).map_err(|why| self.write_error(&why))
+    }
+
     /// Renames everything into place, the main file last, and removes what a replaced data set left behind.
     /// Returns all files of the data set, the main one first.
     ///
@@ -232,6 +252,9 @@ impl Stage {
         if !self.target.overwrite {
             // It may have appeared while we were busy.
             refuse_existing(&old)?;
+        }
+        for name in &staged {
+            hand_permissions_on(&parent.join(name), &self.dir.path().join(name));
         }
         if staged == [main] && old.iter().all(|path| *path == self.target.path) && !self.target.path.is_dir() {
             // One file for one file: at no moment is there none.
@@ -372,6 +395,14 @@ pub fn place_of(path: &Path) -> PathBuf {
 
 fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Gives a file the permissions of the one that it replaces.
+fn hand_permissions_on(old: &Path, new: &Path) {
+    if let (true, Some(there)) = (new.is_file(), old.metadata().ok().filter(fs::Metadata::is_file)) {
+        // A file system that keeps none has none to lose.
+        let _ = fs::set_permissions(new, there.permissions());
+    }
 }
 
 fn refuse_existing(old: &[PathBuf]) -> Result<()> {

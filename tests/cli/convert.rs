@@ -48,6 +48,23 @@ fn several_files_are_the_pages_of_one_query() {
 }
 
 #[test]
+fn object_ids_that_several_files_hold_are_told_and_their_rows_kept() {
+    let desk = Desk::new();
+    desk.write("1.json", &page(1..=30, true));
+    desk.write("2.json", &page(29..=40, true));
+    desk.write("3.json", &page(1..=1, false));
+    let said = desk.ok(&["convert", "1.json", "2.json", "3.json", "-o", "a.geojson", "--report", "r.json"]);
+    let told =
+        "\"1\": more than one file holds object id 1, 29, 30; all of their rows are kept, so the output may hold rows twice";
+    assert!(said.contains(&format!("warning: {told}\n")), "{said}");
+    assert_eq!(ids(&desk, "a.geojson").len(), 43);
+    assert_eq!(desk.json("r.json")["warnings"], json!([told]));
+    assert_eq!(desk.json("r.json")["layers"][0]["evidence"]["repeated"], "object id 1, 29, 30");
+    desk.write("joined.json", &page(1..=2, false).replace("\"OBJECTID\":2", "\"OBJECTID\":1"));
+    assert!(!desk.ok(&["convert", "joined.json", "-o", "b.geojson"]).contains("warning"), "rows of a join");
+}
+
+#[test]
 fn files_that_do_not_belong_together_are_refused() {
     let desk = Desk::new();
     desk.write("1.json", &page(1..=2, true));

@@ -19,6 +19,22 @@ fn in_json(target: &str) -> Value {
 }
 
 #[test]
+fn a_file_of_another_format_is_told_by_its_name() {
+    let desk = Desk::new();
+    desk.ok(&["convert", &saved("no-spatial-reference.json"), "-o", "a.shp", "-o", "a.gdb", "-o", "a.csv"]);
+    for (file, what) in
+        [("a.shp", "a Shapefile"), ("a.dbf", "a Shapefile"), ("a.gdb", "a File Geodatabase"), ("a.csv", "a table")]
+    {
+        let words = format!(
+            "error: the input is {what}, and no Esri JSON\nwhere: {file}\nhint: geohaul reads what ArcGIS servers send \
+             (f=json, f=pbf); GDAL's ogrinfo and ogr2ogr read other formats\n"
+        );
+        desk.says(&["info", file], 2, &words);
+        desk.says(&["convert", file, "-o", "b.csv"], 2, &words);
+    }
+}
+
+#[test]
 fn a_catalog_lists_its_services() {
     let demo = Demo::start();
     let url = demo.url("").replace("/Demo/", "");

@@ -56,6 +56,23 @@ fn a_program_gets_an_object_a_line_and_nothing_else() {
 }
 
 #[test]
+fn a_burst_of_repeated_requests_is_a_line_and_a_number() {
+    let layer = Layer::of(1..=40);
+    let refused = std::sync::Mutex::new(std::collections::HashSet::new());
+    let server = Server::start(move |call| {
+        let offset = call.param("resultOffset").to_owned();
+        match call.path.ends_with("/query") && offset.len() == 2 && refused.lock().unwrap().insert(offset) {
+            true => Reply::error(503, "busy").status(503).header("Retry-After", "1"),
+            false => layer.reply(call),
+        }
+    });
+    let desk = Desk::beside(server.url("").as_str());
+    let said = desk.ok(&["export", server.url(PATH).as_str(), "-o", "a.geojson", "--page-size", "10"]);
+    let again: Vec<&str> = said.lines().filter(|line| line.starts_with("again: ")).collect();
+    assert!(again.len() == 2 && again[0].contains("503") && again[1].ends_with("requests: 2 (-v tells each)"), "{said}");
+}
+
+#[test]
 fn every_event_is_described() {
     let document = std::fs::read_to_string(super::in_clone("docs/progress.md")).unwrap();
     for event in ["layer", "progress", "layer-end", "job", "message", "retry", "note", "report", "error"] {

@@ -223,6 +223,60 @@ fn an_existing_result_is_told_before_the_task_runs() {
 }
 
 #[test]
+fn a_result_goes_into_a_file_where_the_ending_names_a_format() {
+    for synchronous in [true, false] {
+        let results = || vec![("Out", "GPFeatureRecordSetLayer", points(2)), ("Count", "GPLong", json!(2))];
+        let (_server, desk, url) = tool(synchronous, results(), no_files);
+        let said = desk.ok(&["run", &url, "-o", "x.geojson", "-o", "x.kmz"]);
+        assert!(said.contains("warning: \"Count\" is a value and is in the report only"), "{said}");
+        assert_eq!(desk.names("."), ["x.geojson", "x.kmz"]);
+        assert_eq!(desk.json("x.geojson")["features"].as_array().unwrap().len(), 2);
+        let again = desk.run(&["run", &url, "-o", "x.geojson"]);
+        assert!(again.status == 1 && again.stderr.starts_with("error: the output exists already"), "{}", again.stderr);
+        std::fs::create_dir(desk.path("y.geojson")).unwrap();
+        desk.ok(&["run", &url, "-o", "y.geojson"]);
+        assert_eq!(desk.names("y.geojson").len(), if synchronous { 2 } else { 3 }, "a directory stays one");
+    }
+}
+
+#[test]
+fn several_results_fit_into_a_file_that_holds_many_layers_and_else_are_refused_before_the_task_runs() {
+    let results = || vec![("One", "GPFeatureRecordSetLayer", points(1)), ("Two", "GPFeatureRecordSetLayer", points(2))];
+    let (server, desk, url) = tool(false, results(), no_files);
+    desk.refuses(
+        &["run", &url, "-o", "x.geojson"],
+        2,
+        "
+        error: the task gives 2 results, and the output is one file
+        cause: One, Two
+        hint: give a directory, which gets a file for each: -o results/ --format geojson; or a GeoPackage, which holds them all: -o all.gpkg
+    ",
+    );
+    assert!(server.calls().iter().all(|call| call.path == TASK), "{:?}", server.calls());
+    desk.ok(&["run", &url, "-o", "all.gpkg"]);
+    assert_eq!(desk.names("."), ["all.gpkg"]);
+    let layers = ogrinfo(&desk.path("all.gpkg"));
+    assert!(layers.contains("Layer name: One") && layers.contains("Layer name: Two"), "{layers}");
+}
+
+#[test]
+fn the_job_of_a_file_is_remembered_beside_it_until_the_file_stands() {
+    let server = Server::start(|call| match call.path.strip_prefix(TASK) {
+        Some("") => Reply::json(&json!({"name": "T", "executionType": "esriExecutionTypeAsynchronous", "parameters":
+            [{"name": "Out", "dataType": "GPFeatureRecordSetLayer", "direction": "esriGPParameterDirectionOutput"}]})),
+        Some("/submitJob" | "/jobs/j1") => Reply::json(&json!({"jobId": "j1", "jobStatus": "esriJobExecuting"})),
+        _ => Reply::error(404, "Not Found"),
+    });
+    let desk = Desk::beside(server.url("").as_str());
+    let url = server.url(TASK).to_string();
+    let run = desk.run(&["run", &url, "-o", "x.geojson", "--timeout", "1s"]);
+    assert_eq!((run.status, desk.names(".")), (1, vec![".x.geojson.job".to_owned()]), "{}", run.stderr);
+    assert_eq!(desk.run(&["job", "status", ".x.geojson.job"]).status, 0);
+    let again = desk.run(&["run", &url, "-o", "x.geojson"]);
+    assert!(again.stderr.starts_with("error: the folder belongs to a job that has not been brought home\n"), "{}", again.stderr);
+}
+
+#[test]
 fn a_cut_off_result_beside_good_ones_ends_with_3_and_alone_with_1() {
     let mut cut = points(0);
     cut["exceededTransferLimit"] = json!(true);

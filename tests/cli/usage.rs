@@ -51,6 +51,31 @@ fn the_version_is_that_of_the_package() {
 }
 
 #[test]
+fn an_option_that_is_none_is_not_said_to_be_a_value() {
+    let desk = Desk::new();
+    for args in [&["ls", "https://h/", "-x"][..], &["convert", "a.json", "--outptu", "a.shp"], &["info", "a.json", "--jsn"]] {
+        let run = desk.run(args);
+        assert!(run.status == 2 && run.stderr.contains("unexpected argument"), "{}", run.stderr);
+        assert!(!run.stderr.contains("as a value"), "{}", run.stderr);
+    }
+    assert!(desk.run(&["info", "a.json", "--jsn"]).stderr.contains("a similar argument exists: '--json'"));
+}
+
+#[test]
+fn a_wrong_value_in_the_environment_names_its_variable() {
+    let desk = Desk::new();
+    for (name, args) in [
+        ("GEOHAUL_CONNECTIONS", &["export", "https://h/arcgis/rest/services/A/FeatureServer/0", "-o", "a.csv"][..]),
+        ("GEOHAUL_PROGRESS", &["formats"]),
+        ("GEOHAUL_THREADS", &["convert", "a.json", "-o", "a.csv"]),
+    ] {
+        let output = desk.command(args).env_remove("GEOHAUL_NO_CONFIG").env(name, "x").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && said.contains(&format!("invalid value 'x' for '{name} (--")), "{said}");
+    }
+}
+
+#[test]
 fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
     let desk = Desk::new();
     for (args, words) in [

@@ -113,7 +113,7 @@ def read_shape(geometry, layer_z, layer_m):
         return Shape("polygon", [ring]) if ring else None
     for key, kind in CURVE_KEYS.items():
         if geometry.get(key):
-            # The ends of all segments must be there; how a curve goes between them is judged in tests/inputs.rs.
+            # The ends of all segments must be there; how a curve goes between them is judged in tests/inputs/geometry.rs.
             ends = lambda part: [element if isinstance(element, list) else next(iter(element.values()))[0] for element in part]
             return Shape(kind, [[vertex(end, z, m) for end in ends(part)] for part in geometry[key]], curved=True)
     for key, kind in PART_KEYS.items():

@@ -333,12 +333,18 @@ fn saved_answers_in_pbf_are_converted_one_or_many() {
         let report = geohaul::export::export(&mut Saved::open(paths)?, &destination, &options, &progress)?;
         match report.failures.first() {
             Some(failure) => panic!("{failure:?}"),
-            None => Ok::<_, geohaul::Error>(std::fs::read_to_string(output.path).unwrap()),
+            None => {
+                let repeated = report.layers[0].evidence.repeated.clone().unwrap_or_default();
+                Ok::<_, geohaul::Error>((std::fs::read_to_string(output.path).unwrap(), repeated))
+            }
         }
     };
-    let rows = convert(&binary, "a.geojson").unwrap();
-    assert_eq!(rows.matches("\"Feature\"").count(), 30);
-    assert_eq!(rows.replace("page0", ""), convert(&text, "b.geojson").unwrap().replace("page0", ""));
+    let (rows, repeated) = convert(&binary, "a.geojson").unwrap();
+    assert_eq!((rows.matches("\"Feature\"").count(), repeated.as_str()), (30, ""));
+    assert_eq!(rows.replace("page0", ""), convert(&text, "b.geojson").unwrap().0.replace("page0", ""));
+    let (rows, repeated) = convert(&[&binary[..], &text[1..]].concat(), "c.geojson").unwrap();
+    assert_eq!(rows.matches("\"Feature\"").count(), 40, "a page that was saved in both forms");
+    assert_eq!(repeated, "object id 21, 22, 23, 24, 25, 26, 27, 28, 29, 30");
     let cut_off = convert(&binary[..1], "c.geojson").unwrap_err();
     assert_eq!(cut_off.kind(), geohaul::ErrorKind::Incomplete);
     for (bytes, words) in

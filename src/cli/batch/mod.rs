@@ -4,6 +4,7 @@ mod document;
 mod order;
 mod orders;
 mod schema;
+mod secrets;
 mod variables;
 mod work;
 
@@ -67,7 +68,7 @@ pub(super) fn run(args: &BatchArgs) -> Result<Status> {
     let text = std::fs::read_to_string(file).map_err(|why| Error::file("can't read the jobs file", file, &why))?;
     let places = Places::enter(file)?;
     if args.check {
-        let orders = orders::read(file, &text, &Run::begin())?;
+        let orders = orders::check_all(file, &text, &Run::begin())?;
         printer::data(&format!("{}: {} jobs, no faults\n", places.name, orders.len()))?;
         return Ok(Status::Complete);
     }

@@ -8,9 +8,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::document::{Entry, Fault, Table, meant};
+use super::secrets::{SECRETS, refuse_secret};
 use super::variables::Variables;
 use crate::batch;
 use crate::cli::args::{Args, Verb};
+use crate::cli::config;
+use crate::cli::outputs::says_format;
 use crate::error::redact;
 use crate::fetch::pasted::Pasted;
 use crate::fetch::target::Target;
@@ -24,9 +27,8 @@ pub(super) const NOT_IN_A_BATCH: [&str; 8] = ["help", "version", "quiet", "verbo
 /// Options whose value may be the name of a file without an '@' before it.
 const OF_FILES: [&str; 2] = ["clip", "intersects"];
 
-/// Names under which people write secrets.
-const SECRETS: [&str; 9] =
-    ["token", "password", "client-secret", "secret", "api-key", "apikey", "access-token", "refresh-token", "authorization"];
+/// Values, by their names in the help, that no number can be.
+pub(super) const TEXTS: [&str; 6] = ["SQL", "PATH", "FILE", "FILE|JSON", "URL", "ZONE"];
 
 /// What a job is done by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,8 @@ pub(super) struct Order {
     options: Vec<(String, Option<String>, usize)>,
     /// Switches that are off.
     off: Vec<String>,
+    /// The lines of keys that are no options.
+    lines: Vec<(String, usize)>,
 }
 
 impl Order {
@@ -84,9 +88,9 @@ impl Order {
         let inherited = defaults.entries.iter().filter(|entry| !own(&entry.key)).map(|entry| (entry, true));
         let mut filled = Vec::new();
         for (entry, inherited) in inherited.chain(job.entries.iter().map(|entry| (entry, false))) {
-            match refuse_secret(entry).map_or_else(|| variables.fill(&entry.value), Err) {
+            match refuse_secret(entry).map_or_else(|| variables.fill(&entry.value), |what| Err((None, what))) {
                 Ok(value) => filled.push((Entry { key: option_name(&entry.key), value, line: entry.line }, inherited)),
-                Err(what) => faults.push(Fault::new(entry.line, what)),
+                Err((line, what)) => faults.push(Fault::new(line.unwrap_or(entry.line), what)),
             }
         }
         let find = |key: &str| filled.iter().map(|(entry, _)| entry).find(|entry| entry.key == key);
@@ -138,14 +142,26 @@ impl Order {
             number
         });
         let (sources, line) = (sources.0, job.line);
-        let mut order = Self { name, line, kind, sources, services, keep, options: Vec::new(), off: Vec::new() };
-        for (entry, inherited) in filled.iter().filter(|(entry, _)| !OWN_KEYS.contains(&entry.key.as_str())) {
-            match order.take(entry, *inherited) {
-                Ok(()) => {}
+        let (own, options): (Vec<_>, Vec<_>) = filled.into_iter().partition(|(entry, _)| OWN_KEYS.contains(&entry.key.as_str()));
+        let lines = own.into_iter().map(|(entry, _)| (entry.key, entry.line)).collect();
+        let mut order = Self { name, line, kind, sources, services, keep, options: Vec::new(), off: Vec::new(), lines };
+        let (inherited, own): (Vec<_>, Vec<_>) = options.into_iter().partition(|(_, inherited)| *inherited);
+        for (entry, inherited) in own.into_iter().chain(inherited) {
+            let mut with = order.clone();
+            match with.take(&entry, inherited) {
+                Ok(()) if inherited && order.rules_out(&entry.key, &with) => {}
+                Ok(()) => order = with,
                 Err(what) => faults.push(Fault::new(entry.line, what)),
             }
         }
         (faults.len() == before).then_some(order)
+    }
+
+    /// Whether what the job says itself leaves no room for this default, with which it would be `with`.
+    fn rules_out(&self, key: &str, with: &Self) -> bool {
+        let is_conflict = |why: clap::Error| why.kind() == clap::error::ErrorKind::ArgumentConflict;
+        let said = config::FORMAT.contains(&key) && self.outputs().iter().any(|path| says_format(path));
+        said || Args::try_parse_from(with.words()).is_err_and(is_conflict)
     }
 
     /// Takes a key as an option. A default is for the kinds that know it.
@@ -241,7 +257,41 @@ impl Order {
 
     /// The line of a key, or that of the job.
     pub(super) fn line_of(&self, name: &str) -> usize {
-        self.options.iter().find(|(key, ..)| key == name).map_or(self.line, |(_, _, line)| *line)
+        let mut lines =
+            self.options.iter().map(|(key, _, line)| (key, line)).chain(self.lines.iter().map(|(key, line)| (key, line)));
+        lines.find(|(key, _)| *key == name).map_or(self.line, |(_, line)| *line)
+    }
+
+    /// The line of the option that an error speaks of, by its name or its value; else that of a key, or of the job.
+    pub(super) fn line_in(&self, error: &str, otherwise: &str) -> usize {
+        let by_name = self.options.iter().find(|(key, ..)| error.contains(&format!("--{key}")));
+        let is_told = |value: &String| value.len() > 2 && error.contains(value.trim_start_matches('@'));
+        let spoken_of = by_name.or_else(|| self.options.iter().find(|(_, value, _)| value.as_ref().is_some_and(is_told)));
+        spoken_of.map_or_else(|| self.line_of(otherwise), |(_, _, line)| *line)
+    }
+
+    /// Files that it reads and that the check of its options leaves alone, with their lines.
+    pub(super) fn inputs(&self) -> Vec<(PathBuf, usize)> {
+        let mut inputs = Vec::new();
+        if self.kind == Kind::Convert {
+            inputs.extend(self.sources.iter().map(|source| (PathBuf::from(source), self.line_of("source"))));
+        }
+        for (key, value, line) in &self.options {
+            let value = value.as_deref().unwrap_or_default();
+            if let ("params", Ok(Value::Object(members))) = (key.as_str(), serde_json::from_str(value)) {
+                let named = members.values().filter_map(|member| member.as_str()?.strip_prefix('@'));
+                inputs.extend(named.map(|path| (PathBuf::from(path), *line)));
+            }
+            let named = match key.as_str() {
+                "parameter" => value.split_once("=@").map(|(_, path)| path),
+                "header" => value.strip_prefix('@'),
+                "ca-bundle" | "client-cert" => Some(value),
+                key if key.ends_with("-file") => Some(value),
+                _ => None,
+            };
+            inputs.extend(named.map(|path| (PathBuf::from(path), *line)));
+        }
+        inputs
     }
 
     /// The same with other outputs.
@@ -289,7 +339,7 @@ fn redacted(source: &str) -> String {
 }
 
 /// `page_size` and `page-size` are one.
-fn option_name(key: &str) -> String {
+pub(super) fn option_name(key: &str) -> String {
     key.replace('_', "-")
 }
 
@@ -344,6 +394,7 @@ fn values(arg: &Arg, value: &Value) -> Result<Vec<Option<String>>, String> {
             Some(texts) => Ok(vec![Some(texts.join(","))]),
             None => Err(format!("'{key}' is a list of texts or numbers")),
         },
+        Value::Number(_) if TEXTS.contains(&names.as_str()) => Err(format!("'{key}' is a text ({names}), and this is a number")),
         value => match scalar(value) {
             Some(text) => Ok(vec![Some(text)]),
             None => Err(format!("'{key}' takes {}", if names.is_empty() { "a value" } else { &names })),
@@ -364,51 +415,6 @@ fn scalar(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
-    }
-}
-
-/// Secrets stand in no file that is shared and kept: they are named. Before variables are put in.
-fn refuse_secret(entry: &Entry) -> Option<String> {
-    let key = option_name(&entry.key).to_lowercase();
-    if SECRETS.contains(&key.as_str()) {
-        return Some(format!(
-            "'{}' is a secret, which does not belong into the file: name a file (token-file, password-file, client-secret-file), \
-             set GEOHAUL_TOKEN or GEOHAUL_PASSWORD, or use geohaul login",
-            entry.key
-        ));
-    }
-    match &entry.value {
-        Value::String(text) if key == "header" && !text.starts_with('@') => {
-            Some("a header may be a secret: write it into a file and name that, '@FILE'".to_owned())
-        }
-        Value::Array(items) if key == "header" => {
-            let is_file = |item: &Value| item.as_str().is_some_and(|text| text.starts_with('@'));
-            (!items.iter().all(is_file)).then(|| "a header may be a secret: write it into a file and name that, '@FILE'".to_owned())
-        }
-        value => holds_secret(value).then(|| {
-            "the address holds a token or a password, which does not belong into the file: write ${env:NAME} for it, or use geohaul login"
-                .to_owned()
-        }),
-    }
-}
-
-/// A `token=` that is written out, or `user:password@`.
-fn holds_secret(value: &Value) -> bool {
-    match value {
-        Value::String(text) => {
-            let lower = text.to_ascii_lowercase();
-            let token = lower.match_indices("token=").any(|(at, key)| {
-                let value = &text[at + key.len()..];
-                let begins = at == 0 || matches!(lower.as_bytes()[at - 1], b'?' | b'&');
-                begins && !value.is_empty() && !value.starts_with("${env:")
-            });
-            let authority = lower.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
-            let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
-            token || user.and_then(|user| user.split_once(':')).is_some_and(|(_, password)| !password.starts_with("${env:"))
-        }
-        Value::Array(items) => items.iter().any(holds_secret),
-        Value::Object(members) => members.values().any(holds_secret),
-        _ => false,
     }
 }
 
@@ -446,12 +452,25 @@ mod tests {
             words(
                 "[defaults]\npage-size=5\ncrs='EPSG:4326'\n[[job]]\nname='a'\nsource=['a.json','b.json']\noutput='a.csv'\nlco={A=1}\n"
             ),
-            "convert --crs=EPSG:4326 --output=a.csv --lco=A=1 --overwrite --receipt -- a.json b.json"
+            "convert --output=a.csv --lco=A=1 --crs=EPSG:4326 --overwrite --receipt -- a.json b.json"
         );
         assert_eq!(
             words("[[job]]\nname='a'\nsource='https://h/rest/services/T/GPServer/Buffer'\noutput='a/'\nparams={D='2 km', N=3}\n"),
             "run --output=a/ --params={\"D\":\"2 km\",\"N\":3} --overwrite --receipt -- https://h/rest/services/T/GPServer/Buffer"
         );
+    }
+
+    #[test]
+    fn a_default_that_the_job_leaves_no_room_for_is_none() {
+        let job = |keys: &str| {
+            let defaults = "[defaults]\nformat='shapefile'\nappend=true\nbbox='1,2,3,4'\n";
+            words(&format!("{defaults}[[job]]\nname='a'\nsource='https://h/rest/services/A/FeatureServer/0'\n{keys}\n"))
+        };
+        assert!(job("output='a.gpkg'").starts_with("export --output=a.gpkg --append --bbox=1,2,3,4 --receipt"));
+        assert!(job("output='a/'").contains("--format=shapefile"));
+        assert!(!job("output='a.tab'\ndriver='MapInfo File'").contains("--format"));
+        assert!(!job("output='a.gpkg'\noverwrite=true\nclip='c.json'").contains("--append"));
+        assert!(!job("output='a.gpkg'\noverwrite=true\nclip='c.json'").contains("--bbox"));
     }
 
     #[test]
@@ -467,6 +486,7 @@ mod tests {
         assert!(fault("page_size=0").contains("invalid value '0' for '--page-size <N>'"));
         assert!(fault("wire='pbff'").contains("a similar value exists: 'pbf'"));
         assert_eq!(fault("explode='yes'"), "'explode' is true or false");
+        assert_eq!(fault("where=3"), "'where' is a text (SQL), and this is a number");
         assert!(fault("params={}").starts_with("'params' is a key of run"));
         assert!(fault("kind='exprot'").contains("export, run or convert"));
         for secret in ["token='x'", "password='x'", "header='Authorization: x'", "where='token=x'", "codebook='http://u:p@h'"] {

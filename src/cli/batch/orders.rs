@@ -21,23 +21,53 @@ use crate::write::{place_of, safe_file_stem};
 /// # Errors
 /// What is wrong with the file, every fault with its line.
 pub(super) fn read(path: &Path, text: &str, run: &Run) -> Result<Vec<Order>> {
-    let orders = match Document::read(path, text) {
-        Ok(document) => checked(&document, run),
-        Err(faults) => Err(faults),
-    };
-    orders.map_err(|mut faults| {
-        faults.sort();
-        faults.dedup();
-        let file = path.file_name().unwrap_or_default().to_string_lossy();
-        let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {file}:{}: {}", fault.line, fault.what)).collect();
-        let count = if faults.len() == 1 { "a fault".to_owned() } else { format!("{} faults", faults.len()) };
-        Error::new(ErrorKind::Usage, format!("the batch has {count}"))
-            .because(lines.concat())
-            .hint("docs/batch.md has the keys, and so has --help of export, run and convert")
-    })
+    let (orders, faults) = looked_over(path, text, run);
+    told(path, orders, faults)
 }
 
-fn checked(document: &Document, run: &Run) -> Result<Vec<Order>, Vec<Fault>> {
+/// The same for a check: what a job reads must be there by now, or be made by another one. In a run the jobs that have
+/// what they need are done.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn check_all(path: &Path, text: &str, run: &Run) -> Result<Vec<Order>> {
+    let (orders, mut faults) = looked_over(path, text, run);
+    for order in &orders {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let others = || orders.iter().filter(|other| other.name != order.name).flat_map(Order::outputs);
+        for (input, line) in order.inputs() {
+            if !input.exists() && !others().any(|made| absolute(&input).starts_with(absolute(&made))) {
+                faults.push(Fault::new(line, format!("there is no file {}", input.display())));
+            }
+        }
+    }
+    told(path, orders, faults)
+}
+
+fn looked_over(path: &Path, text: &str, run: &Run) -> (Vec<Order>, Vec<Fault>) {
+    match Document::read(path, text) {
+        Ok(document) => checked(&document, run),
+        Err(faults) => (Vec::new(), faults),
+    }
+}
+
+/// The orders, or what is wrong with them.
+fn told(path: &Path, orders: Vec<Order>, mut faults: Vec<Fault>) -> Result<Vec<Order>> {
+    if faults.is_empty() {
+        return Ok(orders);
+    }
+    faults.sort();
+    faults.dedup();
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {file}:{}: {}", fault.line, fault.what)).collect();
+    let count = if faults.len() == 1 { "a fault".to_owned() } else { format!("{} faults", faults.len()) };
+    Err(Error::new(ErrorKind::Usage, format!("the batch has {count}"))
+        .because(lines.concat())
+        .hint("docs/batch.md has the keys, and so has --help of export, run and convert"))
+}
+
+/// The orders of a file as far as they can be read, and what is wrong with it.
+fn checked(document: &Document, run: &Run) -> (Vec<Order>, Vec<Fault>) {
     let mut faults = Vec::new();
     let began: Timestamp = run.started.parse().unwrap_or_else(|_| Timestamp::now());
     let date = began.to_zoned(TimeZone::system());
@@ -67,7 +97,7 @@ fn checked(document: &Document, run: &Run) -> Result<Vec<Order>, Vec<Fault>> {
             }
         }
     }
-    if faults.is_empty() { Ok(orders) } else { Err(faults) }
+    (orders, faults)
 }
 
 /// What the verb itself would find before it asks anybody.
@@ -75,7 +105,7 @@ fn check(order: &Order, verb: &Verb) -> Result<(), Fault> {
     let line = |key: &str| order.line_of(key);
     let fault = |key: &str, error: &Error| {
         let hint = error.hint_text().map_or(String::new(), |hint| format!(" ({hint})"));
-        Fault::new(line(key), format!("{error}{hint}"))
+        Fault::new(order.line_in(&error.to_string(), key), format!("{error}{hint}"))
     };
     if order.outputs().iter().any(|path| path.as_os_str() == "-") {
         return Err(Fault::new(line("output"), "a job writes files, and not to standard output"));
@@ -103,13 +133,16 @@ fn check(order: &Order, verb: &Verb) -> Result<(), Fault> {
         }
         Verb::Run(args) => {
             run::asked(args).map_err(|error| fault("params", &error))?;
-            outputs::directory(&args.outputs).map_err(|error| fault("output", &error))?;
             &args.outputs
         }
         Verb::Convert(args) => &args.outputs,
         _ => return Ok(()),
     };
-    outputs::destination(outputs).map_err(|error| fault("output", &error))?;
+    let destination = match verb {
+        Verb::Run(_) => outputs::results(outputs),
+        _ => outputs::destination(outputs),
+    };
+    destination.map_err(|error| fault("output", &error))?;
     outputs::options(outputs).map_err(|error| fault("crs", &error))?;
     match order.kind {
         Kind::Convert if order.sources.iter().any(|source| source == "-") => {

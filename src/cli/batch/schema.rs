@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction};
 use serde_json::{Map, Value, json};
 
-use super::order::{Kind, command, options, value_names};
+use super::order::{Kind, TEXTS, command, options, value_names};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The schema, as text.
@@ -88,6 +88,7 @@ fn key_of(arg: &Arg) -> Value {
     let choices: Vec<String> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
     let one = match choices.as_slice() {
         _ if matches!(arg.get_action(), ArgAction::SetTrue) => return json!({"type": "boolean"}),
+        [] if TEXTS.contains(&names.as_str()) => json!({"type": "string"}),
         [] => json!({"type": ["string", "number"]}),
         choices => json!({"enum": choices}),
     };

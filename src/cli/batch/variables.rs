@@ -7,9 +7,16 @@ use serde_json::Value;
 
 use super::document::{Fault, Table, meant};
 
+/// What is wrong with a text: the words, and the line where that is not the text's own.
+type Wrong = (Option<usize>, String);
+
+/// The directives of strftime, with those that C and GNU's date know.
+const DIRECTIVES: &str = "aAbBcCdDeFfgGhHIjklmMnNpPrRsStTuUVwWxXyYzZ%";
+
 /// What names stand for.
 pub(super) struct Variables {
-    own: BTreeMap<String, String>,
+    /// Each with its text, or with its own fault.
+    own: BTreeMap<String, Result<String, Fault>>,
     /// When the run began, by the clocks of this machine.
     date: Zoned,
     run: String,
@@ -23,23 +30,22 @@ impl Variables {
             let text = match &entry.value {
                 Value::String(text) => variables.expand(text),
                 Value::Number(_) | Value::Bool(_) => Ok(entry.value.to_string()),
-                _ => Err("a variable is a text or a number".to_owned()),
+                _ => Err((None, "a variable is a text or a number".to_owned())),
             };
-            match text {
-                Ok(text) => drop(variables.own.insert(entry.key.clone(), text)),
-                Err(what) => faults.push(Fault::new(entry.line, what)),
-            }
+            let text = text.map_err(|(line, what)| Fault::new(line.unwrap_or(entry.line), what));
+            faults.extend(text.as_ref().err().cloned());
+            variables.own.insert(entry.key.clone(), text);
         }
         variables
     }
 
     /// A value with everything put in. Names of members stay as they are.
-    pub(super) fn fill(&self, value: &Value) -> Result<Value, String> {
+    pub(super) fn fill(&self, value: &Value) -> Result<Value, Wrong> {
         Ok(match value {
             Value::String(text) => Value::String(self.expand(text)?),
             Value::Array(items) => Value::Array(items.iter().map(|item| self.fill(item)).collect::<Result<_, _>>()?),
             Value::Object(members) => {
-                let fill = |(key, value): (&String, &Value)| Ok::<_, String>((key.clone(), self.fill(value)?));
+                let fill = |(key, value): (&String, &Value)| Ok::<_, Wrong>((key.clone(), self.fill(value)?));
                 Value::Object(members.iter().map(fill).collect::<Result<_, _>>()?)
             }
             other => other.clone(),
@@ -47,7 +53,7 @@ impl Variables {
     }
 
     /// A text with everything put in. `$${` stands for `${`.
-    fn expand(&self, text: &str) -> Result<String, String> {
+    fn expand(&self, text: &str) -> Result<String, Wrong> {
         let (mut out, mut rest) = (String::new(), text);
         while let Some(at) = rest.find("${") {
             if rest[..at].ends_with('$') {
@@ -57,28 +63,41 @@ impl Variables {
                 continue;
             }
             out.push_str(&rest[..at]);
-            let (name, after) = rest[at + 2..].split_once('}').ok_or("a '${' is not closed with '}'")?;
+            let (name, after) = rest[at + 2..].split_once('}').ok_or((None, "a '${' is not closed with '}'".to_owned()))?;
             out.push_str(&self.value(name)?);
             rest = after;
         }
         Ok(out + rest)
     }
 
-    fn value(&self, name: &str) -> Result<String, String> {
-        if let Some(name) = name.strip_prefix("env:") {
-            return std::env::var(name).map_err(|_| format!("the environment has no {name}"));
+    fn value(&self, name: &str) -> Result<String, Wrong> {
+        match (name.strip_prefix("env:"), name.split_once(':')) {
+            (Some(name), _) => std::env::var(name).map_err(|_| (None, format!("the environment has no {name}"))),
+            (None, Some(("DATE", format))) => {
+                self.date(format).map_err(|why| (None, format!("'{format}' is no form of a date: {why}")))
+            }
+            (None, None) if name == "DATE" => self.date("%Y-%m-%d").map_err(|why| (None, why)),
+            (None, None) if name == "RUN" => Ok(self.run.clone()),
+            _ => match self.own.get(name) {
+                Some(text) => text.clone().map_err(|fault| (Some(fault.line), fault.what)),
+                None => {
+                    let known = self.own.keys().map(String::as_str).chain(["DATE", "RUN"]);
+                    Err((None, format!("there is no variable ${{{name}}}{}", meant(name, known))))
+                }
+            },
         }
-        let date = |format: &str| jiff::fmt::strtime::format(format, &self.date);
-        match name.split_once(':') {
-            Some(("DATE", format)) => return date(format).map_err(|why| format!("'{format}' is no form of a date: {why}")),
-            None if name == "DATE" => return date("%Y-%m-%d").map_err(|why| why.to_string()),
-            None if name == "RUN" => return Ok(self.run.clone()),
-            _ => {}
+    }
+
+    /// The date in a form of strftime.
+    fn date(&self, format: &str) -> Result<String, String> {
+        let mut letters = format.chars();
+        while letters.any(|letter| letter == '%') {
+            let directive = letters.find(|letter| !letter.is_ascii_digit() && !"-_^#:.".contains(*letter));
+            if let Some(unknown) = directive.filter(|directive| !DIRECTIVES.contains(*directive)) {
+                return Err(format!("strftime has no %{unknown}"));
+            }
         }
-        self.own.get(name).cloned().ok_or_else(|| {
-            let known = self.own.keys().map(String::as_str).chain(["DATE", "RUN"]);
-            format!("there is no variable ${{{name}}}{}", meant(name, known))
-        })
+        jiff::fmt::strtime::format(format, &self.date).map_err(|why| why.to_string())
     }
 }
 
@@ -106,10 +125,22 @@ mod tests {
     }
 
     #[test]
+    fn a_form_of_a_date_is_one_of_strftime() {
+        let variables = variables(&mut Vec::new());
+        assert_eq!(variables.expand("${DATE:%Y%%Q %-d %H}").unwrap(), "2026%Q 3 04");
+        for wrong in ["%Q", "%q", "%Y-%L", "%"] {
+            let (_, what) = variables.expand(&format!("${{DATE:{wrong}}}")).unwrap_err();
+            assert!(what.starts_with(&format!("'{wrong}' is no form of a date")), "{what}");
+        }
+    }
+
+    #[test]
     fn what_stands_for_nothing_is_a_fault() {
         let mut faults = Vec::new();
         let variables = variables(&mut faults);
         assert_eq!(faults, [Fault::new(7, "there is no variable ${hots}; did you mean \"host\"?")]);
+        let told = (Some(7), "there is no variable ${hots}; did you mean \"host\"?".to_owned());
+        assert_eq!(variables.expand("${bad}/x").unwrap_err(), told, "the same fault");
         for wrong in ["${", "${}", "${env:GEOHAUL_NOT_THERE}", "${DATE:%!}"] {
             assert!(variables.expand(wrong).is_err(), "{wrong}");
         }

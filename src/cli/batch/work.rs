@@ -9,6 +9,7 @@ use super::order::Order;
 use crate::batch::{JobRecord, Last, LayerRecord, Outcome, keep_copies};
 use crate::cli::args::Verb;
 use crate::cli::printer::{self, Manner, say};
+use crate::cli::progress::Repeats;
 use crate::cli::setting::{Delivered, Job, Setting};
 use crate::cli::status::Status;
 use crate::cli::{convert, export, outputs, run};
@@ -90,17 +91,22 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
     let wrong = |fault: super::document::Fault| Error::new(ErrorKind::Usage, fault.what);
     let mut verb = order.verb().map_err(wrong)?;
     make_folders(&verb)?;
-    if let (Verb::Run(args), true) = (&verb, shared.resumed)
-        && let Some(folder) = args.outputs.output.first().and_then(|path| path.to_str())
-        && Record::read(Path::new(folder))?.is_some_and(|job| is_of(&job, shared))
-    {
-        verb = order.bring_home(folder).verb().map_err(wrong)?;
+    let mut brought_home = None;
+    if let (Verb::Run(args), true) = (&verb, shared.resumed) {
+        let results = outputs::results(&args.outputs)?;
+        let home = run::home(&results);
+        if let (Some(folder), Some(job)) = (home.to_str(), Record::read(&home)?)
+            && is_of(&job, shared)
+        {
+            verb = order.bring_home(folder).verb().map_err(wrong)?;
+            brought_home = Some(results);
+        }
     }
     let is_known = |glance: &Glance| standing.iter().any(|(_, receipt)| is_unchanged(receipt, glance));
     let progress: Arc<dyn Progress> = match printer::manner() {
         _ if printer::is_quiet() => Arc::new(Silent),
         Manner::Silent => Arc::new(Silent),
-        _ => Arc::new(Tagged(order.name.clone())),
+        _ => Arc::new(Tagged { name: order.name.clone(), repeats: Repeats::default() }),
     };
     let layer_by_layer = |args| Ok::<_, Error>(matches!(outputs::destination(args)?, Destination::Directory { .. }));
     let job = |layer_by_layer| Job {
@@ -109,7 +115,7 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
         is_unchanged: (!standing.is_empty()).then_some(&is_known),
         layer_by_layer,
     };
-    match &verb {
+    let delivered = match &verb {
         Verb::Export(args) => {
             let job = Some(job(layer_by_layer(&args.outputs)?));
             export::work(args, &Setting { progress, job })
@@ -117,7 +123,9 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
         Verb::Run(args) => run::work(args, &Setting { progress, job: Some(job(false)) }),
         Verb::Convert(args) => convert::work(args, &Setting { progress, job: Some(job(false)) }),
         _ => Err(Error::new(ErrorKind::Internal, "the job is of no kind that a batch knows")),
-    }
+    }?;
+    brought_home.iter().for_each(run::leave);
+    Ok(delivered)
 }
 
 /// Nobody is there to make the folders of a job that runs at night.
@@ -177,11 +185,14 @@ fn forget(pages: &Path) {
 }
 
 /// News as plain lines, with the name of the job before them.
-struct Tagged(String);
+struct Tagged {
+    name: String,
+    repeats: Repeats,
+}
 
 impl Tagged {
     fn tell(&self, what: &str) {
-        say(&format!("[{}] {what}\n", self.0));
+        say(&format!("[{}] {what}\n", self.name));
     }
 }
 
@@ -201,6 +212,12 @@ impl Progress for Tagged {
     }
 
     fn retry(&self, why: &str) {
-        self.tell(&format!("again: {why}"));
+        self.repeats.one_more(why).iter().for_each(|words| self.tell(words));
+    }
+}
+
+impl Drop for Tagged {
+    fn drop(&mut self) {
+        self.repeats.rest().iter().for_each(|words| self.tell(words));
     }
 }

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::super::printer::{harmless, say};
+use super::super::printer::harmless;
 use super::meter::Meter;
-use super::{job_words, message_words};
-use crate::report::{MessageKind, Progress};
+use crate::report::Progress;
 
 /// How often a bar is drawn anew though nothing came.
 const TICK: Duration = Duration::from_millis(250);
@@ -71,21 +70,8 @@ impl Progress for Bars {
         self.clear();
     }
 
-    fn job_status(&self, status: &str) {
-        say(&format!("job: {status}\n"));
-    }
-
-    fn job_progress(&self, percent: Option<f64>, text: &str) {
-        say(&format!("{}\n", job_words(percent, text)));
-    }
-
-    fn message(&self, kind: MessageKind, text: &str) {
-        say(&format!("{}\n", message_words(kind, text)));
-    }
-
-    fn retry(&self, why: &str) {
+    fn retry(&self, _why: &str) {
         self.change(|meter| meter.retries += 1);
-        say(&format!("again: {why}\n"));
     }
 }
 

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::printer::say;
 use super::meter::Meter;
-use super::{job_words, message_words};
-use crate::report::{MessageKind, Progress};
+use crate::report::Progress;
 
 /// A layer tells how far it is this often.
 const EVERY: Duration = Duration::from_secs(10);
@@ -40,20 +39,7 @@ impl Progress for Lines {
         });
     }
 
-    fn job_status(&self, status: &str) {
-        say(&format!("job: {status}\n"));
-    }
-
-    fn job_progress(&self, percent: Option<f64>, text: &str) {
-        say(&format!("{}\n", job_words(percent, text)));
-    }
-
-    fn message(&self, kind: MessageKind, text: &str) {
-        say(&format!("{}\n", message_words(kind, text)));
-    }
-
-    fn retry(&self, why: &str) {
+    fn retry(&self, _why: &str) {
         self.change(|meter, _| meter.retries += 1);
-        say(&format!("again: {why}\n"));
     }
 }

@@ -78,7 +78,10 @@ impl Record {
         fs::create_dir_all(folder).map_err(failed)?;
         // Renamed into place, so that no half of it is ever read.
         let part = folder.join("job.json.part");
-        fs::write(&part, text + "\n").and_then(|()| fs::rename(&part, &path)).map_err(failed)
+        fs::write(&part, text + "\n").and_then(|()| fs::rename(&part, &path)).map_err(|why| {
+            let _ = fs::remove_file(&part);
+            failed(why)
+        })
     }
 
     /// The job may go on at the server, by what was seen last.

@@ -4,13 +4,10 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::fetch::id_set::{IdSet, IdSpan};
+use crate::fetch::id_set::{IdSet, IdSpan, in_words};
 
 /// Single ids in one `IN`: Oracle takes 1,000.
 const MOST_IN: usize = 500;
-
-/// So many ids are told by name.
-const MOST_NAMED: usize = 10;
 
 /// Ids as ranges, ascending, that neither overlap nor touch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,13 +73,7 @@ impl IdRanges {
         };
         let absent = self.0.iter().map(count).fold(0, u64::saturating_add);
         let ids = self.0.iter().cloned().flatten().filter(|id| !there.contains(*id));
-        let named: Vec<String> =
-            ids.take(MOST_NAMED.min(usize::try_from(absent).unwrap_or(MOST_NAMED))).map(|id| id.to_string()).collect();
-        let more = match absent - named.len() as u64 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        (absent > 0).then(|| format!("object id {}{more}", named.join(", ")))
+        (absent > 0).then(|| in_words(absent, ids))
     }
 
     /// As a condition on `field`.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
 
+mod faults;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -86,6 +88,8 @@ struct Watching {
     both: Option<Barrier>,
     slow_write: Duration,
     fail_at: Option<usize>,
+    /// How many layers were said to be whole.
+    whole: AtomicUsize,
 }
 
 impl Watching {
@@ -96,6 +100,7 @@ impl Watching {
             both: None,
             slow_write: Duration::ZERO,
             fail_at: None,
+            whole: AtomicUsize::new(0),
         }
     }
 }
@@ -142,7 +147,9 @@ impl Format for Watching {
     fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<String>>>) -> Result<Written> {
         let (mut text, mut written) = (String::new(), Written::default());
         for event in events {
-            if let Event::Rows(encoded) = event? {
+            let event = event?;
+            self.whole.fetch_add(usize::from(matches!(event, Event::End)), Ordering::SeqCst);
+            if let Event::Rows(encoded) = event {
                 std::thread::sleep(self.slow_write);
                 text.push_str(&encoded.chunk);
                 written.rows += encoded.rows as u64;
@@ -312,181 +319,6 @@ fn one_two_and_eight_threads_give_the_same_bytes_in_every_format_and_an_output_m
             assert_eq!(name, other_name);
             assert!(bytes == other_bytes, "{kind}: {name} depends on the other outputs");
         }
-    }
-}
-
-/// What is asked of a faulty part, within a time.
-fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> std::thread::Result<T> {
-    let thread = std::thread::spawn(work);
-    let until = std::time::Instant::now() + Duration::from_secs(20);
-    while !thread.is_finished() {
-        assert!(std::time::Instant::now() < until, "it hangs");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    thread.join()
-}
-
-/// A format that fails in one of many ways.
-struct Faulty(&'static str);
-
-impl Format for Faulty {
-    type Chunk = ();
-
-    fn info(&self) -> &'static FormatInfo {
-        &INFO
-    }
-
-    fn encode(&self, _: &WritePlan, rows: Rows<'_>) -> Result<Encoded<()>> {
-        match self.0 {
-            "encode panics" if rows.batch.page == 3 => panic!("encode"),
-            "encode fails" if rows.batch.page == 3 => Err(Error::new(ErrorKind::Format, "no")),
-            _ => Ok(Encoded { chunk: (), rows: rows.batch.rows(), losses: Default::default() }),
-        }
-    }
-
-    fn write(&self, stage: &Stage, events: &mut dyn Iterator<Item = Result<Event<()>>>) -> Result<Written> {
-        let mut written = Written::default();
-        match self.0 {
-            "write fails at once" => return Err(Error::new(ErrorKind::File, "no")),
-            "write panics at once" => panic!("write"),
-            "write ends early" => return Ok(written),
-            _ => {}
-        }
-        for event in events {
-            let event = match (event, self.0) {
-                (Err(_), "write swallows errors") => continue,
-                (event, _) => event?,
-            };
-            if let Event::Rows(encoded) = event {
-                written.rows += encoded.rows as u64;
-                if self.0 == "write panics" && written.rows == 5 {
-                    panic!("write");
-                }
-            }
-        }
-        std::fs::write(stage.main_file(), "").map_err(|why| stage.write_error(&why))?;
-        Ok(written)
-    }
-}
-
-#[test]
-fn a_format_that_panics_fails_or_ends_early_is_an_error_and_nothing_hangs_or_stands() {
-    static GOOD: Watching = Watching::new();
-    for (fault, page) in [
-        ("encode panics", Some(3)),
-        ("encode fails", Some(3)),
-        ("write fails at once", None),
-        ("write panics at once", None),
-        ("write panics", None),
-        ("write ends early", None),
-    ] {
-        for threads in [1, 4] {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().to_owned();
-            let faulty: &'static Faulty = Box::leak(Box::new(Faulty(fault)));
-            let error = in_time(move || {
-                let outputs = [
-                    Output { path: path.join("good.txt"), format: &GOOD },
-                    Output { path: path.join("faulty.txt"), format: faulty },
-                ];
-                let options = ExportOptions { threads, ..ExportOptions::default() };
-                export_layer(Box::new(Made::new(300)), &outputs, &options, &(Arc::new(Silent) as Arc<dyn Progress>)).err()
-            });
-            let error = error.expect(fault).expect(fault);
-            assert_eq!(error.place().page, page, "{fault}: {error}");
-            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{fault}");
-        }
-    }
-}
-
-#[test]
-fn a_format_that_swallows_an_error_is_found_out() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().to_owned();
-    let done = in_time(move || {
-        let output = Output { path: path.join("a.txt"), format: &Faulty("write swallows errors") };
-        let source = Made { broken: Some(2), ..Made::new(9) };
-        export_layer(Box::new(source), &[output], &ExportOptions::default(), &(Arc::new(Silent) as Arc<dyn Progress>)).err()
-    });
-    assert!(done.unwrap().is_some());
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
-}
-
-/// A source that is at fault itself.
-struct FaultySource(Header, &'static str);
-
-impl FaultySource {
-    fn new(fault: &'static str) -> Self {
-        Self(Made::new(0).header, fault)
-    }
-}
-
-impl Source for FaultySource {
-    fn header(&self) -> &Header {
-        &self.0
-    }
-
-    fn open(self: Box<Self>, _: &ReadPlan, permits: &Permits, _: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        Ok(Box::new(FaultyPages {
-            made: MadePages { next: 0, pages: 20, broken: None, permits: permits.clone() },
-            fault: self.1,
-        }))
-    }
-}
-
-struct FaultyPages {
-    made: MadePages,
-    fault: &'static str,
-}
-
-impl Pages for FaultyPages {
-    fn next(&mut self) -> Option<Result<(Page, Permit)>> {
-        match (self.made.next, self.fault) {
-            (0, "the first page fails") => return Some(Err(Error::new(ErrorKind::Server, "no"))),
-            (5, "next panics") => panic!("next"),
-            (5, "the permits are cancelled") => self.made.permits.cancel(),
-            (5, "a page is left out") => {
-                let mut next = self.made.next()?;
-                if let Ok((page, _)) = &mut next {
-                    page.seq += 1;
-                }
-                return Some(next);
-            }
-            _ => {}
-        }
-        self.made.next()
-    }
-
-    fn finish(self: Box<Self>) -> Result<Evidence> {
-        match self.fault {
-            "finish panics" => panic!("finish"),
-            "finish fails" => Err(Error::new(ErrorKind::Server, "no")),
-            _ => Ok(Evidence { rows: self.made.next, pages: self.made.next, ..Evidence::default() }),
-        }
-    }
-}
-
-#[test]
-fn a_source_that_panics_or_breaks_its_promises_is_an_error_and_nothing_hangs_or_stands() {
-    static GOOD: Watching = Watching::new();
-    for (fault, kind) in [
-        ("the first page fails", ErrorKind::Server),
-        ("next panics", ErrorKind::Internal),
-        ("the permits are cancelled", ErrorKind::Cancelled),
-        ("a page is left out", ErrorKind::Internal),
-        ("finish panics", ErrorKind::Internal),
-        ("finish fails", ErrorKind::Server),
-    ] {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("out.txt");
-        let error = in_time(move || {
-            let output = Output { path, format: &GOOD };
-            let source = Box::new(FaultySource::new(fault));
-            export_layer(source, &[output], &ExportOptions::default(), &(Arc::new(Silent) as Arc<dyn Progress>)).err()
-        });
-        let error = error.expect(fault).expect(fault);
-        assert_eq!(error.kind(), kind, "{fault}: {error}");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{fault}");
     }
 }
 

@@ -4,7 +4,9 @@
 #![cfg(all(feature = "cli", feature = "geopackage", unix))]
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
 
-#[path = "support/demo.rs"]
+mod check;
+
+#[path = "../support/demo.rs"]
 mod demo;
 
 use std::collections::HashMap;
@@ -319,6 +321,17 @@ fn a_second_run_for_what_has_changed_asks_for_counts_only_and_fetches_nothing() 
     assert_eq!((&job["rows"], &job["layers"][0]["unchanged"]), (&json!(432), &json!(true)));
     assert!(job["picture"]["path"].as_str().unwrap().len() > 100);
 
+    // A report that is gone is made again.
+    bench.jobs(&EXPORTS.replace("name = \"communes\"", "name = \"communes\"\nreport = \"communes.json\""));
+    for outcome in ["done", "unchanged", "done"] {
+        let (status, said) = bench.run(&["--only-changed"]);
+        assert_eq!((status, bench.outcomes()[0].1.as_str()), (0, outcome), "{said}");
+        assert_eq!(bench.json("communes.json")["layers"][0]["evidence"]["rows"], 432);
+        if outcome == "unchanged" {
+            std::fs::remove_file(bench.path("communes.json")).unwrap();
+        }
+    }
+
     // A file that is gone, or another question, is fetched; the other layers of the service are not.
     std::fs::remove_file(bench.path("some/Rivers.geojson")).unwrap();
     bench.jobs(&EXPORTS.replace("name = \"communes\"", "name = \"communes\"\nwhere = \"OBJECTID > 400\""));
@@ -371,44 +384,6 @@ fn two_runs_of_one_file_do_not_meet() {
     let (status, said) = bench.run(&["--resume"]);
     assert_eq!(status, 0, "{said}");
     assert!(said.contains("done already"), "{said}");
-}
-
-#[test]
-fn a_check_names_every_fault_with_its_line_and_asks_nobody() {
-    let bench = Bench::new(0);
-    bench.jobs(
-        "[defaults]\nformta = 'csv'\n\n[[job]]\nname = 'a'\nsource = '${demo}/Demo/FeatureServer/0'\noutput = 'a.xyz'\n\n\
-         [[job]]\nname = 'a'\nsource = '${dmeo}/Demo'\noutput = 'b.csv'\ntoken = 'secret!'\n\n\
-         [[job]]\nname = 'c'\nsource = 'c.json'\noutput = ['c.csv', 'C.CSV']\nprecision = 99\n\n\
-         [[job]]\nname = 'd'\nsource = 'd.json'\noutput = 'c.csv'\n",
-    );
-    let (status, said) = bench.run(&["--check"]);
-    assert_eq!(status, 2, "{said}");
-    for fault in [
-        "jobs.toml:3: there is no key 'formta'; did you mean \"format\"?",
-        "jobs.toml:12: there is no variable ${dmeo}; did you mean \"demo\"?",
-        "jobs.toml:14: 'token' is a secret",
-    ] {
-        assert!(said.contains(fault), "{fault}: {said}");
-    }
-    assert!(!said.contains("secret!"), "{said}");
-    bench.jobs(
-        "[[job]]\nname = 'a'\nsource = '${demo}/Demo/FeatureServer/0'\noutput = 'a.xyz'\n[[job]]\nname = 'a'\nsource = 'c.json'\n\
-         output = 'c.csv'\nprecision = 99\n[[job]]\nname = 'd'\nsource = 'd.json'\noutput = 'c.csv'\n",
-    );
-    let (_, said) = bench.run(&["--check"]);
-    for fault in ["jobs.toml:5: there is no format \"xyz\"", "jobs.toml:6: the job in line 2 is called \"a\" too"] {
-        assert!(said.contains(fault), "{fault}: {said}");
-    }
-    assert!(said.contains("jobs.toml:10: invalid value '99' for '--precision <N>'"), "{said}");
-    assert!(said.contains("jobs.toml:14: \"a\" and \"d\" write the same file, c.csv"), "{said}");
-    bench.jobs(TEN);
-    assert_eq!(bench.run(&["--check"]), (0, "jobs.toml: 10 jobs, no faults\n".to_owned()));
-    bench.jobs(EXPORTS);
-    assert_eq!(bench.run(&["--check"]), (0, "jobs.toml: 3 jobs, no faults\n".to_owned()));
-    assert!(!bench.path("log").exists() || bench.log().is_empty());
-    let left: Vec<_> = std::fs::read_dir(bench.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(left.len() <= 2, "{left:?}");
 }
 
 #[test]
@@ -474,65 +449,4 @@ fn copies_are_kept_of_the_last_runs_and_increments_stand_beside_the_whole() {
     // The demo server keeps no dates of edits: then all rows come, and that is said.
     assert!(report["jobs"][0]["warnings"][0].as_str().unwrap().contains("no dates of edits"), "{report:#}");
     assert!(bench.path(&format!("readings.{}.csv", report["run"]["id"].as_str().unwrap())).is_file());
-}
-
-#[test]
-fn a_plan_guesses_from_one_page_and_says_so() {
-    let bench = Bench::new(0);
-    bench.jobs(EXPORTS);
-    let plan = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_geohaul")).arg("plan").args(arguments).output().unwrap();
-        told(&output)
-    };
-    let layer = bench.demo.url("FeatureServer/1");
-    let (status, said) = plan(&[&layer]);
-    assert_eq!(status, 0, "{said}");
-    assert!(said.contains("Stations") && said.contains("1234") && said.contains("An estimate"), "{said}");
-    assert_eq!(bench.log().iter().filter(|line| line.contains("resultRecordCount=100&")).count(), 1);
-    let (status, said) = plan(&[&layer, "--json", "--where", "OBJECTID <= 250"]);
-    assert_eq!(status, 0, "{said}");
-    let json: Value = serde_json::from_str(&said).unwrap();
-    let guess = &json["layers"][0];
-    assert_eq!((&guess["rows"], &guess["pageSize"], &guess["sample"]["rows"]), (&json!(250), &json!(100), &json!(100)));
-    let bytes = guess["bytes"].as_f64().unwrap() / guess["sample"]["bytes"].as_f64().unwrap();
-    assert!((2.4..2.6).contains(&bytes), "{bytes}");
-    // It holds: an export sends about as many requests.
-    let before = bench.log().len();
-    let csv = bench.path("stations.csv");
-    let arguments = ["export", layer.as_str(), "--where", "OBJECTID <= 250", "-o", csv.to_str().unwrap()];
-    assert!(Command::new(env!("CARGO_BIN_EXE_geohaul")).args(arguments).output().unwrap().status.success());
-    let sent = (bench.log().len() - before) as f64;
-    let guessed = guess["requests"].as_f64().unwrap();
-    assert!((sent - guessed).abs() <= 2.0, "{sent} {guessed}");
-    let (status, said) = plan(&[bench.path("jobs.toml").to_str().unwrap()]);
-    assert_eq!(status, 0, "{said}");
-    assert!(said.contains("atlas/Atlas") && said.contains("in all"), "{said}");
-}
-
-#[test]
-fn the_file_in_the_docs_has_no_faults() {
-    let bench = Bench::new(0);
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    let text = std::fs::read_to_string(docs.join("batch.md")).unwrap();
-    let file = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    std::fs::write(bench.path("jobs.toml"), file).unwrap();
-    assert_eq!(bench.run(&["--check"]), (0, "jobs.toml: 5 jobs, no faults\n".to_owned()));
-}
-
-#[test]
-fn the_schema_in_the_docs_is_that_of_the_options() {
-    let output = Command::new(env!("CARGO_BIN_EXE_geohaul")).args(["batch", "--schema"]).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/batch.schema.json");
-    if std::env::var_os("GEOHAUL_DOCS").is_some_and(|word| word == "write") {
-        std::fs::write(&path, &said).unwrap();
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(said == written, "docs/batch.schema.json is out of date: GEOHAUL_DOCS=write cargo test --test batch the_schema");
-    let schema: Value = serde_json::from_str(&said).unwrap();
-    let keys = schema["properties"]["job"]["items"]["properties"].as_object().unwrap();
-    for key in ["name", "source", "output", "page-size", "page_size", "where", "params", "unzip", "token-file"] {
-        assert!(keys.contains_key(key), "{key}");
-    }
-    assert!(!keys.contains_key("token") && !keys.contains_key("quiet"));
 }
