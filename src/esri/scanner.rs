@@ -38,9 +38,9 @@ pub struct Scanner {
 
 /// A scanner that began ahead of another.
 #[derive(Debug)]
-pub struct Fork {
+pub(crate) struct Fork {
     /// Takes the bytes from there on.
-    pub scanner: Scanner,
+    pub(crate) scanner: Scanner,
     from: u64,
     /// Which array it is in.
     array: usize,
@@ -105,20 +105,20 @@ impl Scanner {
     }
 
     /// Where the first feature of the array begins that it is in; `None` outside of arrays, or before their first.
-    pub fn first_feature(&self) -> Option<u64> {
+    pub(crate) fn first_feature(&self) -> Option<u64> {
         let rows = self.rows.as_ref()?;
         rows.pages.first().map(|page| page.offset).or(rows.page_start)
     }
 
     /// A scanner that goes on at byte `from`, ahead in the array that this one is in, as if a feature began there.
     /// Whether one does shows when this one comes there: see [`Scanner::join`].
-    pub fn fork(&self, from: u64) -> Fork {
+    pub(crate) fn fork(&self, from: u64) -> Fork {
         let scanner = Self { offset: from, rows: Some(Rows::default()), ..self.clone() };
         Fork { scanner, from, array: self.arrays.len() }
     }
 
     /// Goes on with what a fork found; `false`, and nothing is changed, where the fork began in the wrong place.
-    pub fn join(&mut self, fork: Fork) -> bool {
+    pub(crate) fn join(&mut self, fork: Fork) -> bool {
         let Fork { scanner, from, array } = fork;
         let rows = match &mut self.rows {
             Some(rows) if rows.depth == 0 && rows.string == StringState::Outside => rows,
@@ -389,6 +389,7 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -443,6 +444,111 @@ mod tests {
             }
         }
         assert!(joined > 5, "{joined}");
+    }
+
+    /// In parts, as a large file is: all of them begin where they are told to, once the first feature has begun.
+    fn scan_in_parts(text: &[u8], piece: usize, page_bytes: u64, starts: &[usize]) -> Result<Skeleton> {
+        let feed = |scanner: &mut Scanner, part: &[u8]| part.chunks(piece).try_for_each(|piece| scanner.push(piece));
+        let mut scanner = Scanner::new(page_bytes);
+        let mut at = 0;
+        while at < text.len() && scanner.first_feature().is_none() {
+            let next = (at + piece).min(text.len());
+            scanner.push(&text[at..next])?;
+            at = next;
+        }
+        let starts: Vec<usize> = starts.iter().copied().filter(|start| (at..text.len()).contains(start)).collect();
+        let ends: Vec<usize> = starts.iter().copied().skip(1).chain([text.len()]).collect();
+        let forks: Vec<Fork> = starts.iter().map(|start| scanner.fork(*start as u64)).collect();
+        feed(&mut scanner, &text[at..starts.first().copied().unwrap_or(text.len())])?;
+        for ((mut fork, start), end) in forks.into_iter().zip(starts).zip(ends) {
+            let taken = feed(&mut fork.scanner, &text[start..end]).is_ok();
+            if !(taken && scanner.join(fork)) {
+                feed(&mut scanner, &text[start..end])?;
+            }
+        }
+        scanner.finish()
+    }
+
+    /// Pieces of answers, whole or not, most of them harmless.
+    fn answers() -> impl Strategy<Value = String> {
+        let text = prop::sample::select(vec![
+            r#"\""#,
+            r"\\",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            r#",{\"a\":1}"#,
+            "é",
+            "x",
+            "and a text that is longer than a block of 64 bytes, all in all",
+        ]);
+        let feature = prop::collection::vec(text, 0..6)
+            .prop_map(|words| format!(r#"{{"attributes":{{"a":"{}","b":{{"c":[{{}}]}}}},"geometry":null}}"#, words.concat()));
+        let between = prop_oneof![8 => Just(","), 2 => Just(" ,\n"), 1 => Just(""), 1 => Just(",,")];
+        let stray = prop::sample::select(vec![
+            "{",
+            "}",
+            "[",
+            "]",
+            "\"",
+            "\\",
+            ",",
+            "1",
+            "\0",
+            "{}",
+            r#"],"more":{"features":["#,
+            r#"],"n":NaN,"features":[],"#,
+            r#"],"features":["#,
+        ]);
+        let part = prop_oneof![20 => (feature, between).prop_map(|(feature, between)| feature + between), 1 => stray.prop_map(str::to_owned)];
+        let end = prop::sample::select(vec![r#"],"n":[NaN,1,],"t":"\t"}"#, "]}", "]}}", "]", "", "]} {}"]);
+        (prop::collection::vec(part, 0..25), end)
+            .prop_map(|(parts, end)| format!(r#"{{"a":1,"features":[{}{end}"#, parts.concat()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_answer_in_any_parts_and_pieces_is_what_it_is_byte_by_byte(
+            text in answers(),
+            piece in 1_usize..300,
+            page_bytes in prop_oneof![Just(u64::MAX), 1..500_u64],
+            starts in prop::collection::vec(0..1000_usize, 0..4),
+        ) {
+            // Half of them where a feature does begin.
+            let near = |start: &usize| {
+                let at = start * text.len() / 1000;
+                if at.is_multiple_of(2) { text.as_bytes()[at..].windows(7).position(|w| w == b"{\"attri").map_or(at, |next| at + next) } else { at }
+            };
+            let mut starts: Vec<usize> = starts.iter().map(near).collect();
+            starts.sort_unstable();
+            starts.dedup();
+            let whole = scan_in_pieces(text.as_bytes(), 1, u64::MAX);
+            let parts = scan_in_parts(text.as_bytes(), piece, page_bytes, &starts);
+            match (whole, parts) {
+                (Err(whole), Err(parts)) => prop_assert_eq!(whole.to_string(), parts.to_string()),
+                (Ok(whole), Ok(parts)) => {
+                    prop_assert_eq!((&whole.value, &whole.mended), (&parts.value, &parts.mended));
+                    let rows = |skeleton: &Skeleton| skeleton.arrays.iter().map(FeatureArray::rows).collect::<Vec<_>>();
+                    prop_assert_eq!(rows(&whole), rows(&parts));
+                    for (whole, parts) in whole.arrays.iter().zip(&parts.arrays) {
+                        let mut behind = whole.pages.first().map_or(0, |page| page.offset);
+                        for page in &parts.pages {
+                            let (start, end) = (page.offset as usize, (page.offset + page.len) as usize);
+                            let between = &text[behind as usize..start];
+                            prop_assert!(between.chars().all(|c| ", \n".contains(c)), "{}", between);
+                            let alone = scan_in_pieces(format!(r#"{{"features":[{}]}}"#, &text[start..end]).as_bytes(), 1, u64::MAX);
+                            prop_assert_eq!(alone.unwrap().rows(), page.rows);
+                            behind = end as u64;
+                        }
+                    }
+                }
+                (whole, parts) => prop_assert!(false, "{:?} but {:?}", whole, parts),
+            }
+        }
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl LayerPages {
     /// Questions at once: as many as the host may be asked, and so many again that are being read or wait for their turn,
     /// so that no connection waits for us.
     fn most_asked(&self) -> usize {
-        2 * self.fetcher.session.connections()
+        self.fetcher.session.connections().saturating_mul(2)
     }
 
     /// Lines up what the pager wants.

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZero;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::available_parallelism;
+use std::thread::{self, available_parallelism};
 
 use memchr::memmem;
 
@@ -38,6 +38,15 @@ pub(super) fn scan(file: &Mutex<File>, scanner: Scanner) -> Result<Scanner> {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives what is in line to `work`, one after the other: several threads may, and work at once.
+fn empty<T>(line: &Mutex<impl Iterator<Item = T>>, work: impl Fn(T)) {
+    loop {
+        // As the condition of a `while let` it would be locked until the work is done.
+        let Some(next) = locked(line).next() else { return };
+        work(next);
+    }
 }
 
 /// A file that several threads read.
@@ -69,15 +78,20 @@ impl Input<'_> {
             Mutex::new(parts.map(|(from, to)| (scanner.fork(from), from, to)).collect::<Vec<_>>().into_iter().enumerate());
         let looked_at = Mutex::new(BTreeMap::new());
         let look = || {
-            while let Some((index, (mut fork, from, to))) = locked(&queue).next() {
+            empty(&queue, |(index, (mut fork, from, to))| {
                 let taken = self.feed(&mut fork.scanner, from, to).is_ok();
                 locked(&looked_at).insert(index, (fork, taken, from, to));
-            }
+            });
         };
         let threads = available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS).min(starts.len() + 1);
-        std::thread::scope(|scope| {
-            (1..threads).for_each(|_| drop(scope.spawn(look)));
+        thread::scope(|scope| {
+            // What no thread can be had for is done by the others.
+            (1..threads).for_each(|_| drop(thread::Builder::new().spawn_scoped(scope, look)));
             let fed = self.feed(&mut scanner, at, starts.first().copied().unwrap_or(u64::MAX));
+            if fed.is_err() {
+                // The rest of a broken file is not worth a look.
+                locked(&queue).by_ref().for_each(drop);
+            }
             look();
             fed
         })?;
@@ -133,8 +147,22 @@ impl Input<'_> {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::sync::Condvar;
+    use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn parts_are_looked_at_at_once() {
+        let (line, (begun, both)) = (Mutex::new(0..2), (Mutex::new(0), Condvar::new()));
+        let work = |_| {
+            *locked(&begun) += 1;
+            both.notify_all();
+            let (begun, _) = both.wait_timeout_while(locked(&begun), Duration::from_secs(10), |begun| *begun < 2).unwrap();
+            assert_eq!(*begun, 2);
+        };
+        thread::scope(|scope| (0..2).for_each(|_| drop(scope.spawn(|| empty(&line, work)))));
+    }
 
     #[test]
     fn a_file_is_looked_at_in_parts_and_wrong_guesses_do_no_harm() {
