@@ -23,6 +23,9 @@ use crate::report::Progress;
 /// Bodies that are read ahead hold about this many bytes, however many connections there are.
 const BYTES_AHEAD: u64 = 64 << 20;
 
+/// And they are so few until it is known how large one is.
+const FIRST_AHEAD: u64 = 8;
+
 /// A question in line; with its request once that is under way.
 struct Slot {
     ask: Ask,
@@ -109,7 +112,8 @@ impl LayerPages {
     /// Lines up what the pager wants.
     fn line_up(&mut self) {
         // Known from the pages alone, so that a resumed export asks the same questions.
-        let ahead = usize::try_from(BYTES_AHEAD / self.largest.max(1)).unwrap_or(usize::MAX).max(2);
+        let ahead = BYTES_AHEAD.checked_div(self.largest).unwrap_or(FIRST_AHEAD);
+        let ahead = usize::try_from(ahead).unwrap_or(usize::MAX).max(2);
         while self.line.len() < self.most_asked().min(ahead) {
             match self.pager.next_ask(self.line.len()) {
                 // The id list that opening the layer needed is as good as a new one.
