@@ -53,7 +53,7 @@ fn a_check_sees_missing_inputs_wrong_types_and_forms_of_dates_each_once_and_in_i
         "variables.day = '${DATE:%Q}'\n[defaults]\nbbox = '1,2,3'\nformat = 'shapefile'\n\
          [[job]]\nname = 'a'\nsource = '${demo}/Demo/FeatureServer/0'\noutput = 'a.gpkg'\nwhere = 3\n\
          [[job]]\nname = 'b'\nsource = ['out/made.json', 'missing.json']\noutput = 'b-${day}.csv'\n\
-         [[job]]\nname = 'c'\nsource = '${demo}/Demo/GPServer/Buffer'\noutput = 'c/'\nparameter = 'Input_Features=@none.json'\n\
+         [[job]]\nname = 'c'\nsource = '${demo}/Demo/GPServer/Buffer'\noutput = 'c/'\nparameter = ['Input_Features=@none.json', 'Distance=@@home', 'Segments=x=@y']\n\
          [[job]]\nname = 'd'\nsource = ['out/made.json', 'missing.json']\noutput = 'd.csv'\n\
          [[job]]\nname = 'e'\nsource = '${demo}/Demo/FeatureServer/0'\noutput = 'out/'\n\
          [[job]]\nname = 'f'\nsource = '${demo}/Demo/FeatureServer/0'\noutput = 'f.gpkg'\nclip = 'none.json'\n",

@@ -278,15 +278,17 @@ impl Order {
         }
         for (key, value, line) in &self.options {
             let value = value.as_deref().unwrap_or_default();
+            // Two of them begin a text with one.
+            let file = |text: &str| text.strip_prefix('@').filter(|path| !path.starts_with('@')).map(str::to_owned);
             if let ("params", Ok(Value::Object(members))) = (key.as_str(), serde_json::from_str(value)) {
-                let named = members.values().filter_map(|member| member.as_str()?.strip_prefix('@'));
+                let named = members.values().filter_map(|member| file(member.as_str()?));
                 inputs.extend(named.map(|path| (PathBuf::from(path), *line)));
             }
             let named = match key.as_str() {
-                "parameter" => value.split_once("=@").map(|(_, path)| path),
-                "header" => value.strip_prefix('@'),
-                "ca-bundle" | "client-cert" => Some(value),
-                key if key.ends_with("-file") => Some(value),
+                "parameter" => value.split_once('=').and_then(|(_, given)| file(given)),
+                "header" => value.strip_prefix('@').map(str::to_owned),
+                "ca-bundle" | "client-cert" => Some(value.to_owned()),
+                key if key.ends_with("-file") => Some(value.to_owned()),
                 _ => None,
             };
             inputs.extend(named.map(|path| (PathBuf::from(path), *line)));
