@@ -113,8 +113,9 @@ pub(super) fn home(destination: &Destination) -> PathBuf {
 /// Nobody looks for the job beside a file any more.
 pub(super) fn leave(destination: &Destination) {
     if let Destination::Files(_) = destination {
-        // What can't be removed is in nobody's way.
-        let _ = std::fs::remove_dir_all(home(destination));
+        // What can't be removed is in nobody's way, and what is not of the job stays.
+        let home = home(destination);
+        let _ = std::fs::remove_file(Record::path(&home)).and_then(|()| std::fs::remove_dir(home));
     }
 }
 
