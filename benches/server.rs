@@ -2,7 +2,7 @@
 //!
 //! It serves the rows of a file that `input.rs` wrote, whose object ids are 1, 2, 3 ..., with pages rendered once and
 //! kept: what is measured is the client. `--delay MS` waits before each answer, `--rate BYTES` shares so many bytes a
-//! second among all answers, `--log FILE` names each page that was asked for.
+//! second among all answers, `--plain` compresses nothing, `--log FILE` names each page that was asked for.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
@@ -41,6 +41,7 @@ struct Layer {
     delay: Duration,
     /// Bytes a second, and when the next of them may go.
     rate: Option<(f64, Mutex<Instant>)>,
+    plain: bool,
     log: Option<Mutex<File>>,
     pages: Mutex<HashMap<PageKey, Arc<Vec<u8>>>>,
 }
@@ -69,6 +70,7 @@ fn open(words: &[String]) -> Result<Layer, Box<dyn std::error::Error>> {
     Ok(Layer {
         rows,
         head,
+        plain: words.iter().any(|word| word == "--plain"),
         delay: Duration::from_millis(option("--delay").map_or(Ok(0), |text| text.parse())?),
         rate: option("--rate").map(|text| text.parse()).transpose()?.map(|rate| (rate, Mutex::new(Instant::now()))),
         log: option("--log").map(File::create).transpose()?.map(Mutex::new),
@@ -114,7 +116,7 @@ impl Layer {
             let address = url::Url::parse("http://127.0.0.1").ok()?.join(request.split(' ').nth(1)?).ok()?;
             let params: HashMap<String, String> = address.query_pairs().into_owned().collect();
             std::thread::sleep(self.delay);
-            let (body, kind, gzip) = self.answer(&address, &params, gzip);
+            let (body, kind, gzip) = self.answer(&address, &params, gzip && !self.plain);
             let encoding = if gzip { "Content-Encoding: gzip\r\n" } else { "" };
             let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{encoding}Content-Length: {}\r\n\r\n", body.len());
             stream.write_all(head.as_bytes()).ok()?;

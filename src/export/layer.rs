@@ -21,8 +21,10 @@ use crate::write::{Stage, Target, Written, place_of};
 /// Pages under way at least, so that as many connections as there may be have something to do.
 const PAGES_UNDER_WAY: usize = 2 * MOST_CONNECTIONS;
 
-/// Raw pages under way hold at most about this many bytes.
-const BYTES_UNDER_WAY: usize = 48 << 20;
+/// Raw pages under way hold at most about this many bytes, and so many more for each worker. What is parsed and encoded
+/// of them takes twice as much again, where a disk keeps the writer waiting.
+const BYTES_UNDER_WAY: usize = 8 << 20;
+const BYTES_OF_A_WORKER: usize = 4 << 20;
 
 /// More workers than that are a slip of the keyboard.
 const MOST_THREADS: usize = 256;
@@ -117,7 +119,8 @@ pub(super) fn fill(
     warnings.extend(plan.warnings.iter().cloned());
     let threads = if options.threads > 0 { options.threads } else { std::thread::available_parallelism().map_or(2, usize::from) };
     let threads = threads.min(MOST_THREADS);
-    let permits = Permits::new((2 * threads).max(PAGES_UNDER_WAY), BYTES_UNDER_WAY);
+    let bytes = BYTES_UNDER_WAY + threads * BYTES_OF_A_WORKER;
+    let permits = Permits::new((2 * threads).max(PAGES_UNDER_WAY), bytes);
     let pages = source.open(&plan.read, &permits, Arc::clone(progress))?;
     let lanes =
         outputs.iter().zip(&plan.outputs).zip(stages).map(|((output, plan), stage)| Lane { format: output.format, plan, stage });

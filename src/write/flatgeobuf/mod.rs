@@ -4,7 +4,7 @@
 //! come, and are copied along Hilbert's curve at the end. What stays in memory is a box and a place for each.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, BufWriter, Read, Seek, Write};
 
 use super::{Encoded, Event, Format, Rows, Stage, Written};
 use crate::error::{Error, ErrorKind, Result};
@@ -122,18 +122,35 @@ impl Format for FlatGeobuf {
     }
 }
 
-/// Copies the features in the order of their places.
+/// So many bytes of features are gathered at once, in memory.
+const GATHERED: u64 = 16 << 20;
+
+/// Read at once: a feature may stand alone between others that come much later.
+const NEARBY: usize = 8 << 10;
+
+/// Copies the features in the order of their places: a run of them at a time, each by one way forward through the scratch
+/// file, since neighbours on the ground may stand far apart in it.
 fn copy(scratch: File, places: &[Place], file: &mut impl Write) -> std::io::Result<()> {
-    let mut scratch = BufReader::with_capacity(1 << 16, scratch);
-    scratch.seek(SeekFrom::Start(0))?;
-    let (mut at, mut feature) = (0_u64, Vec::new());
-    for place in places {
-        // Near ones stay within what is read already.
-        scratch.seek_relative(place.start.wrapping_sub(at) as i64)?;
-        feature.resize(place.length as usize, 0);
-        scratch.read_exact(&mut feature)?;
-        file.write_all(&feature)?;
-        at = place.start + u64::from(place.length);
+    let mut scratch = BufReader::with_capacity(NEARBY, scratch);
+    let (mut gathered, mut size) = (Vec::new(), 0);
+    // Where it stands in the file, where it goes, and its length.
+    let mut run: Vec<(u64, u64, u32)> = Vec::new();
+    for (index, place) in places.iter().enumerate() {
+        run.push((place.start, size, place.length));
+        size += u64::from(place.length);
+        if size < GATHERED && index + 1 < places.len() {
+            continue;
+        }
+        run.sort_unstable();
+        gathered.resize(size as usize, 0);
+        let mut at = scratch.stream_position()?;
+        for (start, to, length) in run.drain(..) {
+            scratch.seek_relative(start.wrapping_sub(at) as i64)?;
+            scratch.read_exact(&mut gathered[to as usize..][..length as usize])?;
+            at = start + u64::from(length);
+        }
+        file.write_all(&gathered)?;
+        size = 0;
     }
     Ok(())
 }
