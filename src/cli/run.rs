@@ -86,7 +86,9 @@ pub(super) fn work(args: &RunArgs, setting: &Setting<'_>) -> Result<Delivered> {
     let delivered = outputs::deliver(&mut results, &destination, way, &args.outputs, warnings, setting);
     let again = || format!("the job is done; bring its results: geohaul export {} -o results/", home.display());
     let mut delivered = delivered.map_err(|error| if Record::path(&home).exists() { error.hint(again()) } else { error })?;
-    leave(&destination);
+    if delivered.status == Status::Complete {
+        leave(&destination);
+    }
     if let (Some(portal), true, Status::Complete) = (&portal, args.delete_output_item, delivered.status) {
         for id in results.output_items() {
             match portal.delete_item(&id) {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::features::Walked;
 use crate::esri::scan::Quoted;
-use crate::esri::{Cursor, Feature, FeatureVisitor, Syntax, Token, walk};
+use crate::esri::{Cursor, Feature, FeatureVisitor, Key, Syntax, Token, walk};
 use crate::model::batch::unescape;
 use crate::model::{Batch, Cell, Geometries, Header, Page, ReadPlan, Wire};
 use crate::report::{LossKind, Losses};
@@ -188,19 +188,19 @@ impl<'a> Rows<'a> {
 
 impl FeatureVisitor<Fault> for Rows<'_> {
     #[inline]
-    fn attribute(&mut self, key: &[u8], token: Token) -> Walked<Fault> {
+    fn attribute(&mut self, key: Key<'_>, token: Token) -> Walked<Fault> {
         if token == Token::Null {
             // A cell is null until something else is known of it; the column is the next one's clue.
             self.names.column(key);
             return Ok(());
         }
         let Some(column) = self.names.column(key) else {
-            self.unplaced(key, None);
+            self.unplaced(key.name, None);
             return Ok(());
         };
         let at = self.start + column;
         if !matches!(self.cells[at], Cell::Null) {
-            self.unplaced(key, Some("the row has another value for the same field"));
+            self.unplaced(key.name, Some("the row has another value for the same field"));
         }
         self.cells[at] = match token {
             Token::Null => Cell::Null,
@@ -240,20 +240,31 @@ impl FeatureVisitor<Fault> for Rows<'_> {
 struct Names<'a> {
     header: &'a Header,
     next: usize,
+    /// Of the keys at their usual places.
+    usual: Vec<Option<usize>>,
     known: HashMap<Vec<u8>, Option<usize>>,
 }
 
 impl<'a> Names<'a> {
     fn new(header: &'a Header) -> Self {
-        Self { header, next: 0, known: HashMap::new() }
+        Self { header, next: 0, usual: Vec::new(), known: HashMap::new() }
     }
 
     #[inline]
-    fn column(&mut self, key: &[u8]) -> Option<usize> {
-        let column = match self.header.fields.get(self.next) {
-            // A key with escapes is not the name that its bytes spell.
-            Some(field) if field.name.as_bytes() == key && memchr::memchr(b'\\', key).is_none() => Some(self.next),
-            _ => self.look_up(key),
+    fn column(&mut self, Key { name, usual }: Key<'_>) -> Option<usize> {
+        let column = match usual.and_then(|place| self.usual.get(place)) {
+            Some(column) => *column,
+            None => {
+                let column = match self.header.fields.get(self.next) {
+                    // A key with escapes is not the name that its bytes spell.
+                    Some(field) if field.name.as_bytes() == name && memchr::memchr(b'\\', name).is_none() => Some(self.next),
+                    _ => self.look_up(name),
+                };
+                if usual == Some(self.usual.len()) {
+                    self.usual.push(column);
+                }
+                column
+            }
         };
         if let Some(column) = column {
             self.next = column + 1;

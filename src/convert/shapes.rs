@@ -146,6 +146,13 @@ impl Shapes {
         let mut said = Said::default();
         cursor.expect(b'{', "a geometry")?;
         let mut first = true;
+        // Points as servers write them.
+        if cursor.member_that_begins(br#""x":"#, &mut first) {
+            said.x = Some(cursor.ordinate_text()?);
+            if cursor.member_that_begins(br#""y":"#, &mut first) {
+                said.y = Some(cursor.ordinate_text()?);
+            }
+        }
         while let Some(key) = cursor.key(&mut first)? {
             match cursor.slice(key.span) {
                 b"x" => said.x = Some(cursor.ordinate_text()?),

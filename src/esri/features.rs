@@ -41,10 +41,20 @@ impl Syntax {
     }
 }
 
+/// The key of an attribute.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'a> {
+    /// What stands between its quotes.
+    pub name: &'a [u8],
+    /// Its place in the feature, where other features of the walk have the same key there: what a visitor found out
+    /// about it once holds for all of them.
+    pub usual: Option<usize>,
+}
+
 /// Takes what a walk meets. `E` is made from a [`Syntax`].
 pub trait FeatureVisitor<E> {
     /// An attribute.
-    fn attribute(&mut self, key: &[u8], token: Token) -> Walked<E>;
+    fn attribute(&mut self, key: Key<'_>, token: Token) -> Walked<E>;
 
     /// The geometry: the cursor stands before its value and must be left behind it.
     ///
@@ -88,7 +98,7 @@ pub fn walk<E: From<Syntax>, V: FeatureVisitor<E>>(
 
 /// A key that the attributes of a feature had at one place: most features have it there.
 struct UsualKey<'a> {
-    key: &'a [u8],
+    name: &'a [u8],
     /// From its first quote to behind its colon.
     text: &'a [u8],
 }
@@ -100,8 +110,18 @@ fn feature<'a, E: From<Syntax>, V: FeatureVisitor<E>>(
 ) -> Walked<E> {
     cursor.expect(b'{', "a feature")?;
     let mut first = true;
-    while let Some(key) = cursor.key(&mut first)? {
-        match cursor.slice(key.span) {
+    loop {
+        // As servers write them; with a space before the colon they are keys all the same.
+        let key = if cursor.member_that_begins(br#""attributes":"#, &mut first) {
+            b"attributes"
+        } else if cursor.member_that_begins(br#""geometry":"#, &mut first) {
+            b"geometry"
+        } else if let Some(Quoted { span, .. }) = cursor.key(&mut first)? {
+            cursor.slice(span)
+        } else {
+            break;
+        };
+        match key {
             b"attributes" => attributes(cursor, usual, visitor)?,
             b"geometry" => visitor.geometry(cursor)?,
             _ => {
@@ -125,14 +145,15 @@ fn attributes<'a, E: From<Syntax>, V: FeatureVisitor<E>>(
     let mut first = true;
     for place in 0.. {
         let key = match usual.get(place) {
-            Some(UsualKey { key, text }) if cursor.member_that_begins(text, &mut first) => key,
+            Some(UsualKey { name, text }) if cursor.member_that_begins(text, &mut first) => Key { name, usual: Some(place) },
             _ => {
                 let Some(Quoted { span, .. }) = cursor.key(&mut first)? else { break };
-                let key = cursor.slice(span);
-                if place == usual.len() {
-                    usual.push(UsualKey { key, text: cursor.slice(cursor.span_from(span.start as usize - 1)) });
+                let name = cursor.slice(span);
+                let is_first = place == usual.len();
+                if is_first {
+                    usual.push(UsualKey { name, text: cursor.slice(cursor.span_from(span.start as usize - 1)) });
                 }
-                key
+                Key { name, usual: is_first.then_some(place) }
             }
         };
         let token = token(cursor)?;
@@ -148,6 +169,9 @@ fn token(cursor: &mut Cursor<'_>) -> Result<Token, Syntax> {
         Some(b'{' | b'[') => Token::Json(cursor.skip()?),
         _ => {
             let at = cursor.at();
+            if let Some(span) = cursor.decimal() {
+                return Ok(Token::Number(span));
+            }
             let span = cursor.bare().ok_or_else(|| cursor.syntax("a value"))?;
             match cursor.slice(span) {
                 b"null" => Token::Null,
@@ -173,8 +197,8 @@ pub fn object_ids(bytes: &[u8], range: std::ops::Range<usize>, field: &str) -> R
         ids: Vec<Option<i64>>,
     }
     impl FeatureVisitor<Syntax> for Ids<'_> {
-        fn attribute(&mut self, key: &[u8], token: Token) -> Walked<Syntax> {
-            if key.eq_ignore_ascii_case(self.field.as_bytes()) {
+        fn attribute(&mut self, key: Key<'_>, token: Token) -> Walked<Syntax> {
+            if key.name.eq_ignore_ascii_case(self.field.as_bytes()) {
                 self.current = match token {
                     Token::Number(span) => std::str::from_utf8(&self.bytes[span.range()]).ok().and_then(|text| text.parse().ok()),
                     _ => None,

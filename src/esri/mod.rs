@@ -16,7 +16,7 @@ pub mod skeleton;
 mod survey;
 pub mod task;
 
-pub use features::{Feature, FeatureVisitor, Token, feature_texts, object_ids, walk};
+pub use features::{Feature, FeatureVisitor, Key, Token, feature_texts, object_ids, walk};
 pub use fields::{fields_of, subtypes_of};
 pub use scan::{Cursor, Syntax};
 pub use scanner::Scanner;

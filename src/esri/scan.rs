@@ -211,6 +211,32 @@ impl<'a> Cursor<'a> {
         Ok((value, is_json_number(self.slice(span)).then_some(span)))
     }
 
+    /// Consumes a JSON number without exponent, if one is next.
+    #[inline]
+    pub fn decimal(&mut self) -> Option<Span> {
+        self.peek();
+        let start = self.at;
+        let digits = |from: usize| self.bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let first = start + usize::from(self.bytes.get(start) == Some(&b'-'));
+        let whole = digits(first);
+        let mut end = first + whole;
+        if whole == 0 || (whole > 1 && self.bytes[first] == b'0') {
+            return None;
+        }
+        if self.bytes.get(end) == Some(&b'.') {
+            let fraction = digits(end + 1);
+            if fraction == 0 {
+                return None;
+            }
+            end += 1 + fraction;
+        }
+        if self.bytes.get(end).is_some_and(|byte| is_bare(*byte)) {
+            return None;
+        }
+        self.at = end;
+        Some(self.span_from(start))
+    }
+
     /// Consumes a bare word or number, if one is next.
     #[inline]
     pub fn bare(&mut self) -> Option<Span> {
@@ -402,6 +428,21 @@ mod tests {
         for text in ["01", "1.", ".5", "+1", "1e5x", "--1", "1.5.5", "00.5"] {
             let read = Cursor::new(format!("{text},").as_bytes(), 0).ordinate_text();
             assert!(read.is_err() || read.unwrap().1.is_none_or(|span| is_json_number(&text.as_bytes()[span.range()])), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_is_a_json_number_without_exponent_and_nothing_else() {
+        for text in ["0", "-0", "12", "-1.5", "0.25", "01", "1.", ".5", "-", "+1", "1e5", "1x", "null", "1.5.5", "1-2", ""] {
+            for end in ["", ",", "}", " "] {
+                let text = format!("{text}{end}");
+                let number = text.trim_end_matches([',', '}', ' ']);
+                let expected = is_json_number(number.as_bytes()) && !number.contains('e');
+                let mut cursor = Cursor::new(text.as_bytes(), 0);
+                assert_eq!(cursor.decimal().map(|span| span.len as usize), expected.then_some(number.len()), "{text}");
+                let left = if expected { end } else { &text };
+                assert_eq!(text[cursor.at()..].trim_start(), left.trim_start(), "{text}");
+            }
         }
     }
 

@@ -6,6 +6,8 @@
 //! [`Scanner::fork`]. What real servers get wrong is mended on the way: a byte order mark, bare `NaN`, raw control
 //! characters and wrong escapes in strings, trailing commas.
 
+use serde_json::Value;
+
 use super::braces::{BLOCK, Braces};
 use super::skeleton::{FeatureArray, PageRange, Skeleton};
 use crate::error::{Error, ErrorKind, Result};
@@ -108,6 +110,13 @@ impl Scanner {
     pub(crate) fn first_feature(&self) -> Option<u64> {
         let rows = self.rows.as_ref()?;
         rows.pages.first().map(|page| page.offset).or(rows.page_start)
+    }
+
+    /// The last value under this key before the array that it is in: a clue, for the document may name others.
+    pub(crate) fn clue(&self, key: &str) -> Option<Value> {
+        let key = format!("\"{key}\":");
+        let at = memchr::memmem::rfind(&self.text, key.as_bytes())? + key.len();
+        serde_json::Deserializer::from_slice(&self.text[at..]).into_iter().next()?.ok()
     }
 
     /// A scanner that goes on at byte `from`, ahead in the array that this one is in, as if a feature began there.

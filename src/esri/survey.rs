@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::features::{FeatureVisitor, Token, Walked, walk};
+use super::features::{FeatureVisitor, Key, Token, Walked, walk};
 use super::scan::{Cursor, Syntax};
 use crate::error::{Error, ErrorKind};
 use crate::model::batch::unescape;
@@ -83,7 +83,7 @@ struct Look<'a> {
 }
 
 impl FeatureVisitor<Syntax> for Look<'_> {
-    fn attribute(&mut self, key: &[u8], token: Token) -> Walked<Syntax> {
+    fn attribute(&mut self, Key { name: key, .. }: Key<'_>, token: Token) -> Walked<Syntax> {
         let column = match self.survey.index.get(key) {
             Some(column) => *column,
             None => {

@@ -169,7 +169,13 @@ fn items_of(body: Body, name: &str) -> Result<Vec<Item>> {
 
 fn items_of_file(path: &Path) -> Result<Vec<Item>> {
     let (name, body) = open_file(path)?;
-    items_of(body, &name).map_err(|error| another_format(path).unwrap_or(error).in_file(path))
+    items_of(body, &name).map_err(|error| explained(error, path))
+}
+
+/// A file that could be read but is no Esri JSON may be of a kind that geohaul does not read.
+fn explained(error: Error, path: &Path) -> Error {
+    let other = if error.kind() == ErrorKind::Input { another_format(path) } else { None };
+    other.unwrap_or(error).in_file(path)
 }
 
 /// For a file that is no Esri JSON, by its ending: people try what they have.
@@ -195,7 +201,7 @@ fn refuse_twice(paths: &[PathBuf]) -> Result<()> {
 /// The one layer of a file that is a page of a query.
 fn page_of_query(path: &Path) -> Result<SavedLayer> {
     let (name, body) = open_file(path)?;
-    let mut found = contents_of(body, &name).map_err(|error| another_format(path).unwrap_or(error).in_file(path))?;
+    let mut found = contents_of(body, &name).map_err(|error| explained(error, path))?;
     match (found.pop(), found.is_empty()) {
         (Some(Content::Layer(layer)), true) => Ok(*layer),
         _ => Err(Error::new(ErrorKind::Input, "the file is no page of a layer query")

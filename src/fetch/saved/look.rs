@@ -15,6 +15,7 @@ use memchr::memmem;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::Scanner;
+use crate::model::{Crs, SpatialReference};
 
 /// Read at once. A disk that has to seek from part to part should not do it often.
 const PIECE: usize = 1 << 20;
@@ -71,6 +72,7 @@ impl Input<'_> {
                 break first;
             }
         };
+        let clue = scanner.clue("spatialReference").as_ref().and_then(SpatialReference::from_json);
         let starts = self.starts(first, at)?;
         let ends = starts.iter().copied().chain([u64::MAX]);
         let parts = starts.iter().copied().zip(ends.clone().skip(1));
@@ -85,6 +87,8 @@ impl Input<'_> {
         };
         let threads = available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS).min(starts.len() + 1);
         thread::scope(|scope| {
+            // PROJ takes its time as well, and what it finds is remembered. Where the clue is wrong, nothing is lost.
+            drop(thread::Builder::new().spawn_scoped(scope, move || clue.map(|system| Crs::of(&system))));
             // What no thread can be had for is done by the others.
             (1..threads).for_each(|_| drop(thread::Builder::new().spawn_scoped(scope, look)));
             let fed = self.feed(&mut scanner, at, starts.first().copied().unwrap_or(u64::MAX));
