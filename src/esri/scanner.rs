@@ -3,7 +3,7 @@
 //!
 //! It takes the document piece by piece, so a file of any size passes through a small buffer, and any key order
 //! is the same to it: the schema may stand behind the rows. A large array can be looked at in parts at once, see
-//! [`Scanner::fork`]. What real servers get wrong is mended on the way: a byte order mark, bare `NaN`, raw control
+//! `Scanner::fork`. What real servers get wrong is mended on the way: a byte order mark, bare `NaN`, raw control
 //! characters and wrong escapes in strings, trailing commas.
 
 use serde_json::Value;
