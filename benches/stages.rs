@@ -15,8 +15,9 @@ use geohaul::esri::peek;
 use geohaul::fetch::{Item, saved::Saved};
 use geohaul::model::{Header, Page};
 use geohaul::report::{Progress, Silent};
-use geohaul::write::{Rows, format_by_name};
-use geohaul::{CrsChoice, ExportOptions, Input};
+use geohaul::write::csv::{Csv, CsvGeometry};
+use geohaul::write::{AnyFormat, Rows, format_by_name};
+use geohaul::{CrsChoice, Destination, ExportOptions, Input, Output};
 
 #[allow(dead_code, reason = "the input files need all of it")]
 mod generator;
@@ -59,6 +60,9 @@ fn parse(bencher: Bencher<'_, '_>, input: (&str, usize)) {
     bencher.counter(BytesCount::of_slice(&text)).bench(|| convert::parse_page(page.clone(), &header, &plan.read).unwrap());
 }
 
+/// Polygons have no columns x and y.
+static WKT: Csv = Csv { geometry: CsvGeometry::Wkt, delimiter: b',', bom: false };
+
 #[divan::bench(args = ["geojson native", "geojson wgs84", "shapefile", "kmz", "csv", "geopackage", "flatgeobuf"])]
 fn encode(bencher: Bencher<'_, '_>, case: &str) {
     let text = text(INPUTS[0]);
@@ -68,7 +72,7 @@ fn encode(bencher: Bencher<'_, '_>, case: &str) {
         Some((name, _)) => (name, CrsChoice::Default),
         None => (case, CrsChoice::Default),
     };
-    let format = format_by_name(name).unwrap();
+    let format: &dyn AnyFormat = if name == "csv" { &WKT } else { format_by_name(name).unwrap() };
     let options = PlanOptions { crs, ..PlanOptions::default() };
     let plan = convert::plan(&header, &[format.info()], &options).unwrap();
     let (batch, _) = convert::parse_page(page, &header, &plan.read).unwrap();
@@ -82,11 +86,12 @@ fn encode(bencher: Bencher<'_, '_>, case: &str) {
 #[divan::bench(args = ["geojson", "csv", "kmz", "geopackage", "flatgeobuf"])]
 fn write(bencher: Bencher<'_, '_>, name: &str) {
     let text = text(INPUTS[1]);
-    let format = format_by_name(name).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let destination = Destination::Files(vec![Output::new(folder.path().join("out"), Some(name)).unwrap()]);
+    let silent: Arc<dyn Progress> = Arc::new(Silent);
+    let options = ExportOptions { threads: 1, overwrite: true, ..ExportOptions::default() };
     bencher.counter(BytesCount::of_slice(&text)).bench(|| {
         let mut input = Saved::from_bytes("layer", text.clone()).unwrap();
-        let options = ExportOptions { threads: 1, ..ExportOptions::default() };
-        let silent: Arc<dyn Progress> = Arc::new(Silent);
-        geohaul::export_to(&mut input, format, &mut std::io::sink(), &options, &silent).unwrap()
+        geohaul::export(&mut input, &destination, &options, &silent).unwrap()
     });
 }
