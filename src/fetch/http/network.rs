@@ -117,6 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn certificates_may_be_needed_wherever_the_way_is_not_plain_http() {
+        let [plain, secure] = ["http://h.example/", "https://h.example/"].map(|url| url.parse().unwrap());
+        let proxied = Network::default().proxy(&"https://p.example".parse().unwrap()).unwrap();
+        assert!(Network::default().may_need_tls(&secure) && proxied.may_need_tls(&plain));
+    }
+
+    #[test]
     fn a_proxy_is_shown_without_its_password_and_other_schemes_are_refused() {
         let proxy = |text: &str| Network::default().proxy(&text.parse().unwrap());
         for good in ["http://u:hidden-word@p.example:3128", "socks5h://p.example:1080"] {
