@@ -171,7 +171,10 @@ fn completeness(evidence: &Evidence) -> String {
             format!("complete, although the server counts {count} only, before and after")
         }
         (0, Some(count)) => format!("complete, the server counted {count} (rows were removed meanwhile)"),
-        (0, None) => "complete".to_owned(),
+        // Only a count or a list of ids proves it.
+        (0, None) if evidence.listed => "complete by the server's list of object ids".to_owned(),
+        (0, None) if evidence.requests == 0 => format!("all rows of the {}", evidence.strategy),
+        (0, None) => "all that the server sent, which does not count them".to_owned(),
         (missing, _) => format!("NOT complete, at least {missing} missing"),
     }
 }

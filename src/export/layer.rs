@@ -152,7 +152,14 @@ pub(super) fn fill(
         )
     }));
 
-    let shortfall = shortfall(&header, &hauled.evidence, remedy.as_deref());
+    warnings.extend(hauled.evidence.gap.as_ref().map(|ids| {
+        format!(
+            "\"{}\": none of the files holds {ids}, and the one before says that there is more: a page may be missing",
+            header.name
+        )
+    }));
+
+    let shortfall = shortfall(&header, &hauled.evidence, remedy.as_deref(), options.allow_partial);
     if let Some(error) = &shortfall
         && !options.allow_partial
     {
@@ -248,8 +255,8 @@ pub(super) fn mark_placed(kept: &Path) -> Result<()> {
     mark.map_err(|why| Error::file("can't keep pages for --resume", kept, &why))
 }
 
-/// The error that says which rows are missing; `None` where none is.
-fn shortfall(header: &Header, evidence: &Evidence, remedy: Option<&str>) -> Option<Error> {
+/// The error that says which rows are missing; `None` where none is. `allowed`: what there is was written.
+fn shortfall(header: &Header, evidence: &Evidence, remedy: Option<&str>, allowed: bool) -> Option<Error> {
     let missing = evidence.missing();
     if missing == 0 {
         return None;
@@ -262,15 +269,20 @@ fn shortfall(header: &Header, evidence: &Evidence, remedy: Option<&str>) -> Opti
                 "the server cut the result off after {} rows (exceededTransferLimit), and there is no way to ask for the rest",
                 evidence.rows
             ))
-            .hint(remedy.unwrap_or("export the layer itself, or run the task on less; --allow-partial writes what there is")),
+            .hint(match (remedy, allowed) {
+                (Some(remedy), _) => remedy,
+                (None, true) => "export the layer itself, or run the task on less",
+                (None, false) => "export the layer itself, or run the task on less; --allow-partial writes what there is",
+            }),
         (false, expected) => {
             let ids = evidence.missing_ids.iter().take(20).map(i64::to_string).collect::<Vec<_>>().join(", ");
             let named = if ids.is_empty() { String::new() } else { format!(", object id {ids}") };
             let said = evidence.missing_because.as_ref().map_or(String::new(), |words| format!("; the server: {words}"));
             let counted = expected.map_or(String::new(), |count| format!(" of the {count} that the server counts"));
-            error
-                .because(format!("{} rows came{counted}; {missing} missing{named}{said}", evidence.rows))
-                .hint("run the same command again; or write what there is with --allow-partial")
+            error.because(format!("{} rows came{counted}; {missing} missing{named}{said}", evidence.rows)).hint(match allowed {
+                true => "what there is was written; run the same command again with --overwrite for the rest",
+                false => "run the same command again; or write what there is with --allow-partial",
+            })
         }
     })
 }

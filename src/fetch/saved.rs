@@ -1,7 +1,7 @@
 //! Saved Esri JSON and PBF: files, standard input, and answers that are in memory already (the results of a job).
 
+mod ids;
 mod look;
-mod repeats;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::esri::{PageRange, Scanner, Skeleton, Syntax, pbf};
 use crate::model::{Carriage, Evidence, GeometryKind, Header, Page, PageFacts, ReadPlan, Wire};
 use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
-use repeats::Repeats;
+use ids::PageIds;
 
 /// Rows of a saved file go to the workers in pages of about this many bytes.
 const PAGE_BYTES: u64 = 1 << 20;
@@ -227,7 +227,7 @@ fn contents_of(body: Body, name: &str) -> Result<Vec<Content>> {
         Found::Value { name, data_type, value } => Content::Value(Scalar { name, data_type, value }),
         Found::Rows(set) => {
             let FeatureSet { header, rows, cut_off, warnings: own } = *set;
-            let part = Part { body: Arc::clone(&body), wire: Wire::Json, pages: rows.pages };
+            let part = Part { body: Arc::clone(&body), wire: Wire::Json, pages: rows.pages, exceeded: cut_off };
             let warnings = warnings.iter().cloned().chain(own).collect();
             Content::Layer(Box::new(SavedLayer { header, parts: vec![part], cut_off, carriage: Carriage::default(), warnings }))
         }
@@ -250,7 +250,7 @@ fn pbf_layer(bytes: Bytes, name: &str) -> Result<SavedLayer> {
     let header = rows.header(&bytes, name).map_err(broken)?;
     let offset = rows.range.start as u64;
     let page = PageRange { offset, len: rows.range.end as u64 - offset, rows: rows.rows as u64 };
-    let part = Part { body: Arc::new(Body::Memory(bytes)), wire: Wire::Pbf, pages: vec![page] };
+    let part = Part { body: Arc::new(Body::Memory(bytes)), wire: Wire::Pbf, pages: vec![page], exceeded: rows.exceeded };
     let scale = header.geometry.map(|_| rows.grid.x.scale());
     let carriage = Carriage { wire: Wire::Pbf, scale, ..Carriage::default() };
     Ok(SavedLayer { header, parts: vec![part], cut_off: rows.exceeded, carriage, warnings: Vec::new() })
@@ -284,6 +284,8 @@ struct Part {
     body: Arc<Body>,
     wire: Wire,
     pages: Vec<PageRange>,
+    /// The server says that there is more.
+    exceeded: bool,
 }
 
 /// A layer whose rows are on disk or in memory.
@@ -361,19 +363,28 @@ impl Source for SavedLayer {
 
     fn open(self: Box<Self>, _read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
         let in_memory = self.parts.iter().all(|part| matches!(*part.body, Body::Memory(_)));
-        let strategy = if in_memory { "one answer" } else { "saved file" }.to_owned();
         let several = self.parts.len() > 1;
+        let strategy = match (in_memory, several) {
+            (true, _) => "answer",
+            (false, false) => "saved file",
+            (false, true) => "saved files",
+        };
         let object_id = self.header.object_id.and_then(|index| self.header.fields.get(index)).filter(|_| several);
-        let repeats = object_id.map(|field| Repeats::of(&field.name));
-        let ranges = self.parts.into_iter().enumerate().flat_map(|(file, Part { body, wire, pages })| {
-            pages.into_iter().map(move |range| SavedPage { file, body: Arc::clone(&body), wire, range })
+        let ids = object_id.map(|field| PageIds::of(&field.name));
+        let ranges = self.parts.into_iter().enumerate().flat_map(|(file, Part { body, wire, pages, exceeded })| {
+            pages.into_iter().map(move |range| SavedPage { file, exceeded, body: Arc::clone(&body), wire, range })
         });
         Ok(Box::new(SavedPages {
             ranges: Box::new(ranges),
             permits: permits.clone(),
             progress,
-            repeats,
-            evidence: Evidence { cut_off: self.cut_off, strategy, carriage: self.carriage, ..Evidence::default() },
+            ids,
+            evidence: Evidence {
+                cut_off: self.cut_off,
+                strategy: strategy.to_owned(),
+                carriage: self.carriage,
+                ..Evidence::default()
+            },
         }))
     }
 }
@@ -381,6 +392,8 @@ impl Source for SavedLayer {
 struct SavedPage {
     /// Which of the files it stands in.
     file: usize,
+    /// Of which the server says that there is more.
+    exceeded: bool,
     body: Arc<Body>,
     wire: Wire,
     range: PageRange,
@@ -391,21 +404,21 @@ struct SavedPages {
     permits: Permits,
     progress: Arc<dyn Progress>,
     /// Where there are several files.
-    repeats: Option<Repeats>,
+    ids: Option<PageIds>,
     evidence: Evidence,
 }
 
 impl Pages for SavedPages {
     fn next(&mut self) -> Option<Result<(Page, Permit)>> {
-        let SavedPage { file, body, wire, range } = self.ranges.next()?;
+        let SavedPage { file, exceeded, body, wire, range } = self.ranges.next()?;
         let mut permit = self.permits.take()?;
         let bytes = match body.read(range) {
             Ok(bytes) => bytes,
             Err(error) => return Some(Err(error.on_page(self.evidence.pages))),
         };
         permit.hold_bytes(bytes.len());
-        if let Some(repeats) = &mut self.repeats {
-            repeats.look(file, wire, &bytes);
+        if let Some(ids) = &mut self.ids {
+            ids.look(file, exceeded, wire, &bytes);
         }
         self.progress.page(range.rows, bytes.len() as u64);
         let facts = PageFacts { rows: range.rows as usize, features: 0..bytes.len(), exceeded: false, wire };
@@ -416,6 +429,7 @@ impl Pages for SavedPages {
     }
 
     fn finish(self: Box<Self>) -> Result<Evidence> {
-        Ok(Evidence { repeated: self.repeats.and_then(|repeats| repeats.words()), ..self.evidence })
+        let (repeated, gap) = self.ids.map(PageIds::finish).unwrap_or_default();
+        Ok(Evidence { repeated, gap, ..self.evidence })
     }
 }

@@ -114,6 +114,12 @@ pub struct Evidence {
     /// are all kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeated: Option<String>,
+    /// Object ids that stand in none of the files that were read as pages of one query, in words, where it seems that a
+    /// page between two of them is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gap: Option<String>,
+    /// The server listed all object ids, and what came was compared with the list.
+    pub listed: bool,
     /// The layer was edited while it was read: its last edit is another one, or its count.
     pub edited: bool,
     /// The SHA-256 of all object ids that came, ascending, each with a line feed; `None` where rows have none.

@@ -65,6 +65,22 @@ fn object_ids_that_several_files_hold_are_told_and_their_rows_kept() {
 }
 
 #[test]
+fn a_page_that_seems_to_be_missing_is_told_and_nothing_is_called_complete_that_nobody_counted() {
+    let desk = Desk::new();
+    for (name, ids, exceeded) in [("1", 1..=20, true), ("2", 21..=40, true), ("3", 41..=45, false), ("5", 43..=45, false)] {
+        desk.write(&format!("{name}.json"), &page(ids, exceeded));
+    }
+    let said = desk.ok(&["convert", "3.json", "1.json", "-o", "a.geojson"]);
+    assert!(said.contains("25 point features in EPSG:4326 (WGS 84); all rows of the saved files\n"), "{said}");
+    let told = "warning: \"3\": none of the files holds object id 21 to 40, and the one before says that there is more: a page \
+        may be missing\n";
+    assert!(said.contains(told), "{said}");
+    // Rows that were deleted leave smaller gaps.
+    let said = desk.ok(&["convert", "1.json", "2.json", "5.json", "-o", "b.geojson"]);
+    assert!(!said.contains("warning") && !said.contains("complete"), "{said}");
+}
+
+#[test]
 fn files_that_do_not_belong_together_are_refused() {
     let desk = Desk::new();
     desk.write("1.json", &page(1..=2, true));

@@ -399,6 +399,17 @@ fn quiet_says_nothing_but_errors() {
 }
 
 #[test]
+fn a_server_that_does_not_count_is_called_complete_only_by_its_list_of_ids() {
+    let uncounted = || Layer { counts: false, cap: 2, ..Layer::of(1..=5) };
+    let (_server, desk, url) = serve(uncounted());
+    let said = desk.ok(&["export", &url, "-o", "a.geojson"]);
+    assert!(said.contains("; all that the server sent, which does not count them\n") && !said.contains("complete"), "{said}");
+    let (_server, desk, url) = serve(Layer { offsets: false, ..uncounted() });
+    let said = desk.ok(&["export", &url, "-o", "a.geojson"]);
+    assert!(said.contains("; complete by the server's list of object ids\n"), "{said}");
+}
+
+#[test]
 fn an_export_that_may_be_partial_says_what_is_missing_and_ends_with_3() {
     let (_server, desk, url) = serve(Layer { withheld: [2].into(), ..Layer::of(1..=3) });
     let run = desk.run(&["export", &url, "-o", "a.geojson", "--allow-partial", "--report", "r.json"]);

@@ -111,7 +111,7 @@ fn a_synchronous_task_is_executed_and_says_what_it_did() {
         unindented(
             r#"
         reading "Out", 2 rows
-        "Out": 2 point features in EPSG:4326 (WGS 84); complete
+        "Out": 2 point features in EPSG:4326 (WGS 84); all rows of the answer
           wrote out/Out.geojson: 2 rows, 262 bytes, EPSG:4326 (WGS 84)
         wrote out/results.json
     "#
@@ -132,7 +132,7 @@ fn a_job_that_is_done_at_the_first_poll_brings_its_results() {
         job: submitted
         job: succeeded
         reading "Out", 2 rows
-        "Out": 2 point features in EPSG:4326 (WGS 84); complete
+        "Out": 2 point features in EPSG:4326 (WGS 84); all rows of the answer
           wrote out/Out.geojson: 2 rows, 262 bytes, EPSG:4326 (WGS 84)
     "#
         )

@@ -326,6 +326,8 @@ impl Pages for LayerPages {
             missing_because: self.alone.as_ref().filter(|_| !missing_ids.is_empty()).map(ToString::to_string),
             missing_ids,
             repeated: None,
+            gap: None,
+            listed: self.pager.listed(),
             not_there: self.wanted.as_ref().filter(|_| told).and_then(|wanted| wanted.absent(&there)),
             edited: self.pager.edited(),
             ids_digest: Some(self.pager.ids()).filter(|ids| ids.runs() > 0 && self.most.is_none()).map(digest),

@@ -157,6 +157,11 @@ impl Pager {
         self.edited
     }
 
+    /// The server listed all object ids, and those that had not come were asked for.
+    pub fn listed(&self) -> bool {
+        self.listed
+    }
+
     /// All object ids that came.
     pub fn ids(&self) -> &IdSet {
         &self.seen
