@@ -26,6 +26,14 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Status> {
             Some(how) => format!("DIFFERS  {}: {how}\n", check.what),
         });
     }
+    if receipt.missing > 0 {
+        text.push_str(&format!("NOT complete: {} rows came, at least {} missing\n", receipt.rows, receipt.missing));
+    }
     printer::data(&text)?;
-    Ok(if checks.iter().all(|check| check.differs.is_none()) { Status::Complete } else { Status::Failed })
+    let agrees = checks.iter().all(|check| check.differs.is_none());
+    Ok(match (agrees, receipt.missing) {
+        (true, 0) => Status::Complete,
+        (true, _) => Status::Partial,
+        (false, _) => Status::Failed,
+    })
 }

@@ -45,6 +45,9 @@ pub struct Receipt {
     pub object_ids_sha256: Option<String>,
     /// Object ids that the server has and did not send.
     pub missing_ids: Vec<i64>,
+    /// At least so many rows are missing in what was written.
+    #[serde(default)]
+    pub missing: u64,
     /// Rows that came twice and were dropped.
     pub duplicates: u64,
     /// The layer was edited meanwhile.
@@ -127,6 +130,7 @@ impl Receipt {
             count_after: evidence.count_after,
             object_ids_sha256: evidence.ids_digest.clone(),
             missing_ids: evidence.missing_ids.clone(),
+            missing: evidence.missing(),
             duplicates: evidence.duplicates,
             edited: evidence.edited,
             strategy: evidence.strategy.clone(),
@@ -223,7 +227,9 @@ pub fn check_server(receipt: &Receipt, session: &Session) -> Result<Vec<Check>> 
             listed.get("objectIds").and_then(Value::as_array).and_then(|ids| ids.iter().map(Value::as_i64).collect());
         let differs = match ids {
             None => Some("the server lists no object ids".to_owned()),
-            Some(ids) => (digest(&ids) != *known).then(|| "rows were added and removed since".to_owned()),
+            Some(ids) if digest(&ids) == *known => None,
+            Some(_) if count == Some(receipt.rows) => Some("rows were added and removed since".to_owned()),
+            Some(_) => Some("they are not those that came".to_owned()),
         };
         checks.push(Check { what: "object ids".to_owned(), differs });
     }

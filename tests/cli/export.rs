@@ -419,4 +419,17 @@ fn an_export_that_may_be_partial_says_what_is_missing_and_ends_with_3() {
     let report = desk.json("r.json");
     assert_eq!(report["layers"][0]["evidence"]["missingIds"], json!([2]));
     assert_eq!(report["failures"][0]["kind"], "incomplete");
+    assert!(!report["failures"][0]["hint"].as_str().unwrap().contains("--allow-partial"), "it was given");
+}
+
+#[test]
+fn the_receipt_of_an_export_with_rows_missing_is_not_verified_as_complete() {
+    let (_server, desk, url) = serve(Layer { withheld: [2].into(), ..Layer::of(1..=3) });
+    assert_eq!(desk.run(&["export", &url, "-o", "a.geojson", "--allow-partial", "--receipt"]).status, 3);
+    let run = desk.run(&["verify", "a.geojson.receipt.json"]);
+    assert!(run.stdout.ends_with("NOT complete: 2 rows came, at least 1 missing\n"), "{}", run.stdout);
+    assert_eq!(run.status, 3, "what came is there as it came");
+    let run = desk.run(&["verify", "a.geojson.receipt.json", "--against-server"]);
+    assert!(run.status == 1 && !run.stdout.contains("removed"), "nothing was: {}", run.stdout);
+    assert!(run.stdout.contains("DIFFERS  object ids: they are not those that came"), "{}", run.stdout);
 }
