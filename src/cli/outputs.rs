@@ -11,9 +11,10 @@ use crate::convert::{CrsChoice, PlanOptions};
 use crate::error::{Error, ErrorKind, Result, redact};
 use crate::export::{Destination, ExportOptions, Output, export, format_named};
 use crate::fetch::Input;
+use crate::model::plan::FormatInfo;
 use crate::model::{Crs, codebook};
 use crate::report::{Failure, Report};
-use crate::write::csv::Csv;
+use crate::write::csv::{Csv, CsvGeometry};
 use crate::write::geojson::GeoJsonSeq;
 use crate::write::{AnyFormat, Stage, Target, format_by_name, is_folder_data_set, place_of};
 
@@ -48,7 +49,7 @@ pub(super) fn deliver(
         |path: &Option<PathBuf>| path.as_deref().map(|path| side_stage(path, args.overwrite || options.resume)).transpose();
     let (report_stage, codebook_stage) = (stage(&args.report)?, stage(&args.codebook)?);
     let mut report = export(input, destination, &options, &setting.progress)?;
-    report.warnings.extend(warnings);
+    report.warnings.extend(warnings.into_iter().chain(unused(destination, args)));
     let reported = codebook_stage
         .map_or(Ok(()), |stage| write_side_file(&report, stage, "--codebook", args.codebook.as_deref(), codebook_text(&report)))
         .and_then(|()| match report_stage {
@@ -64,6 +65,26 @@ pub(super) fn deliver(
         status => status,
     };
     Ok(Delivered { report, status, complaint, unchanged: Vec::new(), notes: Vec::new() })
+}
+
+/// What to say of options that are for other formats than those of the outputs.
+fn unused(destination: &Destination, args: &OutputArgs) -> Vec<String> {
+    let formats: Vec<&FormatInfo> = match destination {
+        Destination::Files(outputs) => outputs.iter().map(|output| output.format.info()).collect(),
+        Destination::Directory { formats, .. } => formats.iter().map(|format| format.info()).collect(),
+    };
+    let (csv, sequence) = (|name: &str| name == "csv", |name: &str| name == "geojsonseq");
+    let by_gdal = |name: &str| args.driver.is_some() || name == "filegdb";
+    let options: [(&str, bool, &str, &dyn Fn(&str) -> bool); 6] = [
+        ("--geometry", CsvGeometry::from(args.geometry) != CsvGeometry::Xy, "CSV", &csv),
+        ("--delimiter", args.delimiter != b',', "CSV", &csv),
+        ("--bom", args.bom, "CSV", &csv),
+        ("--rs", args.rs, "GeoJSON text sequences", &sequence),
+        ("--lco", !args.lco.is_empty(), "drivers of GDAL", &by_gdal),
+        ("--dsco", !args.dsco.is_empty(), "drivers of GDAL", &by_gdal),
+    ];
+    let unused = options.into_iter().filter(|(_, given, _, takes)| *given && !formats.iter().any(|format| takes(format.name)));
+    unused.map(|(option, _, of, _)| format!("{option} is for {of}, and no output is such; it was not used")).collect()
 }
 
 /// The files beside the outputs, with the options that name them.

@@ -211,6 +211,10 @@ fn output(
         let why = if format.curves { "curves that are moved, cut or mended" } else { "curves" };
         warnings.push(format!("{why} are not kept in {}: they become straight segments", format.title));
     }
+    let has_dates = header.fields.iter().any(|field| field.field_type == FieldType::Date);
+    if options.time_zone.is_some() && has_dates && !header.dates_in_unknown_time_zone && !format.time_zones {
+        warnings.push(format!("dates are UTC in {}; --time-zone does not apply to it", format.title));
+    }
     let write = WritePlan {
         keep_curves: options.keep_curves && curved && format.curves && untouched,
         layer: header.name.clone(),
@@ -460,6 +464,7 @@ mod tests {
         curves: false,
         many_layers: false,
         streams: false,
+        time_zones: false,
         crs: CrsRule::Wgs84Default,
         longest_field_name: Some(10),
         plain_field_names: true,

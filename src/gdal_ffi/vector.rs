@@ -111,6 +111,15 @@ impl Driver {
         self.metadata("DS_LAYER_CREATIONOPTIONLIST").is_some_and(|list| list.replace('"', "'").contains(&name))
     }
 
+    /// Those of the options that the driver has not, where it says which it has: of layers, or of data sets.
+    pub(crate) fn unknown<'o>(&self, of_layers: bool, options: &'o [(String, String)]) -> Vec<&'o str> {
+        let key = if of_layers { "DS_LAYER_CREATIONOPTIONLIST" } else { "DMD_CREATIONOPTIONLIST" };
+        let Some(list) = self.metadata(key) else { return Vec::new() };
+        let list = list.replace('"', "'").to_ascii_uppercase();
+        let is_unknown = |name: &&str| !list.contains(&format!("NAME='{}'", name.to_ascii_uppercase()));
+        options.iter().map(|(name, _)| name.as_str()).filter(is_unknown).collect()
+    }
+
     /// Makes a data set.
     pub(crate) fn create(&self, path: &Path, options: &[(String, String)]) -> Result<DataSet, String> {
         let (path, options) = (c_path(path), TextList::of_options(options));

@@ -49,6 +49,8 @@ pub struct FormatInfo {
     pub many_layers: bool,
     /// It is written from the first byte to the last, so it may go to standard output.
     pub streams: bool,
+    /// Its dates have an offset, so that they may be those of a time zone.
+    pub time_zones: bool,
     /// What it says about spatial references.
     pub crs: CrsRule,
     /// The longest field name in bytes.
@@ -83,6 +85,7 @@ impl FormatInfo {
         curves: false,
         many_layers: false,
         streams: true,
+        time_zones: true,
         crs: CrsRule::Wgs84Default,
         longest_field_name: None,
         plain_field_names: false,

@@ -51,6 +51,7 @@ static INFO: FormatInfo = FormatInfo {
     curves: false,
     many_layers: false,
     streams: true,
+    time_zones: true,
     crs: CrsRule::Native,
     longest_field_name: None,
     plain_field_names: false,

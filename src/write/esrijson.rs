@@ -28,6 +28,7 @@ static INFO: FormatInfo = FormatInfo {
     curves: false,
     many_layers: false,
     streams: true,
+    time_zones: false,
     crs: CrsRule::Native,
     longest_field_name: None,
     plain_field_names: false,

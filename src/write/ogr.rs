@@ -44,6 +44,7 @@ pub static FILE_GEODATABASE: OgrFormat = OgrFormat {
         curves: true,
         many_layers: true,
         streams: false,
+        time_zones: false,
         crs: CrsRule::Native,
         longest_field_name: Some(64),
         plain_field_names: true,
@@ -87,6 +88,7 @@ impl OgrFormat {
             curves: false,
             many_layers: false,
             streams: false,
+            time_zones: false,
             crs: CrsRule::Native,
             longest_field_name: None,
             plain_field_names: false,
@@ -152,6 +154,7 @@ impl OgrFormat {
             driver.create(&path, &self.data_set_options).map_err(failed)?
         };
         let mut written = Written::default();
+        written.warnings.extend(self.unknown_options());
         while let Some(event) = events.next() {
             if let Event::Begin(plan) = event? {
                 let before = file.layer_names().len();
@@ -167,6 +170,17 @@ impl OgrFormat {
         // Many drivers ignore that the disk is full, in GDAL 3.6 at least those of GML, CSV, KML and MIF.
         stage.has_room()?;
         Ok(written)
+    }
+
+    /// What to say of options that the driver has not.
+    fn unknown_options(&self) -> Vec<String> {
+        let Some(driver) = Driver::named(self.driver) else { return Vec::new() };
+        let named = |of_layers, options| {
+            let what = if of_layers { "layers" } else { "data sets" };
+            let told = move |name| format!("{} has no option {name} for {what}; it was not used", self.driver);
+            driver.unknown(of_layers, options).into_iter().map(told)
+        };
+        named(true, &self.layer_options).chain(named(false, &self.data_set_options)).collect()
     }
 
     fn write_layer(

@@ -76,6 +76,32 @@ fn z_m_and_the_servers_kmz_are_asked_of_the_results_of_a_job() {
 }
 
 #[test]
+fn an_option_that_no_output_can_use_is_told() {
+    let desk = Desk::new();
+    let fields = json!([{"name": "D", "type": "esriFieldTypeDate"}]);
+    let rows = json!({"fields": fields, "features": [{"attributes": {"D": 0}}]});
+    desk.write("a.json", &rows.to_string());
+    let said = |output: &str, args: &[&str]| {
+        let said = desk.ok(&[&["convert", "a.json", "--overwrite", "-o", output], args].concat());
+        said.lines().filter_map(|line| line.trim_start().strip_prefix("warning: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = ["--delimiter", ";", "--bom", "--rs", "--geometry", "wkt", "--lco", "FOO=1", "--time-zone", "Europe/Berlin"];
+    let expected = [
+        "dates are UTC in GeoPackage; --time-zone does not apply to it",
+        "--geometry is for CSV, and no output is such; it was not used",
+        "--delimiter is for CSV, and no output is such; it was not used",
+        "--bom is for CSV, and no output is such; it was not used",
+        "--rs is for GeoJSON text sequences, and no output is such; it was not used",
+        "--lco is for drivers of GDAL, and no output is such; it was not used",
+    ];
+    assert_eq!(said("a.gpkg", &all), expected);
+    assert!(said("a.csv", &["--delimiter", ";", "--bom", "--geometry", "wkt", "--time-zone", "Europe/Berlin"]).is_empty());
+    assert!(said("a.geojsonl", &["--rs", "-o", "b.csv", "--bom"]).is_empty());
+    let unknown = ["OpenFileGDB has no option FOO for layers; it was not used"];
+    assert_eq!(said("a.gdb", &["--lco", "FOO=1", "--lco", "layer_alias=x"]), unknown);
+}
+
+#[test]
 fn a_misspelt_name_is_answered_with_the_nearest_one() {
     let desk = Desk::new();
     let url = "http://127.0.0.1:1/arcgis/rest/services/A/FeatureServer/0";

@@ -117,6 +117,7 @@ static INFO: FormatInfo = FormatInfo {
     curves: false,
     many_layers: false,
     streams: false,
+    time_zones: false,
     crs: geohaul::model::plan::CrsRule::Native,
     longest_field_name: None,
     plain_field_names: false,

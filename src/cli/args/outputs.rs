@@ -27,10 +27,10 @@ pub struct OutputArgs {
     /// A vector driver of GDAL by its name, such as MapInfo File, for what is no format of our own.
     #[arg(long, value_name = "NAME", help_heading = "Output", conflicts_with = "format")]
     pub driver: Option<String>,
-    /// An option for the layers of a GDAL driver (File Geodatabase, or --driver).
+    /// An option for the layers of a driver of GDAL: File Geodatabase, or --driver; other formats have none.
     #[arg(long, value_name = "K=V", value_parser = key_value, help_heading = "Output")]
     pub lco: Vec<(String, String)>,
-    /// An option for the data set of a GDAL driver.
+    /// An option for the data set of a driver of GDAL, as --lco.
     #[arg(long, value_name = "K=V", value_parser = key_value, help_heading = "Output")]
     pub dsco: Vec<(String, String)>,
     /// Geometry in CSV: points as x and y, WKT, or none.
@@ -45,7 +45,8 @@ pub struct OutputArgs {
     /// Put a record separator before each feature of a GeoJSON text sequence, as RFC 8142 wants it.
     #[arg(long, help_heading = "Output")]
     pub rs: bool,
-    /// Add layers to what an existing output holds (GeoPackage).
+    /// Add layers to what an existing output holds (GeoPackage, File Geodatabase): as new ones, never rows to one that is
+    /// there.
     #[arg(long, help_heading = "Output", conflicts_with = "overwrite")]
     pub append: bool,
     /// Spatial reference of the outputs: `native` (the layer's own), EPSG:n, ESRI:n, a wkid, or @file.prj. The
@@ -95,7 +96,8 @@ pub struct OutputArgs {
     /// Name the columns by the aliases of their fields.
     #[arg(long, help_heading = "Attributes")]
     pub aliases: bool,
-    /// Write dates by the clocks of this time zone, such as Europe/Berlin, with their offset. The default is UTC.
+    /// Write dates by the clocks of this time zone, such as Europe/Berlin, with their offset. The default is UTC, and all
+    /// that GeoPackage, File Geodatabase, GeoParquet, Esri JSON and --driver have.
     #[arg(long, value_name = "ZONE", value_parser = time_zone, help_heading = "Attributes")]
     pub time_zone: Option<TimeZone>,
     /// Write what there is even if rows are missing (exit status 3).

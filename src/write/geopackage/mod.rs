@@ -35,6 +35,7 @@ static INFO: FormatInfo = FormatInfo {
     curves: true,
     many_layers: true,
     streams: false,
+    time_zones: false,
     crs: CrsRule::Native,
     longest_field_name: None,
     plain_field_names: false,

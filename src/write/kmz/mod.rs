@@ -39,6 +39,7 @@ static INFO: FormatInfo = FormatInfo {
     curves: false,
     many_layers: false,
     streams: false,
+    time_zones: true,
     crs: CrsRule::Wgs84Only,
     longest_field_name: None,
     plain_field_names: false,

@@ -16,6 +16,7 @@ static INFO: FormatInfo = FormatInfo {
     title: "KML 2.2",
     endings: &["kml"],
     streams: true,
+    time_zones: true,
     limits: "as KMZ, and it holds no pictures: markers are the viewer's own pin in their colour",
     ..super::INFO
 };

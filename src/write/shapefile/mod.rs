@@ -53,6 +53,7 @@ static INFO: FormatInfo = FormatInfo {
     curves: false,
     many_layers: false,
     streams: false,
+    time_zones: true,
     crs: CrsRule::Native,
     longest_field_name: Some(10),
     plain_field_names: true,
