@@ -51,20 +51,22 @@ pub(super) fn run(args: &JobArgs) -> Result<Status> {
             Ok(status_of(job.status()))
         }
         JobAction::Cancel(target) => {
-            let mut job = attach(target, &silent())?.0;
+            let mut job = attach(&target.job, &silent())?.0;
             let status = job.cancel(target.timeout.unwrap_or(CANCEL_PATIENCE))?.clone();
-            remember(&target.target, &job);
+            remember(&target.job.target, &job);
+            if status.phase() == Phase::Succeeded {
+                return Err(Error::new(ErrorKind::Server, "the job was not cancelled")
+                    .because("it had succeeded before")
+                    .hint("geohaul export brings its results"));
+            }
             printer::data(&format!("{}\n", status.describe()))?;
-            Ok(match status.phase() {
-                Phase::Succeeded => Status::Failed,
-                _ => Status::Complete,
-            })
+            Ok(Status::Complete)
         }
         JobAction::Wait(target) => {
-            let mut job = attach(target, &progress())?.0;
+            let mut job = attach(&target.job, &progress())?.0;
             let polling = Polling { timeout: target.timeout, ..Polling::default() };
             let waited = follow(&mut job, &polling);
-            remember(&target.target, &job);
+            remember(&target.job.target, &job);
             waited.map(|()| Status::Complete)
         }
     }

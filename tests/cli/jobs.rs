@@ -113,6 +113,7 @@ fn a_job_is_remembered_at_once_and_brought_home_later() {
     assert_eq!((late.status, desk.names("out")), (1, vec!["job.json".to_owned()]), "{}", late.stderr);
     assert!(late.stderr.contains("error: the job of the task Zone d'étude takes too long\n"), "{}", late.stderr);
     assert!(late.stderr.contains("hint: the job may be running still; geohaul job wait"), "{}", late.stderr);
+    assert!(late.stderr.contains("cause: it is executing after 2 s\n"), "the wait is not cut short: {}", late.stderr);
     let record = desk.json("out/job.json");
     assert_eq!((&record["jobId"], &record["status"]), (&json!("j1"), &json!("esriJobExecuting")));
     assert!(record["job"].as_str().unwrap().ends_with("/jobs/j1"));
@@ -188,6 +189,13 @@ fn a_job_is_cancelled_by_its_folder_or_address() {
     assert_eq!((cancelled.status, cancelled.stdout.as_str()), (0, "cancelled\n"));
     assert_eq!(tool.asked("/jobs/j1/cancel"), 1);
     assert_eq!(desk.json("out/job.json")["status"], "esriJobCancelled");
+    tool.turns("esriJobSucceeded");
+    let late = desk.run(&["job", "cancel", "out"]);
+    assert_eq!((late.status, late.stdout.as_str()), (1, ""));
+    assert!(late.stderr.starts_with("error: the job was not cancelled\ncause: it had succeeded before\n"), "{}", late.stderr);
+    for deed in ["status", "messages", "inputs", "results"] {
+        assert_eq!(desk.run(&["job", deed, "out", "--timeout", "1s"]).status, 2, "{deed} waits for nothing");
+    }
     // A job that has ended does not keep others out of its folder.
     tool.turns("esriJobSucceeded");
     assert_eq!(run(&desk, &tool, &[]).status, 0);

@@ -28,9 +28,9 @@ pub enum JobAction {
     /// List its results; geohaul export brings them.
     Results(JobTarget),
     /// Ask the server to cancel it.
-    Cancel(JobTarget),
+    Cancel(JobWait),
     /// Follow it to its end.
-    Wait(JobTarget),
+    Wait(JobWait),
 }
 
 /// Which job.
@@ -39,10 +39,18 @@ pub struct JobTarget {
     /// The job's address (.../GPServer/TASK/jobs/ID), or the folder that geohaul run wrote job.json into.
     #[arg(value_name = "URL|DIR")]
     pub target: String,
-    /// The longest to wait: 90s, 30m, 12h.
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub timeout: Option<Duration>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub access: AccessArgs,
+}
+
+/// Which job, and how long to wait for it.
+#[derive(Debug, clap::Args)]
+pub struct JobWait {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the doc comment would become the help text")]
+    pub job: JobTarget,
+    /// The longest to wait: 90s, 30m, 12h. The default is 10s for cancel, and no end for wait.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
 }

@@ -69,14 +69,14 @@ pub(super) fn until_done(origin: &Origin, url: &Url, job: &mut JobStatus, pollin
             Phase::Unknown => unknown += 1,
             Phase::Running => unknown = 0,
         }
-        let wait = waits.next();
-        if polling.timeout.is_some_and(|limit| start.elapsed() + wait > limit) {
+        let left = polling.timeout.map_or(Duration::MAX, |limit| limit.saturating_sub(start.elapsed()));
+        if left.is_zero() {
             return Err(Error::new(ErrorKind::Network, format!("the job of the task {} takes too long", task.name))
                 .because(format!("it is {} after {} s", job.status.describe(), start.elapsed().as_secs()))
                 .at_url(url)
                 .hint(ATTACH));
         }
-        pause(wait, &question.cancel)?;
+        pause(waits.next().min(left), &question.cancel)?;
         match session.ask(&question, false) {
             Ok(answer) => {
                 lost = 0;
