@@ -122,10 +122,16 @@ impl Journal {
         let job = state.jobs.entry(record.name.clone()).or_default();
         if record.outcome.is_good() {
             let (layers, picture) = (record.layers.clone(), record.picture.clone());
+            let last = job.last.take();
             // Of what was not fetched, nobody knows the edits since it was.
-            let before = job.last.take().filter(|_| layers.iter().any(|layer| layer.unchanged)).map(|last| last.started);
+            let before = last.as_ref().filter(|_| layers.iter().any(|layer| layer.unchanged)).map(|last| last.started.clone());
             let started = before.or_else(|| record.server_time.clone()).unwrap_or_else(|| record.started.clone());
-            job.last = Some(Last { digest: told.to_owned(), started, layers, picture });
+            // The edits since a time stand beside the whole, which a later run may leave as it is.
+            let whole = last.filter(|last| told != digest && last.digest == digest);
+            job.last = Some(match whole {
+                Some(last) => Last { started, ..last },
+                None => Last { digest: told.to_owned(), started, layers, picture },
+            });
         }
         job.record = Some(record.clone());
         job.digest = digest.to_owned();
@@ -208,6 +214,22 @@ mod tests {
         assert_eq!(last(Some("there"), &[]), "there");
         assert_eq!(last(Some("later"), &[layer]), "there", "what is unchanged was not fetched");
         assert_eq!(last(None, &[]), "here", "the server shows no clock");
+    }
+
+    #[test]
+    fn edits_since_a_time_do_not_take_the_place_of_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::begin(&folder.path().join("s.json"), Run::begin()).unwrap();
+        let note = |began: &str, told: &str| {
+            let mut record = JobRecord::new("a", "export", "x", Outcome::Done);
+            record.started = began.to_owned();
+            journal.note(&record, "d", told).unwrap();
+            let last = journal.last("a").unwrap();
+            (last.digest, last.started)
+        };
+        let told = |digest: &str, started: &str| (digest.to_owned(), started.to_owned());
+        assert_eq!(note("first", "d"), told("d", "first"));
+        assert_eq!(note("then", "d --since first"), told("d", "then"));
     }
 
     #[test]

@@ -321,6 +321,12 @@ fn a_second_run_for_what_has_changed_asks_for_counts_only_and_fetches_nothing() 
     assert_eq!((&job["rows"], &job["layers"][0]["unchanged"]), (&json!(432), &json!(true)));
     assert!(job["picture"]["path"].as_str().unwrap().len() > 100);
 
+    // What came since a time stands beside the whole, and does not take its place.
+    let (status, said) = bench.run(&["--since", "last"]);
+    assert_eq!((status, bench.outcomes()[0].1.as_str()), (0, "done"), "{said}");
+    let (status, said) = bench.run(&["--only-changed"]);
+    assert!(status == 0 && bench.outcomes().iter().all(|(_, outcome)| outcome == "unchanged"), "{said}");
+
     // A report that is gone is made again.
     bench.jobs(&EXPORTS.replace("name = \"communes\"", "name = \"communes\"\nreport = \"communes.json\""));
     for outcome in ["done", "unchanged", "done"] {

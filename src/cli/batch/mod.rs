@@ -110,6 +110,9 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
     if let Some(error) = unwritten {
         return Err(error);
     }
+    if matches!(printer::manner(), printer::Manner::Json) && !printer::is_quiet() {
+        printer::event("report", serde_json::json!({"report": summary}));
+    }
     let words = summary.totals.words().into_iter().map(|(count, outcome)| format!("{count} {}", outcome.describe()));
     let words = words.collect::<Vec<_>>().join(", ");
     let jobs = if summary.jobs.len() == 1 { "job" } else { "jobs" };

@@ -103,15 +103,22 @@ impl Order {
             Some((texts.unwrap_or_default(), entry.line))
         };
         let (names, sources, services, kinds) = (texts("name"), texts("source"), texts("services"), texts("kind"));
+        // What is written and can't be used was told already.
+        let is_written = |key: &str| job.entries.iter().chain(&defaults.entries).any(|entry| option_name(&entry.key) == key);
+        let mut lacks = |key: &str| {
+            if !is_written(key) {
+                faults.push(Fault::new(job.line, format!("the job has no {key}")));
+            }
+        };
         let name = match names {
             Some((names, _)) => names.into_iter().next().unwrap_or_default(),
             None => {
-                faults.push(Fault::new(job.line, "the job has no name"));
+                lacks("name");
                 String::new()
             }
         };
         let sources = sources.unwrap_or_else(|| {
-            faults.push(Fault::new(job.line, "the job has no source"));
+            lacks("source");
             (Vec::new(), job.line)
         });
         let kind = match kinds {
