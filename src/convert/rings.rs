@@ -325,6 +325,13 @@ mod tests {
     }
 
     #[test]
+    fn a_clockwise_ring_inside_another_is_a_shell_of_its_own() {
+        assert_eq!(arranged(&[square(0.0, 0.0, 5.0), square(0.0, 0.0, 1.0)]), [[5.0], [1.0]]);
+        let counter = reversed(square(20.0, 0.0, 2.0));
+        assert_eq!(arranged(&[square(0.0, 0.0, 5.0), square(0.0, 0.0, 1.0), counter]), [[5.0], [1.0], [2.0]]);
+    }
+
+    #[test]
     fn a_second_island_stays_an_island() {
         assert_eq!(arranged(&[square(0.0, 0.0, 5.0), square(20.0, 0.0, 4.0)]), [[5.0], [4.0]]);
     }
