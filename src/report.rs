@@ -67,6 +67,8 @@ pub enum LossKind {
     ValueDropped,
     /// The value is no number of the declared type; it was kept, in a wider column.
     TypeWidened,
+    /// The column has another type in the file than the field has, which holds its values all the same.
+    ColumnChanged,
     /// Characters that the format can't hold were removed or replaced.
     CharactersReplaced,
     /// The format holds no geometry, or none of this driver's layers does.
@@ -114,6 +116,7 @@ impl LossKind {
             Self::TextCut => "text cut",
             Self::ValueDropped => "value does not fit, left null",
             Self::TypeWidened => "value is not of the declared type, kept as it is",
+            Self::ColumnChanged => "column of another type",
             Self::CharactersReplaced => "characters that the format can't hold replaced",
             Self::GeometryDropped => "geometry not written",
             Self::ZDropped => "z not written",
@@ -138,9 +141,11 @@ impl LossKind {
     /// `false` for what changes the form but loses nothing that was in the data.
     pub fn is_loss(self) -> bool {
         use LossKind::{
-            CutAtAntimeridian, Folded, LongEdge, MadeValid, NotOnEarth, OutOfRange, Renamed, TypeWidened, UnknownCode,
+            ColumnChanged, CutAtAntimeridian, Folded, LongEdge, MadeValid, NotOnEarth, OutOfRange, Renamed, TypeWidened,
+            UnknownCode,
         };
-        let form_only = matches!(self, Renamed | TypeWidened | CutAtAntimeridian | Folded | LongEdge | NotOnEarth);
+        let form_only =
+            matches!(self, Renamed | TypeWidened | ColumnChanged | CutAtAntimeridian | Folded | LongEdge | NotOnEarth);
         !form_only && !matches!(self, OutOfRange | UnknownCode | MadeValid)
     }
 }

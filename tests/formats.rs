@@ -155,9 +155,19 @@ fn any_driver_of_gdal_writes_with_its_options_and_its_limits_are_told() {
     let report: serde_json::Value = serde_json::from_str(&read(dir.path(), "report.json")).unwrap();
     let output = &report["layers"][0]["outputs"][0];
     assert_eq!((&output["rows"], &output["files"].as_array().unwrap().len()), (&serde_json::json!(3), &4));
-    let widened: Vec<_> = output["losses"].as_array().unwrap().iter().filter(|loss| loss["kind"] == "type-widened").collect();
-    assert!(widened.iter().any(|loss| loss["field"] == "BIG"), "{widened:?}");
-    assert!(judge(dir.path(), "ogrinfo", &["-al", "a.tab"]).contains("BIG (String) = 9007199254740993"));
+    let lost = |kind: &str| {
+        let losses: Vec<_> = output["losses"].as_array().unwrap().iter().filter(|loss| loss["kind"] == kind).collect();
+        losses.iter().map(|loss| (loss["field"].as_str().unwrap(), loss["detail"].as_str())).collect::<Vec<_>>()
+    };
+    let changed = lost("column-changed");
+    assert!(changed.len() == 1 && changed[0].0 == "BIG", "{changed:?}");
+    let detail = changed[0].1.unwrap();
+    assert!(detail.starts_with("text, since the driver says: ") && !detail.contains('\n'), "{detail}");
+    let read = judge(dir.path(), "ogrinfo", &["-al", "a.tab"]);
+    assert!(read.contains("BIG (String) = 9007199254740993") && read.contains("OBJECTID (Integer) = 7"), "{read}");
+    // A greater one is not clamped.
+    assert_eq!(lost("value-dropped"), [("OBJECTID", None)]);
+    assert!(!read.contains("2147483647"), "{read}");
     let words = refused(dir.path(), &["convert", "layer.json", "-o", "a.xyz", "--driver", "Nope"]);
     assert!(words.contains("no driver \"Nope\"") && words.contains("hint:"), "{words}");
 }

@@ -23,7 +23,8 @@ const OPEN_VECTOR_UPDATE: u32 = 0x04 | 0x01;
 fn said(tried: &str) -> String {
     // SAFETY: the text belongs to this thread and is copied at once.
     let text = unsafe { text_of(gdal_sys::CPLGetLastErrorMsg()) };
-    text.filter(|text| !text.is_empty()).unwrap_or_else(|| format!("GDAL can't {tried}"))
+    let on_one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.map(on_one_line).filter(|text| !text.is_empty()).unwrap_or_else(|| format!("GDAL can't {tried}"))
 }
 
 fn c_text(text: &str) -> CString {

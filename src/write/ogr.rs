@@ -12,7 +12,7 @@ use super::{AnyFormat, Encoded, Event, Format, Rows, Stage, Written, not_related
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::gdal_ffi::quietly;
 use crate::gdal_ffi::vector::{DataSet, Driver, Feature, FieldKind, Layer, NewField, geometry_type, version};
-use crate::model::plan::{CrsRule, FormatInfo};
+use crate::model::plan::{ColumnKind, CrsRule, FormatInfo};
 use crate::model::{Column, Crs, Domain, FieldType, GeometryKind, WritePlan};
 use crate::report::{LossKind, Losses};
 
@@ -218,6 +218,11 @@ impl OgrFormat {
                         if shape.is_some() && !holds_geometry {
                             written.losses.add(LossKind::GeometryDropped, None, || Some(words()));
                         }
+                        for ((cell, field), column) in cells.iter().zip(&fields).zip(&plan.columns) {
+                            if field.as_ref().is_some_and(|field| !field.holds(cell)) {
+                                written.losses.add(LossKind::ValueDropped, Some(&column.field.name), || Some(words()));
+                            }
+                        }
                         let kept_id =
                             add_row(&mut feature, &row, &fields, id, plan).map_err(|why| failed(why).of_feature(words()))?;
                         if let (false, Some(column)) = (kept_id, id) {
@@ -263,7 +268,7 @@ impl OgrFormat {
         file.add_layer(name, srs.as_ref(), geometry_type(wkb_base(plan), plan.z, plan.m), &options)
     }
 
-    /// Makes the fields: for each column its index, or none where it is the id or the driver can't hold it.
+    /// Makes the fields: one for each column, or none where it is the id or the driver can't hold it.
     fn add_fields(
         &self,
         file: &DataSet,
@@ -271,7 +276,7 @@ impl OgrFormat {
         plan: &WritePlan,
         id: Option<usize>,
         losses: &mut Losses,
-    ) -> Vec<Option<i32>> {
+    ) -> Vec<Option<Field>> {
         let mut add = |at: usize, column: &Column| {
             if id == Some(at) {
                 return None;
@@ -280,10 +285,10 @@ impl OgrFormat {
             let wanted = self.field_kind(column);
             match (CellType::of(column), wanted) {
                 (CellType::Integer { .. }, FieldKind::Text) => {
-                    lose(LossKind::TypeWidened, "64-bit integers are text below GDAL 3.9".to_owned());
+                    lose(LossKind::ColumnChanged, "64-bit integers are text below GDAL 3.9".to_owned());
                 }
                 (CellType::Date, FieldKind::DateTime) => {
-                    lose(LossKind::TypeWidened, "dates have a time below GDAL 3.9".to_owned());
+                    lose(LossKind::ColumnChanged, "dates have a time below GDAL 3.9".to_owned());
                 }
                 _ => {}
             }
@@ -298,26 +303,28 @@ impl OgrFormat {
                 let made = layer.add_field(&field(&column.name));
                 made.or_else(|why| layer.add_field(&field(&other_name)).map_err(|_| why))
             };
-            let made = match add(wanted) {
-                Ok(made) => made,
-                Err(why) => match add(FieldKind::Text) {
-                    Ok(made) => {
-                        lose(LossKind::TypeWidened, why);
-                        made
-                    }
-                    Err(why) => {
-                        lose(LossKind::FieldDropped, why);
-                        return None;
-                    }
-                },
+            // An object id that is not declared with 64 bits has 32 for those that know no more.
+            let narrower = wanted == FieldKind::Long && column.kind == ColumnKind::Integer { bits: 32 };
+            let narrower = narrower.then_some(FieldKind::Integer);
+            let mut refusal = None;
+            let made = [Some(wanted), narrower, Some(FieldKind::Text)].into_iter().flatten().find_map(|kind| {
+                let made = add(kind).map_err(|why| refusal = refusal.take().or(Some(why)));
+                Some((kind, made.ok()?))
+            });
+            let Some((kind, made)) = made else {
+                lose(LossKind::FieldDropped, refusal.unwrap_or_default());
+                return None;
             };
+            if let (FieldKind::Text, Some(why)) = (kind, refusal) {
+                lose(LossKind::ColumnChanged, format!("text, since the driver says: {why}"));
+            }
             if made.name != column.name {
                 lose(LossKind::Renamed, made.name);
             }
             if let Some(other) = made.other_type {
-                lose(LossKind::TypeWidened, format!("the driver made it {other}"));
+                lose(LossKind::ColumnChanged, format!("the driver made it {other}"));
             }
-            Some(made.index)
+            Some(Field { index: made.index, narrow: narrower == Some(kind) })
         };
         plan.columns.iter().enumerate().map(|(at, column)| add(at, column)).collect()
     }
@@ -341,17 +348,31 @@ impl OgrFormat {
     }
 }
 
+/// A field as it was made.
+struct Field {
+    index: i32,
+    /// It has 32 bits, though values may have 64.
+    narrow: bool,
+}
+
+impl Field {
+    fn holds(&self, cell: &Datum) -> bool {
+        !self.narrow || !matches!(cell, Datum::Integer(value) if i32::try_from(*value).is_err())
+    }
+}
+
 /// Adds one row; `false` where its id was not kept.
 fn add_row(
     feature: &mut Feature<'_>,
     row: &Row<'_>,
-    fields: &[Option<i32>],
+    fields: &[Option<Field>],
     id: Option<usize>,
     plan: &WritePlan,
 ) -> std::result::Result<bool, String> {
     for ((cell, field), column) in row.cells.iter().zip(fields).zip(&plan.columns) {
         if let Some(field) = field {
-            set(feature, *field, row.page, cell, typed::is_utc(plan, column));
+            let cell = if field.holds(cell) { cell } else { &Datum::Null };
+            set(feature, field.index, row.page, cell, typed::is_utc(plan, column));
         }
     }
     feature.set_geometry(row.shape.map(|shape| &row.page.bytes[shape.wkb.clone()]))?;
