@@ -69,6 +69,8 @@ pub enum LossKind {
     TypeWidened,
     /// The column has another type in the file than the field has, which holds its values all the same.
     ColumnChanged,
+    /// Bytes of the source that are no UTF-8 were replaced.
+    BytesReplaced,
     /// Characters that the format can't hold were removed or replaced.
     CharactersReplaced,
     /// The format holds no geometry, or none of this driver's layers does.
@@ -117,6 +119,7 @@ impl LossKind {
             Self::ValueDropped => "value does not fit, left null",
             Self::TypeWidened => "value is not of the declared type, kept as it is",
             Self::ColumnChanged => "column of another type",
+            Self::BytesReplaced => "bytes that are no UTF-8 replaced by U+FFFD",
             Self::CharactersReplaced => "characters that the format can't hold replaced",
             Self::GeometryDropped => "geometry not written",
             Self::ZDropped => "z not written",

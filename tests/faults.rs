@@ -385,7 +385,7 @@ fn invalid_utf_8_is_replaced_and_counted() {
     assert_eq!(haul.rows()[5], Row { name: "row\u{fffd}6".to_owned(), ..Row::of(6) });
     let layer = &haul.report().layers[0];
     let losses: Vec<_> = layer.losses.iter().chain(layer.outputs[0].losses.iter()).map(|loss| loss.kind).collect();
-    assert!(losses.contains(&LossKind::CharactersReplaced), "{losses:?}");
+    assert!(losses.contains(&LossKind::BytesReplaced), "{losses:?}");
 }
 
 #[test]

@@ -180,7 +180,11 @@ fn completeness(evidence: &Evidence) -> String {
 }
 
 fn output_text(text: &mut String, output: &OutputReport) {
-    text.push_str(&format!("  wrote {}: {} rows, {}", output.path.display(), output.rows, size(output.bytes)));
+    // What went through standard output is not there to be measured.
+    text.push_str(&match output.path.as_os_str() == "-" {
+        true => format!("  wrote standard output: {} rows", output.rows),
+        false => format!("  wrote {}: {} rows, {}", output.path.display(), output.rows, size(output.bytes)),
+    });
     match (&output.reprojection, &output.spatial_reference) {
         (Some(reprojection), _) => text.push_str(&format!(", {reprojection}")),
         (None, Some(crs)) => text.push_str(&format!(", {crs}")),

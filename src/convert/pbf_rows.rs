@@ -59,8 +59,7 @@ pub(super) fn parse(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Ba
         return Err(too_large(page));
     }
     if let Some((count, row)) = not_utf8 {
-        let detail = Some("bytes that are no UTF-8".to_owned());
-        losses.add_many(LossKind::CharactersReplaced, None, count, detail, || Some(row_words(page, row)));
+        losses.add_many(LossKind::BytesReplaced, None, count, None, || Some(row_words(page, row)));
     }
     tally_shapes(&shapes, page, &mut losses);
     for ((kind, name), (count, row)) in lost {

@@ -259,9 +259,10 @@ fn check_geometry(header: &Header, format: &FormatInfo) -> Result<()> {
     let refuse = |what: &str, hint: &str| {
         let kinds = format.kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let tables = if format.tables { " and tables" } else { "" };
+        let wkt = if format.name == "csv" { "add --geometry wkt, or " } else { "" };
         Err(Error::new(ErrorKind::Format, format!("{} can't hold {what}", format.title))
             .because(format!("it holds {kinds} layers{tables}"))
-            .hint(hint))
+            .hint(format!("{wkt}{hint}")))
     };
     match header.geometry {
         None if !format.tables => refuse("a table without geometry", "write CSV or GeoJSON"),

@@ -41,8 +41,8 @@ fn parse_json(mut page: Page, header: &Header, read: &ReadPlan) -> Result<(Batch
         Err(wrong) => {
             let raw = &wrong.as_bytes()[range];
             let count = raw.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count() as u64;
-            let first = || Some(format!("page {}, which begins with {}", page.seq, row_words(page, 0)));
-            losses.add_many(LossKind::CharactersReplaced, None, count, Some("bytes that are no UTF-8".to_owned()), first);
+            let first = || Some(format!("the page that begins with {}", row_words(page, 0)));
+            losses.add_many(LossKind::BytesReplaced, None, count, None, first);
             let text = String::from_utf8_lossy(raw).into_owned();
             range = 0..text.len();
             text

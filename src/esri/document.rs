@@ -212,6 +212,10 @@ fn explain(value: &Value) -> Error {
         error
             .because("it is an answer with ids or a count only")
             .hint("query the layer without returnIdsOnly and returnCountOnly")
+    } else if has("relatedRecordGroups") {
+        error
+            .because("it is an answer with related rows, which stand in groups")
+            .hint("export the related table itself with geohaul export")
     } else if has("fields") {
         error.because("it describes a layer").hint("give the layer's URL to geohaul export")
     } else {

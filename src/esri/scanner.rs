@@ -194,7 +194,9 @@ impl Scanner {
             self.end_word();
         }
         if self.done && !byte.is_ascii_whitespace() && byte != 0 {
-            return Err(self.broken(at, "more text after the end of the document").hint("give each document a file of its own"));
+            return Err(self
+                .broken(at, "more text after the end of the document")
+                .hint("give each answer of a server a file of its own; single features, one a line, are none"));
         }
         match byte {
             b' ' | b'\n' | b'\r' | b'\t' => return Ok(()),

@@ -37,6 +37,16 @@ fn an_export_goes_through_a_pipe_into_a_conversion() {
 }
 
 #[test]
+fn standard_output_has_no_size_and_a_device_is_no_file() {
+    let (_server, desk, url) = serve(3);
+    let run = desk.run(&["export", &url, "-o", "-", "--format", "csv"]);
+    assert!(run.stderr.contains("  wrote standard output: 3 rows, EPSG:"), "{}", run.stderr);
+    let run = desk.run(&["export", &url, "-o", "/dev/null", "--format", "csv"]);
+    assert_eq!(run.status, 2, "/dev/null.csv is not what was meant");
+    assert!(run.stderr.starts_with("error: the output is neither a file nor a directory\n"), "{}", run.stderr);
+}
+
+#[test]
 fn a_reader_that_has_enough_ends_the_export_without_a_word() {
     let (_server, desk, url) = serve(20_000);
     for format in ["geojsonl", "geojson", "csv", "esrijson"] {

@@ -130,7 +130,7 @@ fn bytes_that_are_no_utf8_are_counted_one_by_one() {
     let report = export(&mut saved, &destination, &options(), &(Arc::new(Silent) as Arc<dyn Progress>)).unwrap();
     assert_eq!(
         report.layers[0].losses.iter().map(|loss| (loss.kind, loss.count)).collect::<Vec<_>>(),
-        [(LossKind::CharactersReplaced, 2)]
+        [(LossKind::BytesReplaced, 2)]
     );
 }
 

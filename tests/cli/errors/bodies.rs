@@ -88,6 +88,20 @@ fn files_that_hold_something_else_say_what_it_is() {
         hint: geohaul reads the answers of layer queries and geoprocessing tasks (f=json)
     ",
     );
+    desk.write(
+        "related.json",
+        r#"{"fields":[],"relatedRecordGroups":[{"objectId":1,"relatedRecords":[{"attributes":{"A":1}}]}]}"#,
+    );
+    desk.refuses(
+        &["convert", "related.json", "-o", "a.geojson"],
+        1,
+        "
+        error: the file holds no features
+        cause: it is an answer with related rows, which stand in groups
+        where: related.json
+        hint: export the related table itself with geohaul export
+    ",
+    );
     desk.write("points.geojson", r#"{"type":"FeatureCollection","features":[]}"#);
     desk.refuses(
         &["convert", "points.geojson", "-o", "a.geojson"],

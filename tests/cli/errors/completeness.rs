@@ -72,7 +72,7 @@ fn a_format_that_cannot_hold_the_layer_says_so() {
         error: CSV can't hold polygon geometry
         cause: it holds point layers and tables
         where: SAVED/web-mercator.json, "web-mercator"
-        hint: write GeoJSON, Shapefile or KMZ
+        hint: add --geometry wkt, or write GeoJSON, Shapefile or KMZ
     "#,
     );
 }
