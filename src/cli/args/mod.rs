@@ -39,6 +39,8 @@ pub(super) use shells::{CompletionsArgs, ManArgs};
     disable_help_subcommand = true,
     after_help = "Exit status: 0 complete, 1 nothing usable, 2 wrong usage, 3 something was written but not all, 130 interrupted.
 
+A request that fails for a reason that may pass is tried 6 times, or for 10 minutes; a server may be silent for 90 seconds.
+
 Example: geohaul export https://host/arcgis/rest/services/Roads/FeatureServer/0 -o roads.geojson -o roads.shp"
 )]
 pub struct Args {
@@ -67,6 +69,7 @@ pub enum Verb {
     #[command(
         after_help = "Example: geohaul run https://host/arcgis/rest/services/Tools/GPServer/Buffer -p Input_Features=@wells.geojson -p 'Distance=2 km' -o results/ --format shapefile --format kmz"
     )]
+    #[command(override_usage = "geohaul run [OPTIONS] --output <PATH> <TASK URL|NAME>")]
     #[command(mut_arg("output", |output| output.required(false).required_unless_present_any(["explain", "dry_run"])))]
     Run(RunArgs),
     /// Do many exports, geoprocessing runs and conversions that a file lists.

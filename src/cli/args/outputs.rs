@@ -18,7 +18,8 @@ pub struct OutputArgs {
     /// formats; a name that ends in .zip is a Shapefile in an archive.
     #[arg(short, long = "output", value_name = "PATH", required = true, help_heading = "Output")]
     pub output: Vec<PathBuf>,
-    /// The format, where the ending does not tell; repeat it for a directory. See `geohaul formats`.
+    /// The format, where the ending does not tell; repeat it for a directory, which without it gets GeoJSON, and CSV for
+    /// tables. See `geohaul formats`.
     #[arg(long, value_name = "NAME", help_heading = "Output")]
     pub format: Vec<String>,
     /// Replace existing outputs.
@@ -113,7 +114,7 @@ pub struct OutputArgs {
     /// files and object ids. `geohaul verify` checks it.
     #[arg(long, help_heading = "Report")]
     pub receipt: bool,
-    /// Workers that convert; 0 is one per core.
+    /// Workers that convert; 0, the default, is one per core.
     #[arg(
         long,
         value_name = "N",

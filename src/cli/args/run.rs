@@ -17,7 +17,8 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "the doc comment would become the help text")]
     pub environment: EnvironmentArgs,
-    /// The longest to wait: 90s, 30m, 12h. A job goes on at the server, and geohaul export brings its results later.
+    /// The longest to wait: 90s, 30m, 12h; by default until the job ends. A job goes on at the server, and geohaul export
+    /// brings its results later.
     #[arg(long, help_heading = "Running", value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
     /// Say what the task takes, with a command line that is ready but for the values; run nothing.
