@@ -2,8 +2,6 @@
 //! can't do shows when its layer and fields are made, and is told then.
 
 use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::related::{Table, related};
 use super::tables::{table_name, taken_words, unused_name};
@@ -13,9 +11,10 @@ use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::gdal_ffi::quietly;
 use crate::gdal_ffi::vector::{DataSet, Driver, Feature, FieldKind, Layer, NewField, geometry_type, version};
 use crate::model::plan::{CrsRule, FormatInfo};
-use crate::model::{Column, Crs, Domain, FieldType, GeometryKind, WritePlan};
+use crate::model::{Column, Crs, Domain, FieldType, GeometryKind, WritePlan, time};
 use crate::report::{LossKind, Losses};
 
+mod cells;
 mod ordinates;
 mod relationships;
 
@@ -116,7 +115,8 @@ impl Format for OgrFormat {
         let mut losses = Losses::default();
         let filled = self.is_file_geodatabase().then(|| ordinates::filled(plan, rows, &mut losses)).flatten();
         let rows = Rows { geometry: filled.as_ref().unwrap_or(rows.geometry), ..rows };
-        let chunk = typed::encode(plan, rows, typed::kinds(plan), &mut losses, |_, _, _| {});
+        let mut chunk = typed::encode(plan, rows, typed::kinds(plan), &mut losses, |_, _, _| {});
+        cells::fit(&mut chunk, plan, rows, self.is_file_geodatabase(), &mut losses);
         Ok(Encoded { chunk, rows: rows.batch.rows(), losses })
     }
 
@@ -380,14 +380,13 @@ fn set(feature: &mut Feature<'_>, field: i32, page: &TypedRows, cell: &Datum, ut
             }
             None => feature.set_null(field),
         },
-        Datum::Millis(millis) => match Timestamp::from_millisecond(*millis) {
-            Ok(moment) => {
-                let at = moment.to_zoned(TimeZone::UTC).datetime();
+        Datum::Millis(millis) => match time::civil(*millis) {
+            Some(at) => {
                 let whole = [at.year().into(), at.month().into(), at.day().into(), at.hour().into(), at.minute().into()];
                 let seconds = f32::from(at.second()) + f32::from(at.millisecond()) / 1000.0;
                 feature.set_moment(field, whole, seconds, utc);
             }
-            Err(_) => feature.set_null(field),
+            None => feature.set_null(field),
         },
     }
 }

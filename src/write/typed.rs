@@ -6,8 +6,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::civil::Date;
 
 use super::{Rows, feature_words};
 #[cfg(any(feature = "geopackage", feature = "gdal"))]
@@ -15,7 +14,7 @@ use crate::model::GeometryKind;
 use crate::model::plan::ColumnKind;
 #[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 use crate::model::wkb::{self, Dimensions, Kinds};
-use crate::model::{Column, FieldType, Value, WritePlan};
+use crate::model::{Column, FieldType, Value, WritePlan, time};
 #[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 use crate::model::{OnArc, ShapeKind, arcs};
 use crate::report::{LossKind, Losses};
@@ -253,21 +252,18 @@ fn millis(value: &Value<'_>) -> Option<i64> {
         Value::Text(text) => match text.trim().parse::<Timestamp>() {
             Ok(moment) => Some(moment.as_millisecond()),
             Err(_) => {
-                let local = text.trim().parse::<DateTime>().ok()?;
-                Some(local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+                let text = text.trim();
+                time::epoch_ms(text.strip_suffix('Z').unwrap_or(text).parse().ok()?)
             }
         },
-        _ => {
-            let number = value.as_i64()?;
-            Timestamp::from_millisecond(number).ok().map(|_| number)
-        }
+        _ => value.as_i64().filter(|number| time::civil(*number).is_some()),
     }
 }
 
 fn days(value: &Value<'_>) -> Option<i32> {
     let date = match value {
         Value::Text(text) => text.trim().parse::<Date>().ok()?,
-        _ => Timestamp::from_millisecond(millis(value)?).ok()?.to_zoned(TimeZone::UTC).date(),
+        _ => time::civil(millis(value)?)?.date(),
     };
     let since = date.since(Date::constant(1970, 1, 1)).ok()?;
     Some(since.get_days())
