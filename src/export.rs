@@ -21,6 +21,7 @@ use crate::model::Area;
 use crate::report::{Failure, Progress, Report};
 use crate::write::{AnyFormat, Stage, Target, format_by_name, unique_file_stem, unzip};
 
+pub(crate) use layer::refuse_to_add;
 pub use layer::{ExportedLayer, export_layer};
 pub use receipt::{Check, Receipt, check_files, check_server, is_unchanged};
 
@@ -237,6 +238,11 @@ pub fn export_to(
     Ok(report)
 }
 
+/// The files of all layers so far.
+fn files(report: &Report) -> impl Iterator<Item = &Path> {
+    report.layers.iter().flat_map(|layer| &layer.outputs).flat_map(|output| &output.files).map(PathBuf::as_path)
+}
+
 /// Adds a layer to the report, and says where its pages are kept.
 fn add_layer(done: ExportedLayer, report: &mut Report) -> Option<PathBuf> {
     report.warnings.extend(done.warnings);
@@ -297,7 +303,12 @@ fn export_item(
             let is_table = header.geometry.is_none();
             let outputs = outputs_in(directory, &header.name, is_table, formats, taken)?;
             report.warnings.extend(is_table.then(|| no_table_words(&header.name, formats, &outputs)).flatten());
-            return Ok(add_layer(export_layer(layer, &outputs, options, progress)?, report));
+            let placed = files(report).collect();
+            let done = layer::export_beside(layer, &outputs, options, progress, &placed)?;
+            // A Shapefile may have become several, with names that another item would get.
+            let written = done.report.outputs.iter().flat_map(|output| &output.files);
+            taken.extend(written.filter_map(|file| Some(file.file_stem()?.to_string_lossy().to_lowercase())));
+            return Ok(add_layer(done, report));
         }
         Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
         Item::File(download) => {

@@ -50,6 +50,9 @@ pub(super) fn export(
         match done {
             Ok(layer) => filled.push(layer),
             Err(error) if !options.allow_partial || options.cancel.is_cancelled() => return Err(error),
+            // It stands in an output, perhaps in part, and nothing takes it out: a loss under --strict, an output that
+            // fails when it is closed.
+            Err(error) if stages.iter().any(|stage| stage.layers() > filled.len()) => return Err(error),
             Err(error) => {
                 report.failures.push(Failure::from(&error));
                 failed.get_or_insert(error);
