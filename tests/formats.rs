@@ -161,6 +161,29 @@ fn gdal_reads_the_wkt_of_geometries_without_z_in_a_layer_that_has_it() {
 }
 
 #[test]
+fn integers_are_what_they_are_however_they_are_written_and_singles_are_never_infinite() {
+    let dir = tempfile::tempdir().unwrap();
+    let row = |n: &str, s: &str| format!(r#"{{"attributes":{{"N":{n},"S":{s}}},"geometry":{{"x":1,"y":2}}}}"#);
+    let text = format!(
+        r#"{{"geometryType":"esriGeometryPoint","spatialReference":{{"wkid":4326}},"fields":[
+        {{"name":"N","type":"esriFieldTypeInteger"}},{{"name":"S","type":"esriFieldTypeSingle"}}],"features":[{},{},{}]}}"#,
+        row("1E2", "0.5"),
+        row("7.0", "1e39"),
+        row("-3", "null")
+    );
+    std::fs::write(dir.path().join("in.json"), text).unwrap();
+    ok(dir.path(), &["convert", "in.json", "-o", "a.kml", "-o", "a.fgb"]);
+    for file in ["a.kml", "a.fgb"] {
+        let read = judge(dir.path(), "ogrinfo", &["-q", "-al", file]);
+        let values =
+            |name: &str| read.lines().filter_map(|line| line.trim().strip_prefix(name)).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(values("N (Integer) = "), ["100", "7", "-3"], "{file}: {read}");
+    }
+    let read = judge(dir.path(), "ogrinfo", &["-q", "-al", "a.fgb"]);
+    assert!(read.contains("= 0.5") && !read.contains("inf"), "{read}");
+}
+
+#[test]
 fn a_flatgeobuf_takes_no_geometry_of_another_kind_than_its_layer_says() {
     let dir = tempfile::tempdir().unwrap();
     let convert = |geometry: &str| {

@@ -189,6 +189,7 @@ impl OgrFormat {
         let ids = typed::object_id_column(plan);
         let holds_geometry = layer.has_geometry();
         let mut feature = layer.feature();
+        let mut waiting = TypedRows::default();
         file.begin();
         for event in events {
             match event? {
@@ -197,24 +198,34 @@ impl OgrFormat {
                     written.losses.append(losses);
                     for (at, (cells, shape)) in chunk.rows().enumerate() {
                         let row = Row { page: &chunk, cells, shape };
-                        let words = || match ids.and_then(|at| row.integer(at)) {
-                            Some(id) => format!("object id {id}"),
-                            None => format!("row {}", written.rows + at as u64),
-                        };
+                        let words = || row.words(ids).unwrap_or_else(|| format!("row {}", written.rows + at as u64));
                         if shape.is_some() && !holds_geometry {
                             written.losses.add(LossKind::GeometryDropped, None, || Some(words()));
                         }
-                        let kept_id =
-                            add_row(&mut feature, &row, &fields, id, plan).map_err(|why| failed(why).of_feature(words()))?;
-                        if let (false, Some(column)) = (kept_id, id) {
-                            let field = &plan.columns[column].field.name;
-                            written.losses.add(LossKind::ValueDropped, Some(field), || Some(words()));
+                        let wanted = id.and_then(|at| row.integer(at));
+                        let mut add = |wanted| add_row(&mut feature, &row, &fields, wanted, plan);
+                        // An id may be taken, or none that the driver can hold.
+                        let added = match (id, wanted) {
+                            (Some(_), Some(_)) => add(wanted).is_ok(),
+                            (Some(_), None) => false,
+                            (None, _) => add(None).map(|()| true).map_err(|why| failed(why).of_feature(words()))?,
+                        };
+                        if added || waiting.keep(&chunk, cells, shape) {
+                            continue;
                         }
+                        add(None).map_err(|why| failed(why).of_feature(words()))?;
+                        count_other_id(&row, id, plan, &mut written.losses);
                     }
                     written.rows += rows as u64;
                 }
                 Event::End => break,
             }
+        }
+        for (cells, shape) in waiting.rows() {
+            let row = Row { page: &waiting, cells, shape };
+            let words = || row.words(ids).unwrap_or_else(|| "a row without object id".to_owned());
+            add_row(&mut feature, &row, &fields, None, plan).map_err(|why| failed(why).of_feature(words()))?;
+            count_other_id(&row, id, plan, &mut written.losses);
         }
         file.commit();
         written.table = Some(name);
@@ -327,30 +338,29 @@ impl OgrFormat {
     }
 }
 
-/// Adds one row; `false` where its id was not kept.
+/// Adds one row, with this id or one that the driver chooses.
 fn add_row(
     feature: &mut Feature<'_>,
     row: &Row<'_>,
     fields: &[Option<i32>],
-    id: Option<usize>,
+    id: Option<i64>,
     plan: &WritePlan,
-) -> std::result::Result<bool, String> {
+) -> std::result::Result<(), String> {
     for ((cell, field), column) in row.cells.iter().zip(fields).zip(&plan.columns) {
         if let Some(field) = field {
             set(feature, *field, row.page, cell, typed::is_utc(plan, column));
         }
     }
     feature.set_geometry(row.shape.map(|shape| &row.page.bytes[shape.wkb.clone()]))?;
-    let wanted = id.and_then(|at| row.integer(at));
-    feature.set_id(wanted);
-    match (feature.add(), wanted) {
-        (Ok(()), _) => Ok(wanted.is_some() || id.is_none()),
-        (Err(why), None) => Err(why),
-        (Err(_), Some(_)) => {
-            // It is taken, or no id that the driver can hold.
-            feature.set_id(None);
-            feature.add().map(|()| false)
-        }
+    feature.set_id(id);
+    feature.add()
+}
+
+/// Counts a row that got another id than its own.
+fn count_other_id(row: &Row<'_>, id: Option<usize>, plan: &WritePlan, losses: &mut Losses) {
+    if let Some(column) = id.filter(|at| row.integer(*at).is_some()) {
+        let field = &plan.columns[column].field.name;
+        losses.add_many(LossKind::ValueDropped, Some(field), 1, Some(typed::OTHER_ID.to_owned()), || row.words(id));
     }
 }
 
@@ -364,6 +374,11 @@ struct Row<'a> {
 impl Row<'_> {
     fn integer(&self, column: usize) -> Option<i64> {
         if let Datum::Integer(integer) = self.cells[column] { Some(integer) } else { None }
+    }
+
+    /// The row by its object id, where it has one.
+    fn words(&self, ids: Option<usize>) -> Option<String> {
+        ids.and_then(|at| self.integer(at)).map(|id| format!("object id {id}"))
     }
 }
 
