@@ -195,6 +195,16 @@ fn layers_are_never_added_to_an_output_that_holds_one_since_it_would_be_replaced
     }
 }
 
+#[cfg(feature = "geopackage")]
+#[test]
+fn what_is_no_geopackage_is_named_and_stays_where_layers_are_to_be_added() {
+    let dir = directory();
+    std::fs::write(dir.path().join("a.gpkg"), "").unwrap();
+    let words = refused(dir.path(), &["convert", "points.json", "-o", "a.gpkg", "--append"]);
+    assert!(words.contains("the file is no GeoPackage") && words.contains("where: a.gpkg"), "{words}");
+    assert_eq!(std::fs::read(dir.path().join("a.gpkg")).unwrap(), b"");
+}
+
 /// Saves layers, each of a name with its geometries, as `layers.json`. Their kinds are left to be found out.
 fn save_layers(dir: &Path, layers: &[(&str, &[&str])]) {
     let layer = |(name, geometries): &(&str, &[&str])| {

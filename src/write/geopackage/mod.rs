@@ -114,7 +114,8 @@ fn open(stage: &Stage) -> Result<Connection> {
     if !new {
         let id: i64 = file.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(failed)?;
         if id != schema::APPLICATION_ID {
-            return Err(Error::new(ErrorKind::File, "the file is no GeoPackage").hint("choose another name for the output"));
+            let why = std::io::Error::other("the file is no GeoPackage");
+            return Err(stage.write_error(&why).hint("choose another name for the output"));
         }
     }
     // The stage is nobody else's, and a crash leaves no output: no need to wait for the disk. The journal in memory
