@@ -200,7 +200,7 @@ fn layers_are_never_added_to_an_output_that_holds_one_since_it_would_be_replaced
 fn what_is_no_geopackage_is_named_and_stays_where_layers_are_to_be_added() {
     let dir = directory();
     std::fs::write(dir.path().join("a.gpkg"), "").unwrap();
-    let words = refused(dir.path(), &["convert", "points.json", "-o", "a.gpkg", "--append"]);
+    let words = refused(dir.path(), &["convert", "points.json", "-o", "a.gpkg", "--append", "-q"]);
     assert!(words.contains("the file is no GeoPackage") && words.contains("where: a.gpkg"), "{words}");
     assert_eq!(std::fs::read(dir.path().join("a.gpkg")).unwrap(), b"");
 }
