@@ -43,6 +43,7 @@ pub(super) fn deliver(
             Destination::Files(_) => {}
         }
     }
+    let options = ExportOptions { placed: setting.job.as_ref().map(|job| job.placed.clone()), ..options };
     // Opened before anything is fetched, as every output is.
     let stage =
         |path: &Option<PathBuf>| path.as_deref().map(|path| side_stage(path, args.overwrite || options.resume)).transpose();
@@ -178,6 +179,7 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         receipt: args.receipt,
         resume: false,
         pages_in: None,
+        placed: None,
         sketch: false,
         cancel: interrupt::cancel(),
     })

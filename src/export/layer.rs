@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::haul::{Lane, Way, haul};
-use super::{ExportOptions, Output, Receipt, receipt};
+use super::{ExportOptions, Output, Placed, Receipt, receipt};
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::http::Fault;
@@ -57,17 +57,6 @@ pub fn export_layer(
     options: &ExportOptions,
     progress: &Arc<dyn Progress>,
 ) -> Result<ExportedLayer> {
-    export_beside(source, outputs, options, progress, &HashSet::new())
-}
-
-/// [`export_layer`] in a run that has put files in place already, none of which is replaced.
-pub(super) fn export_beside(
-    source: Box<dyn Source>,
-    outputs: &[Output],
-    options: &ExportOptions,
-    progress: &Arc<dyn Progress>,
-    placed: &HashSet<&Path>,
-) -> Result<ExportedLayer> {
     let first = outputs.first().map(|output| output.path.as_path());
     let kept = first.and_then(|output| options.kept_pages(output));
     let (stages, overwrite) = open_stages(outputs, options, kept.as_deref())?;
@@ -76,7 +65,7 @@ pub(super) fn export_beside(
     if let Some(directory) = &kept {
         mark_placed(directory)?;
     }
-    let (standing, failures) = commit(stages, filled.report.outputs, placed)?;
+    let (standing, failures) = commit(stages, filled.report.outputs, &options.placed.clone().unwrap_or_default())?;
     filled.report.outputs = standing;
     if let Some(stage) = receipt {
         filled.report.receipt = Some(receipt::write(&Receipt::of(&filled.report, &filled.warnings, &filled.started)?, stage)?);
@@ -203,12 +192,10 @@ pub(super) fn fill(
 }
 
 /// Puts all outputs in place. The first that can't be is an error; a later one is a failure beside what stands already.
-fn commit(stages: Vec<Stage>, written: Vec<OutputReport>, placed: &HashSet<&Path>) -> Result<(Vec<OutputReport>, Vec<Error>)> {
-    let (mut standing, mut failures) = (Vec::<OutputReport>::new(), Vec::new());
+fn commit(stages: Vec<Stage>, written: Vec<OutputReport>, placed: &Placed) -> Result<(Vec<OutputReport>, Vec<Error>)> {
+    let (mut standing, mut failures) = (Vec::new(), Vec::new());
     for (stage, mut report) in stages.into_iter().zip(written) {
-        let stands =
-            |path: &Path| placed.contains(path) || standing.iter().flat_map(|output| &output.files).any(|file| file == path);
-        match stage.commit_beside(stands) {
+        match placed.commit(stage) {
             Ok(files) => {
                 report.bytes = bytes_of(&files);
                 report.files = files;
