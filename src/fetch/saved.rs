@@ -155,7 +155,7 @@ impl Body {
                 scanner.push(bytes)?;
                 scanner.finish()
             }
-            Self::File(file) => look::scan(file, scanner)?.finish(),
+            Self::File(file) => look::scan(&file.lock().unwrap_or_else(PoisonError::into_inner), scanner)?.finish(),
         }
     }
 }
