@@ -389,6 +389,30 @@ fn vertices_without_z_or_m_have_0_in_a_file_geodatabase_which_is_counted() {
 
 #[cfg(feature = "gdal")]
 #[test]
+fn a_geometry_beyond_the_grid_of_a_file_geodatabase_is_left_out_and_counted_and_its_row_stays() {
+    use geohaul::model::{GeometryKind, ShapeKind};
+    use geohaul::report::LossKind;
+    use geohaul::write::ogr::FILE_GEODATABASE;
+    use rows::{Layer, write};
+
+    let line = |layer: Layer, shape: &str, id: &str| layer.row(ShapeKind::Polyline, shape, &[id]);
+    let layer = Layer::of(Some(GeometryKind::Polyline), "z").object_id("ID");
+    let layer = line(layer, "1,2,3 5,6,7", "1");
+    // No data, as rasters have it.
+    let layer = line(layer, "1,2,-3.4e38 5,6,7", "2");
+    let layer = line(line(layer, "1e300,2,3 5,6,7", "3"), "1,2,3 5,6,7", "4");
+    let dir = tempfile::tempdir().unwrap();
+    let written = write(&FILE_GEODATABASE, &[layer], &dir.path().join("a.gdb")).unwrap();
+    let losses: Vec<_> = written.losses.iter().map(|loss| (loss.kind, loss.count, loss.first.clone())).collect();
+    assert_eq!(losses, [(LossKind::GeometryDropped, 2, Some("object id 2".to_owned()))]);
+    let text = judge(dir.path(), "ogrinfo", &["-al", "a.gdb"]);
+    assert_eq!(text.matches("OGRFeature(").count(), 4, "{text}");
+    assert_eq!(text.matches("MULTILINESTRING Z ((1 2 3,5 6 7))").count(), 2, "{text}");
+    assert!(text.contains("Extent: (1.000000, 2.000000) - (5.000000, 6.000000)"), "{text}");
+}
+
+#[cfg(feature = "gdal")]
+#[test]
 fn range_domains_are_kept_in_a_file_geodatabase() {
     use geohaul::model::plan::ColumnKind;
     use geohaul::model::{Domain, Field, FieldType};

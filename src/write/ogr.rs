@@ -203,7 +203,7 @@ impl OgrFormat {
                             written.losses.add(LossKind::GeometryDropped, None, || Some(words()));
                         }
                         let wanted = id.and_then(|at| row.integer(at));
-                        let mut add = |wanted| add_row(&mut feature, &row, &fields, wanted, plan);
+                        let mut add = |wanted| add_row(&mut feature, &row, &fields, wanted, plan, &mut written.losses);
                         // An id may be taken, or none that the driver can hold.
                         let added = match (id, wanted) {
                             (Some(_), Some(_)) => add(wanted).is_ok(),
@@ -224,7 +224,8 @@ impl OgrFormat {
         for (cells, shape) in waiting.rows() {
             let row = Row { page: &waiting, cells, shape };
             let words = || row.words(ids).unwrap_or_else(|| "a row without object id".to_owned());
-            add_row(&mut feature, &row, &fields, None, plan).map_err(|why| failed(why).of_feature(words()))?;
+            add_row(&mut feature, &row, &fields, None, plan, &mut written.losses)
+                .map_err(|why| failed(why).of_feature(words()))?;
             count_other_id(&row, id, plan, &mut written.losses);
         }
         file.commit();
@@ -338,13 +339,17 @@ impl OgrFormat {
     }
 }
 
-/// Adds one row, with this id or one that the driver chooses.
+/// How OpenFileGDB begins to say that a coordinate, a z or an m is beyond what its grid can hold, such as -3.4e38.
+const BEYOND_THE_GRID: &str = "Cannot encode";
+
+/// Adds one row, with this id or one that the driver chooses. A geometry that the file can't hold is left out, and counted.
 fn add_row(
     feature: &mut Feature<'_>,
     row: &Row<'_>,
     fields: &[Option<i32>],
     id: Option<i64>,
     plan: &WritePlan,
+    losses: &mut Losses,
 ) -> std::result::Result<(), String> {
     for ((cell, field), column) in row.cells.iter().zip(fields).zip(&plan.columns) {
         if let Some(field) = field {
@@ -353,7 +358,17 @@ fn add_row(
     }
     feature.set_geometry(row.shape.map(|shape| &row.page.bytes[shape.wkb.clone()]))?;
     feature.set_id(id);
-    feature.add()
+    match feature.add() {
+        Err(why) if row.shape.is_some() && why.starts_with(BEYOND_THE_GRID) => {
+            feature.set_geometry(None)?;
+            feature.set_id(id);
+            feature.add()?;
+            let first = || row.words(typed::object_id_column(plan));
+            losses.add_many(LossKind::GeometryDropped, None, 1, Some("coordinates beyond the file's grid".to_owned()), first);
+            Ok(())
+        }
+        added => added,
+    }
 }
 
 /// Counts a row that got another id than its own.
