@@ -229,6 +229,27 @@ fn any_driver_of_gdal_writes_with_its_options_and_its_limits_are_told() {
 
 #[cfg(feature = "gdal")]
 #[test]
+fn what_a_driver_of_gdal_cuts_is_told_in_its_own_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = "x".repeat(300);
+    let text = format!(
+        r#"{{"geometryType":"esriGeometryPoint","spatialReference":{{"wkid":4326}},"fields":[
+        {{"name":"ID","type":"esriFieldTypeOID"}},{{"name":"T","type":"esriFieldTypeString","length":300}}],"features":[
+        {{"attributes":{{"ID":1,"T":"short"}}}},{{"attributes":{{"ID":2,"T":"{long}"}}}},{{"attributes":{{"ID":3,"T":"漢"}}}}]}}"#
+    );
+    std::fs::write(dir.path().join("in.json"), text).unwrap();
+    ok(dir.path(), &["convert", "in.json", "-o", "a.shp", "--driver", "ESRI Shapefile", "--report", "report.json"]);
+    let report: serde_json::Value = serde_json::from_str(&read(dir.path(), "report.json")).unwrap();
+    let warnings = report["layers"][0]["outputs"][0]["warnings"].to_string();
+    for words in
+        ["GDAL says of object id 2: ", "has been truncated to 254", "GDAL says of object id 3: ", "couldn't be converted"]
+    {
+        assert!(warnings.contains(words), "{warnings}");
+    }
+}
+
+#[cfg(feature = "gdal")]
+#[test]
 fn spreadsheets_of_gdal_are_whole_and_say_that_they_hold_no_geometry() {
     let dir = directory();
     let table = r#"{"fields":[{"name":"NAME","type":"esriFieldTypeString"},{"name":"N","type":"esriFieldTypeInteger"}],

@@ -189,7 +189,7 @@ impl OgrFormat {
         let ids = typed::object_id_column(plan);
         let holds_geometry = layer.has_geometry();
         let mut feature = layer.feature();
-        let mut waiting = TypedRows::default();
+        let (mut waiting, mut told) = (TypedRows::default(), Told::default());
         file.begin();
         for event in events {
             match event? {
@@ -203,7 +203,7 @@ impl OgrFormat {
                             written.losses.add(LossKind::GeometryDropped, None, || Some(words()));
                         }
                         let wanted = id.and_then(|at| row.integer(at));
-                        let mut add = |wanted| add_row(&mut feature, &row, &fields, wanted, plan, &mut written.losses);
+                        let mut add = |wanted| add_row(&mut feature, &row, &fields, wanted, plan, &mut told);
                         // An id may be taken, or none that the driver can hold.
                         let added = match (id, wanted) {
                             (Some(_), Some(_)) => add(wanted).is_ok(),
@@ -224,11 +224,12 @@ impl OgrFormat {
         for (cells, shape) in waiting.rows() {
             let row = Row { page: &waiting, cells, shape };
             let words = || row.words(ids).unwrap_or_else(|| "a row without object id".to_owned());
-            add_row(&mut feature, &row, &fields, None, plan, &mut written.losses)
-                .map_err(|why| failed(why).of_feature(words()))?;
+            add_row(&mut feature, &row, &fields, None, plan, &mut told).map_err(|why| failed(why).of_feature(words()))?;
             count_other_id(&row, id, plan, &mut written.losses);
         }
         file.commit();
+        written.losses.append(told.losses);
+        written.warnings.extend(told.warnings);
         written.table = Some(name);
         Ok(())
     }
@@ -349,7 +350,7 @@ fn add_row(
     fields: &[Option<i32>],
     id: Option<i64>,
     plan: &WritePlan,
-    losses: &mut Losses,
+    told: &mut Told,
 ) -> std::result::Result<(), String> {
     for ((cell, field), column) in row.cells.iter().zip(fields).zip(&plan.columns) {
         if let Some(field) = field {
@@ -358,17 +359,35 @@ fn add_row(
     }
     feature.set_geometry(row.shape.map(|shape| &row.page.bytes[shape.wkb.clone()]))?;
     feature.set_id(id);
-    match feature.add() {
+    let words = || row.words(typed::object_id_column(plan));
+    let warning = match feature.add() {
         Err(why) if row.shape.is_some() && why.starts_with(BEYOND_THE_GRID) => {
             feature.set_geometry(None)?;
             feature.set_id(id);
-            feature.add()?;
-            let first = || row.words(typed::object_id_column(plan));
-            losses.add_many(LossKind::GeometryDropped, None, 1, Some("coordinates beyond the file's grid".to_owned()), first);
-            Ok(())
+            let warning = feature.add()?;
+            let detail = Some("coordinates beyond the file's grid".to_owned());
+            told.losses.add_many(LossKind::GeometryDropped, None, 1, detail, words);
+            warning
         }
-        added => added,
+        added => added?,
+    };
+    if let Some(warning) = warning.filter(|_| told.warnings.len() < MOST_WARNINGS) {
+        let warning = format!("GDAL says of {}: {warning}", words().unwrap_or_else(|| "a row".to_owned()));
+        if !told.warnings.contains(&warning) {
+            told.warnings.push(warning);
+        }
     }
+    Ok(())
+}
+
+/// Drivers warn of values that they cut or can't encode, most of them once a layer.
+const MOST_WARNINGS: usize = 10;
+
+/// What was lost in adding rows, and what the driver said of it.
+#[derive(Default)]
+struct Told {
+    losses: Losses,
+    warnings: Vec<String>,
 }
 
 /// Counts a row that got another id than its own.
