@@ -73,6 +73,8 @@ pub enum LossKind {
     BytesReplaced,
     /// Characters that the format can't hold were removed or replaced.
     CharactersReplaced,
+    /// The format holds moments to the second.
+    MillisecondsDropped,
     /// The format holds no geometry, or none of this driver's layers does.
     GeometryDropped,
     /// Z values were not written.
@@ -121,6 +123,7 @@ impl LossKind {
             Self::ColumnChanged => "column of another type",
             Self::BytesReplaced => "bytes that are no UTF-8 replaced by U+FFFD",
             Self::CharactersReplaced => "characters that the format can't hold replaced",
+            Self::MillisecondsDropped => "milliseconds not written",
             Self::GeometryDropped => "geometry not written",
             Self::ZDropped => "z not written",
             Self::MDropped => "m not written",
