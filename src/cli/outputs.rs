@@ -74,17 +74,17 @@ fn unused(destination: &Destination, args: &OutputArgs) -> Vec<String> {
         Destination::Files(outputs) => outputs.iter().map(|output| output.format.info()).collect(),
         Destination::Directory { formats, .. } => formats.iter().map(|format| format.info()).collect(),
     };
-    let (csv, sequence) = (|name: &str| name == "csv", |name: &str| name == "geojsonseq");
-    let by_gdal = |name: &str| args.driver.is_some() || name == "filegdb";
-    let options: [(&str, bool, &str, &dyn Fn(&str) -> bool); 6] = [
-        ("--geometry", CsvGeometry::from(args.geometry) != CsvGeometry::Xy, "CSV", &csv),
-        ("--delimiter", args.delimiter != b',', "CSV", &csv),
-        ("--bom", args.bom, "CSV", &csv),
-        ("--rs", args.rs, "GeoJSON text sequences", &sequence),
-        ("--lco", !args.lco.is_empty(), "drivers of GDAL", &by_gdal),
-        ("--dsco", !args.dsco.is_empty(), "drivers of GDAL", &by_gdal),
+    let is_there = |name: &str| formats.iter().any(|format| format.name == name);
+    let (csv, sequence, gdal) = (is_there("csv"), is_there("geojsonseq"), args.driver.is_some() || is_there("filegdb"));
+    let options = [
+        ("--geometry", CsvGeometry::from(args.geometry) != CsvGeometry::Xy, "CSV", csv),
+        ("--delimiter", args.delimiter != b',', "CSV", csv),
+        ("--bom", args.bom, "CSV", csv),
+        ("--rs", args.rs, "GeoJSON text sequences", sequence),
+        ("--lco", !args.lco.is_empty(), "drivers of GDAL", gdal),
+        ("--dsco", !args.dsco.is_empty(), "drivers of GDAL", gdal),
     ];
-    let unused = options.into_iter().filter(|(_, given, _, takes)| *given && !formats.iter().any(|format| takes(format.name)));
+    let unused = options.into_iter().filter(|(_, given, _, used)| *given && !used);
     unused.map(|(option, _, of, _)| format!("{option} is for {of}, and no output is such; it was not used")).collect()
 }
 
