@@ -212,6 +212,33 @@ fn whatever_the_options_a_resumed_export_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn a_page_that_an_export_failed_over_is_asked_for_again() {
+    let odd: [fn(String) -> String; 2] =
+        [|page| page.replace("102100", "4326").replace("3857", "4326"), |page| page.replace("\"x\":15,", "\"x\":15 5,")];
+    for odd in odd {
+        let (layer, broken) = (Layer::of(1..=30), Arc::new(AtomicBool::new(true)));
+        let breaks = Arc::clone(&broken);
+        let server = Server::start(move |call| {
+            let mut reply = layer.reply(call);
+            if call.param("resultOffset") == "10" && breaks.load(Ordering::SeqCst) {
+                reply.body = odd(String::from_utf8(reply.body).unwrap()).into_bytes();
+            }
+            reply
+        });
+        let slow = Slow { server, layer: Arc::new(Mutex::new(Layer::of([]))) };
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("out.geojson");
+        let failed = slow.export(&output).arg("--resume").output().unwrap();
+        assert_eq!(failed.status.code(), Some(1), "{}", String::from_utf8_lossy(&failed.stderr));
+        broken.store(false, Ordering::SeqCst);
+        let from = slow.server.calls().len();
+        finished(&slow.export(&output).arg("--resume").output().unwrap());
+        assert_eq!(slow.offsets(from).first(), Some(&10), "the others were good");
+        assert_eq!(std::fs::read_to_string(&output).unwrap().matches("\"Feature\"").count(), 30);
+    }
+}
+
+#[test]
 fn a_service_that_is_killed_in_its_second_layer_goes_on_there() {
     let slow = Slow::start(Duration::from_millis(5));
     let folder = tempfile::tempdir().unwrap();

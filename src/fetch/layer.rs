@@ -166,6 +166,7 @@ impl Source for LayerSource {
         };
         let session_of_pages = session.watched_by(Arc::clone(&progress));
         let fetcher = Fetcher::new(session_of_pages, query, id_key, carriage).keeping(spool).edited_at(last_edit);
+        let fetcher = fetcher.expecting(header.spatial_reference.clone());
         let mut pages = LayerPages::new(fetcher, Pager::new(situation), permits.clone(), progress);
         pages.expected = header.spatial_reference;
         pages.layer = header.name;
