@@ -243,6 +243,16 @@ fn fields_that_differ_in_case_only_are_told_apart() {
 }
 
 #[test]
+fn fields_of_the_layer_that_are_not_sent_are_named() {
+    let json = json!({"fields": [{"name": "OBJECTID", "type": "esriFieldTypeOID"}, {"name": "NAME", "type": "esriFieldTypeString"},
+        {"name": "OWNER", "type": "esriFieldTypeString"}, {"name": "PHOTO", "type": "esriFieldTypeBlob"}]});
+    let layer = Layer { json, ..Layer::of(1..=10) };
+    let haul = haul(4, move |call| layer.reply(call));
+    let told: Vec<&String> = haul.report().warnings.iter().filter(|warning| warning.contains("does not send")).collect();
+    assert!(matches!(told[..], [told] if told.ends_with(": OWNER")), "{told:?}");
+}
+
+#[test]
 fn a_page_that_comes_twice_is_an_error_where_rows_have_no_ids() {
     let rename = |row: &mut Value| {
         let id = row["attributes"]["OBJECTID"].to_string();

@@ -27,7 +27,7 @@ impl Pager {
         }
         self.barren = if new == 0 && (exceeded || rows > 0) { self.barren + 1 } else { 0 };
         if self.barren > MOST_BARREN {
-            return self.give_up_offsets("the server says that there is more, but sends nothing new");
+            return self.give_up_offsets("page after page brings nothing new, and none is the last");
         }
         self.largest = self.largest.max(rows);
         if rows > limit {
@@ -63,13 +63,13 @@ impl Pager {
 
     /// The page is one that came from another offset. Rows without ids that are all alike may come in several such pages.
     fn came_before(&mut self, offset: u64, page: &Seen<'_>) -> bool {
-        if self.situation.has_ids && offset == 0 {
+        if !page.prints.is_empty() {
+            return page.prints.windows(2).any(|pair| pair[0] != pair[1]) && !self.prints.insert(page.print);
+        }
+        if offset == 0 {
             self.first_print = Some(page.print);
         }
-        if self.situation.has_ids {
-            return offset > 0 && page.rows > 0 && self.first_print == Some(page.print);
-        }
-        page.prints.windows(2).any(|pair| pair[0] != pair[1]) && !self.prints.insert(page.print)
+        offset > 0 && page.rows > 0 && self.first_print == Some(page.print)
     }
 
     /// Whether there are rows from `position` on, after an answer of `rows` rows that ended there. `full`: it had as many

@@ -217,13 +217,14 @@ fn an_ignored_offset_leads_to_lists_of_ids() {
 }
 
 #[test]
-fn an_ignored_offset_without_ids_is_an_error() {
-    let situation = Situation { has_ids: false, ..situation(Start::Offsets, 2, Some(4)) };
-    let mut pager = Pager::new(situation);
-    let first = pager.next_ask(0).unwrap();
-    assert_eq!(pager.outcome(&first, without_ids(&[1, 2], true)).then, Then::GoOn);
-    let second = pager.next_ask(0).unwrap();
-    assert!(matches!(pager.outcome(&second, without_ids(&[1, 2], true)).then, Then::Stop(_)));
+fn an_ignored_offset_without_ids_or_where_an_order_forbids_to_ask_by_them_is_an_error() {
+    for page in [without_ids(&[1, 2], true), rows(&[1, 2], true)] {
+        let mut pager = Pager::new(Situation { has_ids: false, ..situation(Start::Offsets, 2, Some(4)) });
+        let first = pager.next_ask(0).unwrap();
+        assert_eq!(pager.outcome(&first, page.clone()).then, Then::GoOn);
+        let second = pager.next_ask(0).unwrap();
+        assert!(matches!(pager.outcome(&second, page).then, Then::Stop(_)));
+    }
 }
 
 /// A page of rows that are told apart by their text only.
