@@ -464,6 +464,23 @@ fn a_receipt_agrees_with_files_and_server_until_one_of_them_changes() {
     assert!(said.contains("it has 7 bytes and had") && said.contains("it is not there"), "{said}");
 }
 
+#[test]
+fn a_receipt_is_compared_with_counts_as_they_were_read() {
+    let layer = Layer::of(1..=30);
+    let server = Server::start(move |call| match call.param("returnCountOnly") {
+        "true" => Reply::json(&json!({"count": "30"})),
+        _ => layer.reply(call),
+    });
+    let slow = Slow { server, layer: Arc::new(Mutex::new(Layer::of([]))) };
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.geojson");
+    finished(&slow.export(&output).arg("--receipt").output().unwrap());
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_geohaul"));
+    verify.arg("verify").arg(folder.path().join("out.geojson.receipt.json")).arg("--against-server");
+    let said = verify.output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+}
+
 fn sha256sum(bytes: &[u8], folder: &Path) -> String {
     let file = folder.join("to-sum");
     std::fs::write(&file, bytes).unwrap();

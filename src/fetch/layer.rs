@@ -36,6 +36,7 @@ use fetcher::Fetcher;
 use pages::LayerPages;
 use probe::Probed;
 use query::Query;
+pub(crate) use query::{count_in, ids_in};
 pub use wire::WireChoice;
 
 /// Rows to ask for at once, where the server allows as many.
