@@ -71,8 +71,6 @@ pub struct Pager {
     /// Hashes of the pages so far, where rows have no ids.
     prints: HashSet<u64>,
     refused: Option<Ask>,
-    /// Something was passed over on a guess, so the ids should be compared.
-    doubtful: bool,
     /// The layer was edited while it was read.
     edited: bool,
     /// The id list was the way to go on.
@@ -117,7 +115,6 @@ impl Pager {
             first_print: None,
             prints: HashSet::new(),
             refused: None,
-            doubtful: false,
             edited: false,
             listed: false,
             divided: false,
@@ -458,7 +455,7 @@ impl Pager {
         let goes_on = self.situation.has_ids && self.lost <= MOST_LOST;
         match ask {
             Ask::Objects(ids) if goes_on => self.missing.extend(ids),
-            Ask::Span { .. } if goes_on => self.doubtful = true,
+            Ask::Span { .. } if goes_on => {}
             // Perhaps the condition is ignored, and each span is the whole layer.
             Ask::Span { .. } if self.situation.has_ids => {
                 self.lost = 0;
@@ -467,7 +464,6 @@ impl Pager {
             // There is mostly nothing there, and the count tells if there was.
             Ask::Part(part) if part.is_doubtful() => {}
             Ask::Window { offset, .. } if goes_on => {
-                self.doubtful = true;
                 let next = offset.saturating_add(1);
                 if next == self.horizon {
                     self.more = self.situation.count.is_none_or(|count| next < count);
@@ -568,7 +564,8 @@ impl Pager {
         let count = self.count_after.or(self.situation.count);
         let short = match count {
             Some(count) => self.rows < count,
-            None => self.doubtful && !self.listed && self.searches == 0,
+            // Nothing else says whether all came.
+            None => !self.listed && self.searches == 0,
         };
         // The counts differ where rows were added or removed, which shifts the offsets of the others.
         self.edited |= self.count_after.is_some() && self.count_after != self.situation.count;
@@ -580,8 +577,9 @@ impl Pager {
             self.phase = Phase::Search(Search::new(count, self.situation.spans, self.edited));
             return;
         }
-        // Listed but deleted before they were asked for: the count says that none is missing.
-        if !short && self.count_after.is_some() && !self.repeats {
+        // Listed but deleted before they were asked for: the count says that none is missing. One that rows have passed says
+        // nothing.
+        if self.count_after == Some(self.rows) && !self.repeats {
             self.missing.clear();
         }
         self.phase = Phase::Done;

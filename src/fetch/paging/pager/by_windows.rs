@@ -37,10 +37,7 @@ impl Pager {
             return Step { then: Then::Discard, ..Step::default() };
         }
         let position = match rows {
-            0 if exceeded => {
-                self.doubtful = true;
-                offset.saturating_add(if self.largest > 0 { self.largest.min(limit) } else { limit })
-            }
+            0 if exceeded => offset.saturating_add(if self.largest > 0 { self.largest.min(limit) } else { limit }),
             _ => offset + rows,
         };
         let goes_on = self.goes_on(position, rows, rows == limit, exceeded);

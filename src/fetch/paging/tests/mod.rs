@@ -281,6 +281,31 @@ fn a_count_that_is_too_low_is_not_the_end() {
 }
 
 #[test]
+fn where_nothing_is_counted_the_ids_are_compared() {
+    // The flag is set once, and then no more.
+    let short = BTreeSet::from([2]);
+    let (pager, _) = whole(Server { flags: false, counts: false, cap: 4, short, ..Server::of(0..30) }, Start::Offsets, 4, 1);
+    assert_eq!(pager.describe(), "offsets, then lists of object ids");
+}
+
+#[test]
+fn a_count_that_rows_have_passed_does_not_excuse_ids_that_are_listed_and_not_sent() {
+    let mut pager = Pager::new(situation(Start::ObjectIds, 10, Some(0)));
+    while let Some(ask) = pager.next_ask(0) {
+        let outcome = match &ask {
+            Ask::IdList(_) => Outcome::IdList(Some(vec![1, 2, 3])),
+            Ask::Count(_) => Outcome::Count(Some(0)),
+            Ask::Objects(asked) if asked.contains(&1) => rows(&[1], false),
+            _ => rows(&[], false),
+        };
+        for ask in pager.outcome(&ask, outcome).first {
+            pager.outcome(&ask, rows(&[], false));
+        }
+    }
+    assert_eq!((pager.rows(), pager.missing()), (1, &[2, 3][..]));
+}
+
+#[test]
 fn a_server_whose_last_page_comes_for_every_later_offset_is_left_after_a_while() {
     let mut pager = Pager::new(situation(Start::Offsets, 10, None));
     for _ in 0..100 {
