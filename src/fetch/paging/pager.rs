@@ -561,14 +561,15 @@ impl Pager {
 
     /// All rows are in: whether something is missing, and whether a search can tell what.
     fn check(&mut self) {
-        let count = self.count_after.or(self.situation.count);
+        // The counts differ where rows were added or removed, which shifts the offsets of the others.
+        self.edited |= self.count_after.is_some() && self.count_after != self.situation.count;
+        // One that rows have passed without an edit is none.
+        let count = self.count_after.or(self.situation.count).filter(|count| self.rows <= *count || self.edited);
         let short = match count {
             Some(count) => self.rows < count,
             // Nothing else says whether all came.
             None => !self.listed && self.searches == 0,
         };
-        // The counts differ where rows were added or removed, which shifts the offsets of the others.
-        self.edited |= self.count_after.is_some() && self.count_after != self.situation.count;
         let settled = self.rows_then == Some(self.rows) || (self.searches > 0 && !short);
         if (short || self.edited) && !settled && self.situation.has_ids && self.searches < MOST_SEARCHES {
             self.searches += 1;
@@ -577,8 +578,7 @@ impl Pager {
             self.phase = Phase::Search(Search::new(count, self.situation.spans, self.edited));
             return;
         }
-        // Listed but deleted before they were asked for: the count says that none is missing. One that rows have passed says
-        // nothing.
+        // Listed but deleted before they were asked for: the count says that none is missing.
         if self.count_after == Some(self.rows) && !self.repeats {
             self.missing.clear();
         }
