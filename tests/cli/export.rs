@@ -401,12 +401,18 @@ fn quiet_says_nothing_but_errors() {
 #[test]
 fn a_server_that_does_not_count_is_called_complete_only_by_its_list_of_ids() {
     let uncounted = || Layer { counts: false, cap: 2, ..Layer::of(1..=5) };
-    let (_server, desk, url) = serve(uncounted());
-    let said = desk.ok(&["export", &url, "-o", "a.geojson"]);
+    let layer = uncounted();
+    let unlisted = Server::start(move |call| match call.param("returnIdsOnly") {
+        "true" => Reply::error(400, "Invalid or missing input parameters."),
+        _ => layer.reply(call),
+    });
+    let said = Desk::new().ok(&["export", unlisted.url(PATH).as_str(), "-o", "a.geojson"]);
     assert!(said.contains("; all that the server sent, which does not count them\n") && !said.contains("complete"), "{said}");
-    let (_server, desk, url) = serve(Layer { offsets: false, ..uncounted() });
-    let said = desk.ok(&["export", &url, "-o", "a.geojson"]);
-    assert!(said.contains("; complete by the server's list of object ids\n"), "{said}");
+    for offsets in [true, false] {
+        let (_server, desk, url) = serve(Layer { offsets, ..uncounted() });
+        let said = desk.ok(&["export", &url, "-o", "a.geojson"]);
+        assert!(said.contains("; complete by the server's list of object ids\n"), "{said}");
+    }
 }
 
 #[test]
