@@ -9,7 +9,6 @@ use url::Url;
 use super::layer::{LayerOptions, LayerSource, WireChoice};
 use super::layers::Layers;
 use super::saved::Saved;
-use super::selection::Selection;
 use super::session::Session;
 use super::target::Target;
 use super::{Input, Item, Scalar, Source};
@@ -79,10 +78,10 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
             )
         }
         Target::Service { url } => Description::Service(ServiceInfo::of(&json(url)?)),
-        Target::Layer { url, where_clause, .. } => {
+        Target::Layer { url, asked } => {
+            let mut options = LayerOptions { wire: WireChoice::Json, ..LayerOptions::default() };
+            asked.join(&mut options)?;
             let info = LayerInfo::of(&json(url)?);
-            let selection = Selection { where_clause: where_clause.clone(), ..Selection::default() };
-            let options = LayerOptions { selection, wire: WireChoice::Json, ..LayerOptions::default() };
             let source = LayerSource::open(session, url, options, Arc::clone(progress))?;
             Description::Layer(Box::new(LayerDescription {
                 header: source.header().clone(),

@@ -67,10 +67,8 @@ impl Layers {
         progress: Arc<dyn Progress>,
     ) -> Result<Self> {
         let session = session.watched_by(Arc::clone(&progress));
-        if let Target::Layer { where_clause, fields, .. } | Target::NamedLayers { where_clause, fields, .. } = target {
-            let Selection { where_clause: wanted, fields: listed, .. } = &mut options.selection;
-            *wanted = wanted.take().or_else(|| where_clause.clone());
-            *listed = listed.take().or_else(|| fields.clone());
+        if let Some(asked) = target.asked() {
+            asked.join(&mut options)?;
         }
         let opener = Opener { session, options, progress };
         let (origin, mut pending) = opener.find(target)?;

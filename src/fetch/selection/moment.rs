@@ -43,6 +43,16 @@ impl TimeSpan {
         }
     }
 
+    /// Reads the parameter `time`: milliseconds since 1970, and `null` for an open end.
+    pub(in crate::fetch) fn of_wire(text: &str) -> Result<Self> {
+        let (from, to) = text.split_once(',').unwrap_or((text, text));
+        let end = |text: &str| match text.trim() {
+            "" | "null" => Ok(None),
+            text => text.parse().map(Some).map_err(|_| wrong(text)),
+        };
+        Ok(Self { from: end(from)?, to: end(to)? })
+    }
+
     /// As the parameter `time`.
     pub fn wire(self) -> String {
         let end = |moment: Option<i64>| moment.map_or("null".to_owned(), |moment| moment.to_string());
