@@ -466,3 +466,21 @@ fn the_address_of_one_row_exports_that_row() {
     let done = export_pasted(choosy(Layer::of(1..=20), chosen), "/7", &["--ids", "8"]);
     done.fails(2, &["objectIds stands in the address, and --ids is given too"]);
 }
+
+#[test]
+fn a_year_is_that_year_and_a_number_too_small_for_a_time_is_refused() {
+    let layer = || Layer { json: capable(), ..Layer::of(1..=3) };
+    for (args, name, value) in [
+        (["--time", "2021"], "time", "1609459200000,1640995199999"),
+        (["--time", "2021,2022"], "time", "1609459200000,1672531199999"),
+        (["--time", "1609459200000"], "time", "1609459200000"),
+        (["--as-of", "2021"], "historicMoment", "1609459200000"),
+    ] {
+        assert_eq!(export(choosy(layer(), |_, _| true), "a.geojson", &args).ok().asked_once(name), value, "{args:?}");
+    }
+    for args in [["--time", "1609459200"], ["--since", "20240501"], ["--as-of", "5"]] {
+        let done = export(choosy(layer(), |_, _| true), "a.geojson", &args);
+        done.fails(2, &["is no time", "seconds since 1970 end in three zeros more", "such as 2024-05-01"]);
+        assert!(done.server.calls().is_empty());
+    }
+}
