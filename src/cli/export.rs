@@ -53,6 +53,7 @@ pub(super) fn work(args: &ExportArgs, setting: &Setting<'_>) -> Result<Delivered
     let connections = usize::try_from(args.connections).unwrap_or(usize::MAX);
     let session = setting.paced(session, connections).stopped_by(&interrupt::cancel());
     let mut layers = Layers::open(&session, &target, options, &args.layers, Arc::clone(&setting.progress))?;
+    warnings.extend(layers.left_out().iter().cloned());
     let destination = outputs::destination(&args.outputs)?;
     if let (Destination::Files(outputs), names @ [_, _, ..]) = (&destination, layers.names().as_slice())
         && !outputs.iter().all(|output| output.format.info().many_layers)

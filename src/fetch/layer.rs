@@ -227,7 +227,7 @@ fn origin(query: &Query, most: Option<u64>, last_edit: Option<i64>) -> Origin {
 fn refuse_what_has_no_rows(info: &LayerInfo, json: &Value) -> Result<()> {
     let unsupported = |what: String| Error::new(ErrorKind::Unsupported, what);
     if let Some(kind) = info.not_queryable() {
-        let error = unsupported(format!("a {kind} has no rows of its own"));
+        let error = unsupported(format!("layers of the type {kind} have no rows of their own"));
         let names: Vec<String> = info.sub_layers.iter().map(|(id, name)| format!("{id} ({name})")).collect();
         return Err(match names.as_slice() {
             [] => error.hint("choose a feature layer or a table of the service; `geohaul info` on the service lists them"),

@@ -64,15 +64,16 @@ pub(super) fn find(opener: &Opener, portal: &Url, id: &str, layer: Option<u32>, 
 /// What the address in an item or a web map names.
 fn of_address(opener: &Opener, name: &str, address: &str, layer: Option<u32>, condition: Option<&str>) -> Result<Vec<Pending>> {
     match Target::parse(address)? {
-        Target::Layer { url, .. } => {
-            Ok(vec![Pending { name: name.to_owned(), what: What::Layer { url, condition: condition.map(str::to_owned) } }])
-        }
+        Target::Layer { url, .. } => Ok(vec![Pending {
+            name: name.to_owned(),
+            what: What::Layer { url, condition: condition.map(str::to_owned), lacks: None },
+        }]),
         Target::Service { mut url } => match layer {
             Some(number) => {
                 if let Ok(mut path) = url.path_segments_mut() {
                     path.pop_if_empty().push(&number.to_string());
                 }
-                Ok(vec![Pending { name: name.to_owned(), what: What::Layer { url, condition: None } }])
+                Ok(vec![Pending { name: name.to_owned(), what: What::Layer { url, condition: None, lacks: None } }])
             }
             None => opener.service(&url, condition),
         },

@@ -81,7 +81,7 @@ fn a_group_layer_names_its_members() {
         &[],
         1,
         r#"
-        error: a Group Layer has no rows of its own
+        error: layers of the type Group Layer have no rows of their own
         where: "Transport", SERVER/Group/MapServer/0
         hint: choose one of its layers: 1 (Roads), 2 (Rails)
     "#,
