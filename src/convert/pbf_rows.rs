@@ -1,9 +1,11 @@
 //! A page of PBF to a batch. Values are what their own tags say; text is copied into the batch's text.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::pbf::{self, Datum, Feature, Quantized, Shape, VertexSink};
+use crate::esri::scan::is_plain;
 use crate::esri::{Feature as Place, Syntax};
 use crate::model::geometry::Role;
 use crate::model::{Batch, Cell, Geometries, GeometryKind, Header, Page, ReadPlan, ShapeKind, Span};
@@ -137,17 +139,17 @@ impl Rows<'_> {
     }
 
     fn text(&mut self, bytes: &[u8], row: usize) -> Cell {
-        let text = String::from_utf8_lossy(bytes);
-        if matches!(text, std::borrow::Cow::Owned(_)) {
-            self.not_utf8.get_or_insert((0, row)).0 += 1;
-        }
-        // The batch's text is what stands between the quotes of JSON.
-        if bytes.iter().any(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\')) {
-            let quoted = serde_json::Value::from(text).to_string();
-            Cell::Escaped(self.push(&quoted[1..quoted.len() - 1]))
-        } else {
-            Cell::Text(self.push(&text))
-        }
+        let text = match std::str::from_utf8(bytes) {
+            // The batch's text is what stands between the quotes of JSON.
+            Ok(text) if is_plain(bytes) => return Cell::Text(self.push(text)),
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => {
+                self.not_utf8.get_or_insert((0, row)).0 += 1;
+                String::from_utf8_lossy(bytes)
+            }
+        };
+        let quoted = serde_json::Value::from(text).to_string();
+        Cell::Escaped(self.push(&quoted[1..quoted.len() - 1]))
     }
 
     fn push(&mut self, text: &str) -> Span {

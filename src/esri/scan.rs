@@ -98,8 +98,8 @@ impl<'a> Cursor<'a> {
     pub fn string(&mut self) -> Result<Quoted> {
         self.expect(b'"', "a string")?;
         let start = self.at;
-        while self.bytes[self.at..].first_chunk().is_some_and(|word| is_plain(*word)) {
-            self.at += size_of::<u64>();
+        while self.bytes[self.at..].first_chunk().is_some_and(|word| is_plain_word(*word)) {
+            self.at += WORD;
         }
         let mut plain = true;
         loop {
@@ -289,9 +289,17 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Whether eight bytes of a string hold no quote, backslash or control character.
+const WORD: usize = size_of::<u64>();
+
+/// Whether text may stand between the quotes of a JSON string as it is: it holds no quote, backslash or control character.
 #[inline]
-fn is_plain(word: [u8; 8]) -> bool {
+pub(crate) fn is_plain(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<WORD>();
+    words.iter().all(|word| is_plain_word(*word)) && rest.iter().all(|byte| *byte >= 0x20 && !matches!(byte, b'"' | b'\\'))
+}
+
+#[inline]
+fn is_plain_word(word: [u8; WORD]) -> bool {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let word = u64::from_le_bytes(word);
     // The top bit of a byte is set where the byte is below the number, at least in the lowest such byte.

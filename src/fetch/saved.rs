@@ -20,8 +20,9 @@ use crate::pipe::{Permit, Permits};
 use crate::report::Progress;
 use repeats::Repeats;
 
-/// Rows of a saved file go to the workers in pages of about this many bytes.
-const PAGE_BYTES: u64 = 1 << 20;
+/// Rows of a saved file go to the workers in pages of about this many bytes: a page, its batch and its text in the output
+/// fit into a processor's own cache together, and the allocator keeps memory of this size instead of giving it back.
+const PAGE_BYTES: u64 = 1 << 18;
 
 /// So many bytes tell PBF from JSON.
 const PBF_PREFIX: u64 = 256;
@@ -154,7 +155,7 @@ impl Body {
                 scanner.push(bytes)?;
                 scanner.finish()
             }
-            Self::File(file) => look::scan(file, scanner)?.finish(),
+            Self::File(file) => look::scan(&file.lock().unwrap_or_else(PoisonError::into_inner), scanner)?.finish(),
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct Rows {
     pub range: Range<usize>,
     /// Number of features.
     pub rows: usize,
+    /// From the first feature to the end of the last.
+    pub feature_bytes: Range<usize>,
     /// The server says that there is more.
     pub exceeded: bool,
     /// The name of the object id field.
@@ -101,7 +103,7 @@ fn result(bytes: &[u8], range: Range<usize>) -> Result<Option<Answer>> {
 /// Where it is broken.
 pub fn rows(bytes: &[u8], range: Range<usize>) -> Result<Rows> {
     let mut reader = Reader::new(bytes, range.clone());
-    let (mut count, mut exceeded, mut has_z, mut has_m) = (0, false, false, false);
+    let (mut count, mut feature_bytes, mut exceeded, mut has_z, mut has_m) = (0, None::<Range<usize>>, false, false, false);
     let (mut object_id, mut spatial_reference, mut transform) = (None, None, None);
     let (mut kind, mut fields) = (0, Vec::new());
     while let Some(field) = reader.field()? {
@@ -114,12 +116,16 @@ pub fn rows(bytes: &[u8], range: Range<usize>) -> Result<Rows> {
             (11, Raw::Varint(flag)) => has_m = flag != 0,
             (12, Raw::Bytes(range)) => transform = Some(range),
             (13, Raw::Bytes(range)) => fields.push(field_of(bytes, range)?),
-            (15, Raw::Bytes(_)) => count += 1,
+            (15, Raw::Bytes(feature)) => {
+                count += 1;
+                feature_bytes.get_or_insert(feature.clone()).end = feature.end;
+            }
             _ => {}
         }
     }
     let grid = grid::transform(bytes, transform, has_z, has_m)?;
-    Ok(Rows { range, rows: count, exceeded, object_id, fields, geometry: kind_of(kind), spatial_reference, grid })
+    let feature_bytes = feature_bytes.unwrap_or_default();
+    Ok(Rows { range, rows: count, feature_bytes, exceeded, object_id, fields, geometry: kind_of(kind), spatial_reference, grid })
 }
 
 fn kind_of(number: u64) -> Option<GeometryKind> {

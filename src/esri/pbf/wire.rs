@@ -34,8 +34,8 @@ impl<'a> Reader<'a> {
         Self { bytes: &bytes[..range.end], at: range.start }
     }
 
-    /// The next field: its number and value; `None` at the end.
-    #[inline]
+    /// The next field: its number and value; `None` at the end. Inlined, it need not build what its caller takes apart.
+    #[inline(always)]
     pub(super) fn field(&mut self) -> Result<Option<(u64, Raw)>> {
         if self.at == self.bytes.len() {
             return Ok(None);
@@ -62,6 +62,7 @@ impl<'a> Reader<'a> {
         Ok(Some((key >> 3, raw)))
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         match self.bytes[self.at..].first_chunk() {
             Some(chunk) => {

@@ -1,6 +1,6 @@
 //! One question of a layer's pages to its [`Outcome`]: asked in JSON or PBF, or taken from what an interrupted run kept.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -165,17 +165,15 @@ impl Fetcher {
     fn pbf_page(&self, ask: &Ask, bytes: Bytes, rows: &pbf::Rows, time: Duration) -> Result<PageOutcome, String> {
         let words = |why: Syntax| format!("the PBF is broken: {why}");
         let ids = self.id_key.as_ref().map(|key| rows.object_ids(&bytes, key)).transpose().map_err(words)?;
-        let mut print = DefaultHasher::new();
-        let mut prints = Vec::new();
-        for feature in rows.features(&bytes) {
-            let feature = feature.map_err(words)?;
-            feature.raw().hash(&mut print);
-            if self.wants_prints(ask) {
-                prints.push(print_of(feature.raw()));
-            }
-        }
+        let print = print_of(&bytes[rows.feature_bytes.clone()]);
+        let prints = if self.wants_prints(ask) {
+            let prints = rows.features(&bytes).map(|feature| Ok(print_of(feature?.raw())));
+            prints.collect::<std::result::Result<_, _>>().map_err(words)?
+        } else {
+            Vec::new()
+        };
         let cost = Cost { bytes: bytes.len() as u64, time };
-        let outcome = outcome(Rows { rows: rows.rows, exceeded: rows.exceeded, ids, prints }, &print, cost);
+        let outcome = outcome(Rows { rows: rows.rows, exceeded: rows.exceeded, ids, print, prints }, cost);
         let body = Body { facts: rows.facts(), spatial_reference: rows.spatial_reference.clone(), bytes };
         Ok((outcome, Some(body)))
     }
@@ -197,10 +195,8 @@ impl Fetcher {
         } else {
             Vec::new()
         };
-        let mut print = DefaultHasher::new();
-        rows.hash(&mut print);
         let cost = Cost { bytes: answer.body.len() as u64, time };
-        let outcome = outcome(Rows { rows: facts.rows, exceeded: facts.exceeded, ids, prints }, &print, cost);
+        let outcome = outcome(Rows { rows: facts.rows, exceeded: facts.exceeded, ids, print: print_of(rows), prints }, cost);
         let spatial_reference = value.get("spatialReference").and_then(SpatialReference::from_json);
         Ok((outcome, Some(Body { bytes: answer.body.clone(), facts, spatial_reference })))
     }
@@ -211,19 +207,19 @@ struct Rows {
     rows: usize,
     exceeded: bool,
     ids: Option<Vec<Option<i64>>>,
+    print: u64,
     prints: Vec<u64>,
 }
 
-fn outcome(rows: Rows, print: &DefaultHasher, cost: Cost) -> Outcome {
+fn outcome(rows: Rows, cost: Cost) -> Outcome {
     // Rows without a single id come from an answer that left the field out.
     let ids = rows.ids.filter(|ids| ids.is_empty() || ids.iter().any(Option::is_some));
-    Outcome::Rows { rows: rows.rows as u64, exceeded: rows.exceeded, ids, print: print.finish(), prints: rows.prints, cost }
+    Outcome::Rows { rows: rows.rows as u64, exceeded: rows.exceeded, ids, print: rows.print, prints: rows.prints, cost }
 }
 
-fn print_of(text: &[u8]) -> u64 {
-    let mut print = DefaultHasher::new();
-    text.hash(&mut print);
-    print.finish()
+/// Pages and rows are compared within one run only.
+fn print_of(bytes: &[u8]) -> u64 {
+    foldhash::quality::FixedState::default().hash_one(bytes)
 }
 
 /// An answer that is not what it should be.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io;
 use std::num::NonZero;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, available_parallelism};
@@ -32,8 +32,8 @@ const LONGEST_OPENING: usize = 64;
 /// A disk serves so many at once.
 const MOST_THREADS: usize = 4;
 
-/// Takes all of the file.
-pub(super) fn scan(file: &Mutex<File>, scanner: Scanner) -> Result<Scanner> {
+/// Takes all of the file, and leaves its position anywhere.
+pub(super) fn scan(file: &File, scanner: Scanner) -> Result<Scanner> {
     Input { file, piece: PIECE, part: PART }.scan(scanner)
 }
 
@@ -50,9 +50,17 @@ fn empty<T>(line: &Mutex<impl Iterator<Item = T>>, work: impl Fn(T)) {
     }
 }
 
+/// Reads from a place without waiting for others who read elsewhere.
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_at(file, buffer, at);
+    #[cfg(windows)]
+    return std::os::windows::fs::FileExt::seek_read(file, buffer, at);
+}
+
 /// A file that several threads read.
 struct Input<'a> {
-    file: &'a Mutex<File>,
+    file: &'a File,
     piece: usize,
     part: u64,
 }
@@ -110,10 +118,18 @@ impl Input<'_> {
 
     /// Reads `bytes` from `at` on, fewer at the end of the file.
     fn read(&self, at: u64, bytes: usize, into: &mut Vec<u8>) -> Result<()> {
-        let mut file = locked(self.file);
-        into.clear();
-        let read = file.seek(SeekFrom::Start(at)).and_then(|_| (&mut *file).take(bytes as u64).read_to_end(into));
-        read.map(drop).map_err(|why| Error::new(ErrorKind::File, "can't read the input").because(why))
+        into.resize(bytes, 0);
+        let mut filled = 0;
+        while filled < bytes {
+            match read_at(self.file, &mut into[filled..], at + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(Error::new(ErrorKind::File, "can't read the input").because(why)),
+            }
+        }
+        into.truncate(filled);
+        Ok(())
     }
 
     /// Gives the bytes between `from` and `to`, or the end of the file, to a scanner.
@@ -180,7 +196,7 @@ mod tests {
             file.write_all(text.as_bytes()).unwrap();
             let mut whole = Scanner::new(1000);
             whole.push(text.as_bytes()).unwrap();
-            let in_parts = Input { file: &Mutex::new(file), piece: 5000, part: 70_000 }.scan(Scanner::new(1000)).unwrap();
+            let in_parts = Input { file: &file, piece: 5000, part: 70_000 }.scan(Scanner::new(1000)).unwrap();
             let [in_parts, whole] = [in_parts, whole].map(|scanner| scanner.finish().unwrap());
             assert_eq!((&in_parts.value, in_parts.rows()), (&whole.value, whole.rows()));
         }
