@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use memchr::memmem;
 use reqwest::blocking::{Client, Response as Answer};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
 use url::Url;
 
@@ -103,6 +103,9 @@ impl Transport for HttpTransport {
             match next_hop(&hop, &answer) {
                 Some(next) => hop = next.map_err(located)?,
                 None => {
+                    if let Some(fault) = windows_sign_in(&answer) {
+                        return Err(located(fault));
+                    }
                     let read = read(answer, request, deadline).map_err(located);
                     match &read {
                         Ok(response) => tell(&hop, response, began.elapsed()),
@@ -371,6 +374,21 @@ fn untrusted(host: &str, words: &str) -> Fault {
     let mut fault = fault(FaultKind::Tls, format!("no secure connection to {host}"), cause);
     fault.error = fault.error.hint(hint);
     fault
+}
+
+/// A sign-in that a password in the clear can't give.
+fn windows_sign_in(answer: &Answer) -> Option<Fault> {
+    let offers: Vec<&str> = answer.headers().get_all(WWW_AUTHENTICATE).iter().filter_map(|offer| offer.to_str().ok()).collect();
+    let schemes = offers.iter().filter_map(|offer| offer.split([' ', ',']).next());
+    let schemes: Vec<&str> = schemes.filter(|scheme| !scheme.is_empty()).collect();
+    let is_windows = |scheme: &&str| ["NTLM", "Negotiate", "Kerberos"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    if answer.status().as_u16() != 401 || schemes.is_empty() || !schemes.iter().all(is_windows) {
+        return None;
+    }
+    let error = Error::new(ErrorKind::SignIn, "the web server wants a Windows sign-in")
+        .because(format!("401, and it offers {}", schemes.join(", ")))
+        .hint("NTLM and Kerberos are not built in; --proxy names a local proxy that speaks them");
+    Some(Fault { kind: FaultKind::SignIn, error })
 }
 
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

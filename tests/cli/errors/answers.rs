@@ -28,7 +28,7 @@ fn a_layer_that_is_not_there_is_told_with_the_way_to_find_it() {
         error: the server answered with an error
         cause: 400 Invalid URL
         where: SERVER/Gone/FeatureServer/0?f=json
-        hint: check the address; `geohaul info` on the service shows what is there
+        hint: check the address; `geohaul ls` on the service, its folder or .../rest/services shows what is there
     ",
     );
     export_says(
@@ -39,13 +39,61 @@ fn a_layer_that_is_not_there_is_told_with_the_way_to_find_it() {
         error: the server answered with an error
         cause: 404 Not Found
         where: SERVER/Missing/FeatureServer/0?f=json
-        hint: check the address; `geohaul info` on the service shows what is there
+        hint: check the address; `geohaul ls` on the service, its folder or .../rest/services shows what is there
+    ",
+    );
+}
+
+#[test]
+fn a_service_that_is_stopped_is_told_at_once_and_no_page_size_is_blamed() {
+    export_says(
+        "/Stopped/FeatureServer/0",
+        &[],
+        1,
+        "
+        error: the server answered with an error
+        cause: 500 Service Stopped/FeatureServer not started
+        where: SERVER/Stopped/FeatureServer/0?f=json
+        hint: the service is stopped; ask whoever runs the server to start it
+    ",
+    );
+    export_says(
+        "/Removed/FeatureServer/0",
+        &[],
+        1,
+        "
+        error: the server answered with an error
+        cause: 404 Service Removed/FeatureServer not found
+        where: SERVER/Removed/FeatureServer/0?f=json
+        hint: check the address; `geohaul ls` on the service, its folder or .../rest/services shows what is there
     ",
     );
 }
 
 #[test]
 fn a_service_that_wants_a_sign_in_says_so() {
+    export_says(
+        "/Members/FeatureServer/0",
+        &[],
+        1,
+        "
+        error: the server does not allow this
+        cause: 403 You do not have permissions to access this resource.
+        where: SERVER/Members/FeatureServer/0?f=json
+        hint: sign in with --user NAME or geohaul login; an account may lack the right, which its owner gives
+    ",
+    );
+    export_says(
+        "/Windows/FeatureServer/0",
+        &[],
+        1,
+        "
+        error: the web server wants a Windows sign-in
+        cause: 401, and it offers Negotiate, NTLM
+        where: SERVER/Windows/FeatureServer/0?f=json
+        hint: NTLM and Kerberos are not built in; --proxy names a local proxy that speaks them
+    ",
+    );
     export_says(
         "/Secret/FeatureServer/0",
         &[],
