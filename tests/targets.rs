@@ -93,6 +93,8 @@ fn item_reply(item: &str, call: &Call) -> Reply {
         ("3", "") => Reply::json(&json!({"type": "CSV", "title": "Some wells", "name": "wells.csv"})),
         ("3", _) => Reply::bytes("text/csv", "a,b\n1,2\n"),
         ("4", "") => Reply::json(&json!({"type": "Dashboard", "title": "Numbers"})),
+        ("5", "") => Reply::json(&json!({"type": "Web Mapping Application", "title": "City map",
+            "url": "https://www.arcgis.com/apps/webappviewer/index.html?id=x"})),
         _ => Reply::error(400, "Item does not exist or is inaccessible."),
     }
 }
@@ -258,7 +260,15 @@ fn an_item_of_a_portal_leads_to_its_service() {
     says(&desk.export(ITEM, &["--portal", &portal, "-o", "out/", "--layers", "*Parks"]), 0, &[]);
     assert_eq!(desk.names("out"), ["Parks.geojson", "Parks_2.geojson"]);
     says(&desk.export("short", &["--portal", &portal, "-o", "out/"]), 2, &["not files"]);
-    says(&desk.export(&item('9'), &["--portal", &portal, "-o", "b/"]), 1, &["Item does not exist"]);
+    says(&desk.export(ITEM, &["-o", "out/"]), 2, &["the portal is not named", "--portal https://www.arcgis.com"]);
+    says(&desk.export(&item('5'), &["--portal", &portal, "-o", "b/"]), 1, &["\"City map\" holds no layers", "Web Mapping"]);
+    says(&desk.export(&desk.url("/Photos/ImageServer"), &["-o", "b/"]), 1, &["services of the type ImageServer"]);
+    says(&desk.run(&["convert", &desk.url("/City/FeatureServer/1"), "-o", "a.csv"]), 2, &["not addresses", "geohaul export"]);
+    says(
+        &desk.export(&item('9'), &["--portal", &portal, "-o", "b/"]),
+        1,
+        &["Item does not exist", "hint: check the id", "--user"],
+    );
     says(&desk.export(&item('4'), &["--portal", &portal, "-o", "b/"]), 1, &["\"Numbers\" holds no layers", "Dashboard"]);
 }
 

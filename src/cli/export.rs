@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, ExportOptions};
 use crate::fetch::Input as _;
 use crate::fetch::asked::Asked;
+use crate::fetch::describe::not_read;
 use crate::fetch::layer::LayerOptions;
 use crate::fetch::layers::Layers;
 use crate::fetch::target::Target;
@@ -120,6 +121,11 @@ fn refuse_what_the_address_says_too(target: &Target, args: &ExportArgs) -> Resul
 fn refuse_what_has_no_layers(target: &Target) -> Result<()> {
     Err(match target {
         Target::Layer { .. } | Target::NamedLayers { .. } | Target::Service { .. } | Target::Item { .. } => return Ok(()),
+        Target::File(id) if Target::item("https://www.arcgis.com", &id.to_string_lossy()).is_ok() => {
+            Error::new(ErrorKind::Usage, "this is the id of a portal's item, and the portal is not named")
+                .hint("add --portal https://www.arcgis.com, or that of your organisation: --portal https://HOST/portal")
+        }
+        Target::OtherService { url, service_type } => not_read(service_type).at_url(url),
         Target::File(_) | Target::Stdin => Error::new(ErrorKind::Usage, "export reads layers on servers, not files")
             .hint("for saved files there is geohaul convert"),
         Target::GpTask { url } | Target::GpService { url } => {

@@ -56,6 +56,8 @@ pub(super) fn find(opener: &Opener, portal: &Url, id: &str, layer: Option<u32>, 
             let name = text("name").unwrap_or(title).to_owned();
             Ok(vec![Pending { name, what: What::File(data) }])
         }
+        // An application has the address of its page.
+        (kind, Some(address)) if Target::parse(address).is_err() => Err(refuse(format!("it is a {kind}"))),
         (_, Some(address)) => of_address(opener, title, address, layer, None),
         (kind, None) => Err(refuse(format!("it is a {kind}"))),
     }

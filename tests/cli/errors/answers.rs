@@ -45,6 +45,20 @@ fn a_layer_that_is_not_there_is_told_with_the_way_to_find_it() {
 }
 
 #[test]
+fn a_number_that_no_layer_has_is_told_with_the_list_of_those_there_are() {
+    export_says(
+        "/Listed/FeatureServer/7",
+        &[],
+        2,
+        "
+        error: there is no layer 7
+        where: SERVER/Listed/FeatureServer
+        hint: the layers are: 0 (Roads), 2 (Rails), 5 (Owners)
+    ",
+    );
+}
+
+#[test]
 fn a_service_that_is_stopped_is_told_at_once_and_no_page_size_is_blamed() {
     export_says(
         "/Stopped/FeatureServer/0",
@@ -68,6 +82,28 @@ fn a_service_that_is_stopped_is_told_at_once_and_no_page_size_is_blamed() {
         hint: check the address; `geohaul ls` on the service, its folder or .../rest/services shows what is there
     ",
     );
+}
+
+#[test]
+fn a_layer_without_the_capability_to_query_is_told_as_that_and_info_shows_its_fields() {
+    let edited = "/Edited/FeatureServer/0";
+    export_says(
+        edited,
+        &[],
+        1,
+        "
+        error: the server answered with an error
+        cause: 400 Requested operation is not supported.
+        where: \"Edited\", SERVER/Edited/FeatureServer/0/query?where=1%3D1&outFields=*&returnGeometry=true&outSR=102100&returnZ=false&returnM=false&orderByFields=OBJECTID+ASC&resultOffset=0&resultRecordCount=1&f=json
+        hint: the layer allows no queries (its capabilities are: Create, Editing); ask its owner for Query
+    ",
+    );
+    let (server, desk) = broken_site();
+    let run = desk.run(&["info", server.url(&format!("{ROOT}{edited}")).as_str()]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    for words in ["point layer: Edited", "NAME", "the layer allows no queries"] {
+        assert!(run.stdout.contains(words) || run.stderr.contains(words), "{words}: {}{}", run.stdout, run.stderr);
+    }
 }
 
 #[test]
