@@ -174,7 +174,7 @@ impl Failure {
             (Some(499), _) => "this service is not public; sign in with --user NAME or --token-file FILE",
             (Some(401), _) => "the web server wants a sign-in; --basic --user NAME gives one, --client-cert shows a certificate",
             (Some(403), Shape::Json) => {
-                "sign in with --user NAME or geohaul login; an account may lack the right, which its owner gives"
+                "sign in with --user NAME or geohaul login; where you did, the account lacks the right: ask the owner"
             }
             (Some(400), Shape::Json) if says("item does not exist or is inaccessible") => {
                 "check the id; an item that is not public wants --user NAME or geohaul login"

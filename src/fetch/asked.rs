@@ -32,7 +32,7 @@ const CHOOSING: [&str; 6] = ["where", "objectIds", "geometry", "time", "gdbVersi
 const OF_GEOMETRY: [&str; 3] = ["geometryType", "inSR", "spatialRel"];
 
 /// What is refused, under what to do instead.
-const REFUSED: [(&str, &[&str]); 9] = [
+const REFUSED: [(&str, &[&str]); 10] = [
     ("leave it out: all rows come, page by page; --limit N takes the first N", &["resultRecordCount", "resultOffset"]),
     ("leave it out: export takes the rows themselves; geohaul info counts them", &["returnCountOnly"]),
     (
@@ -49,6 +49,7 @@ const REFUSED: [(&str, &[&str]); 9] = [
             "having",
             "outAnalytics",
             "topFilter",
+            "bin",
             "relationshipId",
         ],
     ),
@@ -57,6 +58,7 @@ const REFUSED: [(&str, &[&str]); 9] = [
     ("give an area: --bbox or --intersects", &["distance", "relationParam"]),
     ("leave it out: --keep-curves keeps curves", &["returnTrueCurves"]),
     ("leave it out: --precision N rounds coordinates in the files that take it", &["geometryPrecision"]),
+    ("name inSR and outSR in its place", &["defaultSR"]),
     ("use --datum-transformation, with --project server and --crs", &["datumTransformation"]),
 ];
 

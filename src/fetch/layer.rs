@@ -234,7 +234,8 @@ fn no_layer_there(session: &Session, url: &Url, refused: &Refused) -> Option<Err
         return None;
     }
     let names: Vec<String> = listed.iter().map(|entry| format!("{} ({})", entry.id, entry.name)).collect();
-    let error = Error::new(ErrorKind::Usage, format!("there is no layer {id}")).at_url(&service);
+    let said = refused.error.why().unwrap_or("it is in no list of the service");
+    let error = Error::new(ErrorKind::Usage, format!("there is no layer {id}")).because(said).at_url(&service);
     Some(error.hint(format!("the layers are: {}", names.join(", "))))
 }
 
@@ -265,7 +266,7 @@ fn refuse_what_has_no_rows(info: &LayerInfo, json: &Value) -> Result<()> {
         let names: Vec<String> = info.sub_layers.iter().map(|(id, name)| format!("{id} ({name})")).collect();
         return Err(match names.as_slice() {
             [] => error.hint("choose a feature layer or a table of the service; `geohaul info` on the service lists them"),
-            _ => error.hint(format!("choose one of its layers: {}", names.join(", "))),
+            _ => error.hint(format!("choose one of its layers: {}; its name in place of its number takes all", names.join(", "))),
         });
     }
     if let Some(kind) = &info.unknown_geometry {

@@ -15,6 +15,7 @@ use super::session::Session;
 use super::target::Target;
 use super::{Download, Input, Item, portal};
 use crate::error::{Error, ErrorKind, Result, did_you_mean, redact};
+use crate::esri::layer::LayerInfo;
 use crate::esri::service::{LayerEntry, ServiceInfo};
 use crate::report::Progress;
 
@@ -238,6 +239,8 @@ impl Opener {
             path.pop_if_empty().push(&entry.id.to_string());
         }
         let lacks = match entry.not_queryable() {
+            // Its own words tell annotation that can be queried from that which can't.
+            Some("Annotation Layer") if self.is_queryable(&url) => None,
             Some(kind) => Some(format!("layers of the type {kind} have no rows of their own")),
             None if entry.is_table() && self.options.selection.area.is_some() => {
                 Some("a table has no geometry, so no area can choose its rows".to_owned())
@@ -245,6 +248,11 @@ impl Opener {
             None => None,
         };
         Pending { name: entry.name, what: What::Layer { url, condition: condition.map(str::to_owned), lacks } }
+    }
+
+    /// Whether a layer says that it has rows. One that does not answer says why when it is opened.
+    fn is_queryable(&self, layer: &Url) -> bool {
+        self.session.json(layer, &[]).map_or(true, |json| LayerInfo::of(&json).not_queryable().is_none())
     }
 
     fn info(&self, url: &Url) -> Result<ServiceInfo> {

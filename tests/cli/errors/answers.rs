@@ -52,6 +52,7 @@ fn a_number_that_no_layer_has_is_told_with_the_list_of_those_there_are() {
         2,
         "
         error: there is no layer 7
+        cause: 400 Invalid URL
         where: SERVER/Listed/FeatureServer
         hint: the layers are: 0 (Roads), 2 (Rails), 5 (Owners)
     ",
@@ -116,7 +117,7 @@ fn a_service_that_wants_a_sign_in_says_so() {
         error: the server does not allow this
         cause: 403 You do not have permissions to access this resource.
         where: SERVER/Members/FeatureServer/0?f=json
-        hint: sign in with --user NAME or geohaul login; an account may lack the right, which its owner gives
+        hint: sign in with --user NAME or geohaul login; where you did, the account lacks the right: ask the owner
     ",
     );
     export_says(
@@ -167,7 +168,7 @@ fn a_group_layer_names_its_members() {
         r#"
         error: layers of the type Group Layer have no rows of their own
         where: "Transport", SERVER/Group/MapServer/0
-        hint: choose one of its layers: 1 (Roads), 2 (Rails)
+        hint: choose one of its layers: 1 (Roads), 2 (Rails); its name in place of its number takes all
     "#,
     );
 }
