@@ -11,7 +11,7 @@ mod together;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::convert::PlanOptions;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
@@ -21,6 +21,8 @@ use crate::model::Area;
 use crate::report::{Failure, Progress, Report};
 use crate::write::{AnyFormat, Stage, Target, format_by_name, unique_file_stem, unzip};
 
+#[cfg(feature = "cli")]
+pub(crate) use layer::refuse_to_add;
 pub use layer::{ExportedLayer, export_layer};
 pub use receipt::{Check, Receipt, check_files, check_server, is_unchanged};
 
@@ -45,6 +47,9 @@ pub struct ExportOptions {
     pub resume: bool,
     /// Keep them in this directory instead, and do without where a source can't keep any.
     pub pages_in: Option<PathBuf>,
+    /// What is put in place is noted here, and none of it is replaced, whatever `overwrite` says. Exports that share it
+    /// are one run; without it each is one.
+    pub placed: Option<Placed>,
     /// Draw a [`Sketch`](crate::model::Sketch) of each layer.
     pub sketch: bool,
     /// Unpack the ZIP archives among the files into folders beside them.
@@ -62,6 +67,21 @@ impl ExportOptions {
             Some(directory) => directory.join(output.file_name().unwrap_or_default()),
             None => layer::kept_pages(output),
         })
+    }
+}
+
+/// The files that a run has put in place.
+#[derive(Debug, Clone, Default)]
+pub struct Placed(Arc<Mutex<HashSet<PathBuf>>>);
+
+impl Placed {
+    /// Puts a stage in place, unless it would replace one of them.
+    fn commit(&self, stage: Stage) -> Result<Vec<PathBuf>> {
+        // Held while files are renamed: another output may want the same names.
+        let mut placed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = stage.commit_beside(|path| placed.contains(path))?;
+        placed.extend(files.iter().cloned());
+        Ok(files)
     }
 }
 
@@ -168,6 +188,8 @@ pub fn export(
         report.failures.push(Failure::from(&error));
         first_error.get_or_insert(error);
     };
+    let placed = options.placed.clone().unwrap_or_default();
+    let options = &ExportOptions { placed: Some(placed.clone()), ..options.clone() };
     match destination {
         Destination::Files(outputs) if together::can_hold_many(outputs) => {
             together::export(input, outputs, options, progress, &mut report)?;
@@ -191,7 +213,7 @@ pub fn export(
                     break;
                 }
             }
-            if let Err(error) = write_values(path, options.overwrite, &mut report) {
+            if let Err(error) = write_values(path, options.overwrite, &placed, &mut report) {
                 fail(error, &mut report);
             }
             if first_error.is_none() {
@@ -297,7 +319,11 @@ fn export_item(
             let is_table = header.geometry.is_none();
             let outputs = outputs_in(directory, &header.name, is_table, formats, taken)?;
             report.warnings.extend(is_table.then(|| no_table_words(&header.name, formats, &outputs)).flatten());
-            return Ok(add_layer(export_layer(layer, &outputs, options, progress)?, report));
+            let done = export_layer(layer, &outputs, options, progress)?;
+            // A Shapefile may have become several, with names that another item would get.
+            let written = done.report.outputs.iter().flat_map(|output| &output.files);
+            taken.extend(written.filter_map(|file| Some(file.file_stem()?.to_string_lossy().to_lowercase())));
+            return Ok(add_layer(done, report));
         }
         Item::Value(scalar) => drop(report.values.insert(scalar.name, scalar.value)),
         Item::File(download) => {
@@ -309,7 +335,7 @@ fn export_item(
             let parameter = download.name.clone();
             let body = download.fetch().map_err(|error| error.in_layer(&parameter))?;
             std::fs::write(stage.main_file(), &body).map_err(|why| stage.write_error(&why))?;
-            let written = stage.commit()?;
+            let written = options.placed.clone().unwrap_or_default().commit(stage)?;
             let folder = written.first().filter(|file| options.unzip && is_zip(file)).map(|file| file.with_extension(""));
             report.files.extend(written);
             if let Some(folder) = folder {
@@ -383,7 +409,7 @@ fn not_fetched(download: &Download) -> String {
     format!("\"{}\" is a file and was not fetched, since the output is one file: {}", download.name, crate::redact(&download.url))
 }
 
-fn write_values(directory: &Path, overwrite: bool, report: &mut Report) -> Result<()> {
+fn write_values(directory: &Path, overwrite: bool, placed: &Placed, report: &mut Report) -> Result<()> {
     if report.values.is_empty() {
         return Ok(());
     }
@@ -391,6 +417,6 @@ fn write_values(directory: &Path, overwrite: bool, report: &mut Report) -> Resul
     let text = serde_json::to_string_pretty(&report.values)
         .map_err(|why| Error::new(ErrorKind::Internal, "can't write JSON").because(why))?;
     std::fs::write(stage.main_file(), text + "\n").map_err(|why| stage.write_error(&why))?;
-    report.files.extend(stage.commit()?);
+    report.files.extend(placed.commit(stage)?);
     Ok(())
 }

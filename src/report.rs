@@ -69,6 +69,8 @@ pub enum LossKind {
     TypeWidened,
     /// Characters that the format can't hold were removed or replaced.
     CharactersReplaced,
+    /// The format holds moments to the second.
+    MillisecondsDropped,
     /// The format holds no geometry, or none of this driver's layers does.
     GeometryDropped,
     /// Z values were not written.
@@ -115,6 +117,7 @@ impl LossKind {
             Self::ValueDropped => "value does not fit, left null",
             Self::TypeWidened => "value is not of the declared type, kept as it is",
             Self::CharactersReplaced => "characters that the format can't hold replaced",
+            Self::MillisecondsDropped => "milliseconds not written",
             Self::GeometryDropped => "geometry not written",
             Self::ZDropped => "z not written",
             Self::MDropped => "m not written",

@@ -230,6 +230,40 @@ fn dates_are_utc_and_a_time_zone_renders_them_with_its_offset() {
 }
 
 #[test]
+fn the_last_day_of_the_calendar_is_a_date_in_every_format() {
+    // "For ever", as many databases have it.
+    let day = json!({"name": "TO", "type": "esriFieldTypeDate"});
+    let desk = Desk::with(&layer(json!({"fields": [day]}), &[json!({"TO": 253_402_214_400_000_i64})]));
+    let mut files = vec!["a.geojson", "a.csv", "a.kmz", "a.shp", "a.fgb"];
+    files.extend(cfg!(feature = "geopackage").then_some("a.gpkg"));
+    files.extend(cfg!(feature = "gdal").then_some("a.gdb"));
+    for zone in [&[][..], &["--time-zone", "Asia/Tokyo"]] {
+        let outputs = files.iter().flat_map(|file| ["-o", file]).collect::<Vec<_>>();
+        let report = desk.report(&[&outputs[..], zone].concat());
+        assert_eq!(losses(&report, "outputs"), [], "{zone:?}");
+        for file in &files {
+            let read = std::process::Command::new("ogrinfo").current_dir(desk.0.path()).args(["-q", "-al", file]).output();
+            let read = String::from_utf8(read.unwrap().stdout).unwrap().replace('/', "-").replace(' ', "T");
+            assert!(read.contains("=T9999-12-31T00:00:00"), "{file} {zone:?}: {read}");
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "gdal")]
+fn a_file_geodatabase_holds_moments_to_the_second_and_no_null_characters_which_is_counted() {
+    let fields = json!([{"name": "AT", "type": "esriFieldTypeDate"}, {"name": "ODD", "type": "esriFieldTypeString"}]);
+    let rows = [json!({"AT": 1_699_999_999_999_i64, "ODD": "a\u{0}b"}), json!({"AT": 1_699_999_999_000_i64, "ODD": "c"})];
+    let desk = Desk::with(&layer(json!({"fields": fields}), &rows));
+    let report = desk.report(&["-o", "a.gdb"]);
+    let expected = [("characters-replaced", "ODD"), ("milliseconds-dropped", "AT")];
+    assert_eq!(losses(&report, "outputs"), expected.map(|(kind, field)| (kind.to_owned(), field.to_owned(), 1)));
+    let read = std::process::Command::new("ogrinfo").current_dir(desk.0.path()).args(["-q", "-al", "a.gdb"]).output();
+    let read = String::from_utf8(read.unwrap().stdout).unwrap();
+    assert_eq!(read.matches("AT (DateTime) = 2023/11/14 22:13:19").count(), 2, "{read}");
+}
+
+#[test]
 fn dates_in_an_unknown_time_zone_stay_wall_clock_but_those_of_the_edit_tracker_are_utc() {
     let desk = Desk::with(&dated(true));
     let report = desk.report(&["-o", "out.geojson", "--time-zone", "Asia/Tokyo"]);

@@ -300,6 +300,41 @@ fn a_layer_that_fails_after_its_first_rows_leaves_none_in_a_file_geodatabase() {
     assert!(judge(dir.path(), "ogrinfo", &["-so", "a.gdb", "Whole"]).contains("Feature Count: 2\n"));
 }
 
+#[test]
+fn a_row_whose_id_is_taken_or_null_takes_none_from_the_rows_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    // Each row has its place in N.
+    let ids = ["1", "1", "2", "null", "3", "4"];
+    let rows: Vec<_> = ids
+        .iter()
+        .enumerate()
+        .map(|(n, id)| format!(r#"{{"attributes":{{"OBJECTID":{id},"N":{n},"T":"row {n}"}},"geometry":{{"x":{n},"y":0}}}}"#))
+        .collect();
+    let text = format!(
+        r#"{{"geometryType":"esriGeometryPoint","spatialReference":{{"wkid":4326}},"fields":[
+        {{"name":"OBJECTID","type":"esriFieldTypeOID"}},{{"name":"N","type":"esriFieldTypeInteger"}},
+        {{"name":"T","type":"esriFieldTypeString"}}],"features":[{}]}}"#,
+        rows.join(",")
+    );
+    std::fs::write(dir.path().join("plots.json"), text).unwrap();
+    for out in ["a.gpkg"].into_iter().chain(cfg!(feature = "gdal").then_some("a.gdb")) {
+        let words = ok(dir.path(), &["convert", "plots.json", "-o", out]);
+        assert!(
+            words.contains("OBJECTID: value does not fit, left null (the row has another id), first in object id 1"),
+            "{words}"
+        );
+        let text = judge(dir.path(), "ogrinfo", &["-q", out, "plots"]);
+        let line = |prefix: &str| -> Vec<String> {
+            let lines = text.lines().filter_map(|line| line.trim().strip_prefix(prefix));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(line("OGRFeature(plots):"), ["1", "2", "3", "4", "5", "6"], "{out}");
+        assert_eq!(line("N (Integer) = "), ["0", "2", "4", "5", "1", "3"], "{out}");
+        assert_eq!(line("T (String) = row "), ["0", "2", "4", "5", "1", "3"], "{out}");
+        assert_eq!(line("POINT ("), ["0 0)", "2 0)", "4 0)", "5 0)", "1 0)", "3 0)"], "{out}");
+    }
+}
+
 #[cfg(feature = "gdal")]
 #[test]
 fn a_field_of_a_name_that_a_file_geodatabase_keeps_gets_another() {
@@ -350,6 +385,30 @@ fn vertices_without_z_or_m_have_0_in_a_file_geodatabase_which_is_counted() {
     };
     let expected = [[3.0, 4.0, 7.0, 8.0], [3.0, 0.0, 7.0, 8.0], [0.0, 4.0, 7.0, 0.0], [3.0, 0.0, 7.0, 0.0]];
     assert_eq!(found.iter().map(z_and_m).collect::<Vec<_>>(), expected, "{text}");
+}
+
+#[cfg(feature = "gdal")]
+#[test]
+fn a_geometry_beyond_the_grid_of_a_file_geodatabase_is_left_out_and_counted_and_its_row_stays() {
+    use geohaul::model::{GeometryKind, ShapeKind};
+    use geohaul::report::LossKind;
+    use geohaul::write::ogr::FILE_GEODATABASE;
+    use rows::{Layer, write};
+
+    let line = |layer: Layer, shape: &str, id: &str| layer.row(ShapeKind::Polyline, shape, &[id]);
+    let layer = Layer::of(Some(GeometryKind::Polyline), "z").object_id("ID");
+    let layer = line(layer, "1,2,3 5,6,7", "1");
+    // No data, as rasters have it.
+    let layer = line(layer, "1,2,-3.4e38 5,6,7", "2");
+    let layer = line(line(layer, "1e300,2,3 5,6,7", "3"), "1,2,3 5,6,7", "4");
+    let dir = tempfile::tempdir().unwrap();
+    let written = write(&FILE_GEODATABASE, &[layer], &dir.path().join("a.gdb")).unwrap();
+    let losses: Vec<_> = written.losses.iter().map(|loss| (loss.kind, loss.count, loss.first.clone())).collect();
+    assert_eq!(losses, [(LossKind::GeometryDropped, 2, Some("object id 2".to_owned()))]);
+    let text = judge(dir.path(), "ogrinfo", &["-al", "a.gdb"]);
+    assert_eq!(text.matches("OGRFeature(").count(), 4, "{text}");
+    assert_eq!(text.matches("MULTILINESTRING Z ((1 2 3,5 6 7))").count(), 2, "{text}");
+    assert!(text.contains("Extent: (1.000000, 2.000000) - (5.000000, 6.000000)"), "{text}");
 }
 
 #[cfg(feature = "gdal")]

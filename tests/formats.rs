@@ -143,6 +143,71 @@ fn csv_holds_wkt_or_no_geometry_with_any_delimiter_and_a_byte_order_mark() {
     assert!(words.contains("ASCII"), "{words}");
 }
 
+#[test]
+fn gdal_reads_the_wkt_of_geometries_without_z_in_a_layer_that_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let row = |at: &str| format!(r#"{{"attributes":{{"A":7}},"geometry":{at}}}"#);
+    let rows = [r#"{"x":1,"y":2,"z":3}"#, r#"{"x":4,"y":5}"#].map(row);
+    let text = format!(
+        r#"{{"geometryType":"esriGeometryPoint","spatialReference":{{"wkid":4326}},"hasZ":true,"fields":[{{"name":"A","type":"esriFieldTypeInteger"}}],"features":[{}]}}"#,
+        rows.join(",")
+    );
+    std::fs::write(dir.path().join("in.json"), text).unwrap();
+    ok(dir.path(), &["convert", "in.json", "-o", "a.csv", "--geometry", "wkt"]);
+    assert_eq!(read(dir.path(), "a.csv"), "wkt,A\nPOINT Z (1 2 3),7\nPOINT (4 5),7\n");
+    let read =
+        judge(dir.path(), "ogrinfo", &["-q", "-al", "a.csv", "-oo", "GEOM_POSSIBLE_NAMES=wkt", "-oo", "KEEP_GEOM_COLUMNS=NO"]);
+    assert!(read.contains("POINT Z (1 2 3)") && read.contains("POINT (4 5)"), "{read}");
+}
+
+#[test]
+fn integers_are_what_they_are_however_they_are_written_and_singles_are_never_infinite() {
+    let dir = tempfile::tempdir().unwrap();
+    let row = |n: &str, s: &str| format!(r#"{{"attributes":{{"N":{n},"S":{s}}},"geometry":{{"x":1,"y":2}}}}"#);
+    let text = format!(
+        r#"{{"geometryType":"esriGeometryPoint","spatialReference":{{"wkid":4326}},"fields":[
+        {{"name":"N","type":"esriFieldTypeInteger"}},{{"name":"S","type":"esriFieldTypeSingle"}}],"features":[{},{},{}]}}"#,
+        row("1E2", "0.5"),
+        row("7.0", "1e39"),
+        row("-3", "null")
+    );
+    std::fs::write(dir.path().join("in.json"), text).unwrap();
+    ok(dir.path(), &["convert", "in.json", "-o", "a.kml", "-o", "a.fgb"]);
+    for file in ["a.kml", "a.fgb"] {
+        let read = judge(dir.path(), "ogrinfo", &["-q", "-al", file]);
+        let values =
+            |name: &str| read.lines().filter_map(|line| line.trim().strip_prefix(name)).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(values("N (Integer) = "), ["100", "7", "-3"], "{file}: {read}");
+    }
+    let read = judge(dir.path(), "ogrinfo", &["-q", "-al", "a.fgb"]);
+    assert!(read.contains("= 0.5") && !read.contains("inf"), "{read}");
+}
+
+#[test]
+fn a_flatgeobuf_takes_no_geometry_of_another_kind_than_its_layer_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let convert = |geometry: &str| {
+        let text = format!(
+            r#"{{"geometryType":"esriGeometryPoint","spatialReference":{{"wkid":4326}},"fields":[],
+            "features":[{{"attributes":{{}},"geometry":{{"x":1,"y":2}}}},{{"attributes":{{}},"geometry":{geometry}}}]}}"#
+        );
+        std::fs::write(dir.path().join("in.json"), text).unwrap();
+    };
+    for geometry in [r#"{"paths":[[[3,4],[5,6]]]}"#, r#"{"points":[[3,4],[5,6]]}"#, r#"{"rings":[[[0,0],[0,1],[1,1],[0,0]]]}"#] {
+        convert(geometry);
+        let done = Command::new(env!("CARGO_BIN_EXE_geohaul"))
+            .current_dir(dir.path())
+            .args(["convert", "in.json", "-o", "a.fgb"])
+            .output();
+        let words = String::from_utf8(done.unwrap().stderr).unwrap();
+        assert!(words.contains("of another kind than its layer") && words.contains("row 1"), "{words}");
+    }
+    convert(r#"{"points":[[3,4]]}"#);
+    ok(dir.path(), &["convert", "in.json", "-o", "a.fgb"]);
+    let read = judge(dir.path(), "ogrinfo", &["-q", "-al", "a.fgb"]);
+    assert!(read.contains("POINT (1 2)") && read.contains("POINT (3 4)"), "{read}");
+}
+
 #[cfg(feature = "gdal")]
 #[test]
 fn any_driver_of_gdal_writes_with_its_options_and_its_limits_are_told() {
@@ -160,6 +225,27 @@ fn any_driver_of_gdal_writes_with_its_options_and_its_limits_are_told() {
     assert!(judge(dir.path(), "ogrinfo", &["-al", "a.tab"]).contains("BIG (String) = 9007199254740993"));
     let words = refused(dir.path(), &["convert", "layer.json", "-o", "a.xyz", "--driver", "Nope"]);
     assert!(words.contains("no driver \"Nope\"") && words.contains("hint:"), "{words}");
+}
+
+#[cfg(feature = "gdal")]
+#[test]
+fn what_a_driver_of_gdal_cuts_is_told_in_its_own_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = "x".repeat(300);
+    let text = format!(
+        r#"{{"geometryType":"esriGeometryPoint","spatialReference":{{"wkid":4326}},"fields":[
+        {{"name":"ID","type":"esriFieldTypeOID"}},{{"name":"T","type":"esriFieldTypeString","length":300}}],"features":[
+        {{"attributes":{{"ID":1,"T":"short"}}}},{{"attributes":{{"ID":2,"T":"{long}"}}}},{{"attributes":{{"ID":3,"T":"漢"}}}}]}}"#
+    );
+    std::fs::write(dir.path().join("in.json"), text).unwrap();
+    ok(dir.path(), &["convert", "in.json", "-o", "a.shp", "--driver", "ESRI Shapefile", "--report", "report.json"]);
+    let report: serde_json::Value = serde_json::from_str(&read(dir.path(), "report.json")).unwrap();
+    let warnings = report["layers"][0]["outputs"][0]["warnings"].to_string();
+    for words in
+        ["GDAL says of object id 2: ", "has been truncated to 254", "GDAL says of object id 3: ", "couldn't be converted"]
+    {
+        assert!(warnings.contains(words), "{warnings}");
+    }
 }
 
 #[cfg(feature = "gdal")]

@@ -183,3 +183,130 @@ fn a_full_disk_is_told_where_gdal_does_not_say_so() {
         assert_eq!(files(dir.path()), ["points.json"]);
     }
 }
+
+#[test]
+fn layers_are_never_added_to_an_output_that_holds_one_since_it_would_be_replaced() {
+    let dir = directory();
+    for out in ["a.geojson", "a.csv", "a.fgb", "a.shp"] {
+        std::fs::write(dir.path().join(out), "theirs").unwrap();
+        let words = refused(dir.path(), &["convert", "points.json", "-o", out, "--append"]);
+        assert!(words.contains("holds one layer, so none can be added"), "{words}");
+        assert_eq!(std::fs::read_to_string(dir.path().join(out)).unwrap(), "theirs");
+    }
+}
+
+#[cfg(feature = "geopackage")]
+#[test]
+fn what_is_no_geopackage_is_named_and_stays_where_layers_are_to_be_added() {
+    let dir = directory();
+    std::fs::write(dir.path().join("a.gpkg"), "").unwrap();
+    let words = refused(dir.path(), &["convert", "points.json", "-o", "a.gpkg", "--append", "-q"]);
+    assert!(words.contains("the file is no GeoPackage") && words.contains("where: a.gpkg"), "{words}");
+    assert_eq!(std::fs::read(dir.path().join("a.gpkg")).unwrap(), b"");
+}
+
+/// Saves layers, each of a name with its geometries, as `layers.json`. Their kinds are left to be found out.
+fn save_layers(dir: &Path, layers: &[(&str, &[&str])]) {
+    let layer = |(name, geometries): &(&str, &[&str])| {
+        let row = |geometry: &&str| format!(r#"{{"attributes":{{"FID":1}},"geometry":{geometry}}}"#);
+        let rows = geometries.iter().map(row).collect::<Vec<_>>().join(",");
+        format!(
+            r#"{{"layerDefinition":{{"name":"{name}","spatialReference":{{"wkid":4326}},
+            "fields":[{{"name":"FID","type":"esriFieldTypeInteger"}}]}},"featureSet":{{"features":[{rows}]}}}}"#
+        )
+    };
+    let layers = layers.iter().map(layer).collect::<Vec<_>>().join(",");
+    std::fs::write(dir.join("layers.json"), format!(r#"{{"layers":[{layers}]}}"#)).unwrap();
+}
+
+#[test]
+fn no_output_of_a_run_replaces_another_of_the_same_run() {
+    const POINT: &str = r#"{"x":1,"y":2}"#;
+    const LINE: &str = r#"{"paths":[[[0,0],[1,1]]]}"#;
+    let dir = directory();
+    let mixed = ("roads", &[POINT, LINE][..]);
+    let points = ("roads_point", &[POINT, POINT, POINT][..]);
+    let args = ["convert", "layers.json", "-o", "out/", "--format", "shapefile", "--overwrite"];
+    let count = |name: &str| std::fs::metadata(dir.path().join("out").join(name)).map_or(0, |shx| (shx.len() - 100) / 8);
+
+    // The parts of one layer are there first, and another gets their name.
+    save_layers(dir.path(), &[mixed, points]);
+    let done = geohaul(dir.path(), &args);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(["roads_point.shx", "roads_line.shx", "roads_point_2.shx"].map(count), [1, 1, 3]);
+
+    // A part would get the name of a layer that is there.
+    std::fs::remove_dir_all(dir.path().join("out")).unwrap();
+    save_layers(dir.path(), &[points, mixed]);
+    let done = geohaul(dir.path(), &args);
+    let words = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(3), "{words}");
+    assert!(words.contains("failed: the file is another output of this run") && words.contains("roads_point.shp"), "{words}");
+    assert_eq!(["roads_point.shx", "roads_line.shx"].map(count), [3, 0]);
+
+    let named = POINTS.replace("\"FID\"", "\"a name of more than ten bytes\"");
+    std::fs::write(dir.path().join("named.json"), named).unwrap();
+    let done = geohaul(dir.path(), &["convert", "named.json", "-o", "a.shp", "-o", "a.names.csv", "--overwrite"]);
+    assert_eq!(done.status.code(), Some(3));
+    assert!(std::fs::read_to_string(dir.path().join("a.names.csv")).unwrap().starts_with("field,column\n"));
+}
+
+#[cfg(all(unix, feature = "geopackage"))]
+#[test]
+fn what_another_program_left_beside_a_database_is_not_read_into_the_one_that_replaces_it() {
+    let dir = directory();
+    assert!(geohaul(dir.path(), &["convert", "points.json", "-o", "a.gpkg"]).status.success());
+    // As QGIS has it open, or a crash leaves it: the changes stand in a log beside the file.
+    let program = "import sqlite3, os\n\
+         c = sqlite3.connect('a.gpkg', isolation_level=None)\n\
+         c.execute('PRAGMA journal_mode = WAL'); c.execute('PRAGMA wal_autocheckpoint = 0')\n\
+         c.execute('CREATE TABLE theirs (a)'); c.executemany('INSERT INTO theirs VALUES (?)', [('x' * 500,)] * 500)\n\
+         os._exit(0)";
+    assert!(Command::new("python3").current_dir(dir.path()).args(["-c", program]).status().unwrap().success());
+    assert!(files(dir.path()).contains(&"a.gpkg-wal".to_owned()));
+    let words = refused(dir.path(), &["convert", "points.json", "-o", "a.gpkg", "--append"]);
+    assert!(words.contains("another program has changes") && words.contains("a.gpkg-wal"), "{words}");
+
+    assert!(geohaul(dir.path(), &["convert", "points.json", "-o", "a.gpkg", "--overwrite"]).status.success());
+    assert_eq!(files(dir.path()), ["a.gpkg", "points.json"]);
+    let sql = "PRAGMA integrity_check; SELECT table_name FROM gpkg_contents; SELECT count(*) FROM points";
+    let read = Command::new("sqlite3").current_dir(dir.path()).args(["a.gpkg", sql]).output().unwrap();
+    assert_eq!(String::from_utf8(read.stdout).unwrap(), "ok\npoints\n1\n");
+}
+
+#[cfg(all(unix, feature = "gdal"))]
+#[test]
+fn a_file_or_a_link_to_nothing_gives_way_to_a_file_geodatabase() {
+    let dir = directory();
+    std::fs::write(dir.path().join("a.gdb"), "old").unwrap();
+    std::os::unix::fs::symlink("nothing.gdb", dir.path().join("b.gdb")).unwrap();
+    for out in ["a.gdb", "b.gdb"] {
+        refused(dir.path(), &["convert", "points.json", "-o", out]);
+        let done = geohaul(dir.path(), &["convert", "points.json", "-o", out, "--overwrite"]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let read = Command::new("ogrinfo").current_dir(dir.path()).args(["-so", "-al", out]).output().unwrap();
+        assert!(String::from_utf8(read.stdout).unwrap().contains("Feature Count: 1\n"), "{out}");
+    }
+    assert_eq!(files(dir.path()), ["a.gdb", "b.gdb", "points.json"]);
+}
+
+#[test]
+fn a_name_as_long_as_the_file_system_takes_is_a_name() {
+    let dir = directory();
+    let out = format!("{}.csv", "ü".repeat(125));
+    assert!(geohaul(dir.path(), &["convert", "points.json", "-o", &out]).status.success());
+    assert_eq!(files(dir.path()), ["points.json".to_owned(), out]);
+}
+
+#[cfg(feature = "gdal")]
+#[test]
+fn a_layer_that_can_no_more_be_taken_out_of_its_file_ends_the_run_even_where_a_part_is_allowed() {
+    let dir = directory();
+    // z is found in the first vertex only, and a File Geodatabase has 0 for the other: told when the layer is in the file.
+    let half: &[&str] = &[r#"{"paths":[[[0,0,1],[1,1]]]}"#];
+    save_layers(dir.path(), &[("whole", &[r#"{"x":1,"y":2}"#]), ("lossy", half)]);
+    let args = ["convert", "layers.json", "-o", "a.gdb", "--allow-partial"];
+    assert_eq!(geohaul(dir.path(), &[&args[..], &["--strict"]].concat()).status.code(), Some(1));
+    assert_eq!(files(dir.path()), ["layers.json", "points.json"]);
+    assert!(geohaul(dir.path(), &args).status.success());
+}

@@ -66,6 +66,28 @@ fn code(ogrinfo: &str) -> Option<String> {
 }
 
 #[test]
+fn geojson_that_can_not_say_what_its_coordinates_are_warns_of_it() {
+    let local = "PROJCS[\"Site\",GEOGCS[\"GCS_WGS_1984\",DATUM[\"D_WGS_1984\",SPHEROID[\"WGS_1984\",6378137.0,298.257223563]],\
+        PRIMEM[\"Greenwich\",0.0],UNIT[\"Degree\",0.0174532925199433]],PROJECTION[\"Transverse_Mercator\"],PARAMETER[\"False_Easting\",7.0],\
+        PARAMETER[\"False_Northing\",8.0],PARAMETER[\"Central_Meridian\",10.5],PARAMETER[\"Scale_Factor\",0.9999],\
+        PARAMETER[\"Latitude_Of_Origin\",50.0],UNIT[\"Meter\",1.0]]";
+    for (reference, crs, expected) in [
+        (json!({"wkt": local}), "native", [1, 1]),
+        (json!({"wkid": 25_832}), "native", [0, 1]),
+        (json!({"wkid": 25_832}), "EPSG:4326", [0, 0]),
+        (json!({"wkt": local}), "EPSG:4326", [0, 0]),
+    ] {
+        let desk = Desk::of_points(reference, &[&[500_000.0, 5_000_000.0]]);
+        let report = desk.report(&["-o", "a.geojson", "-o", "a.geojsonl", "--crs", crs]);
+        let warned = |at: usize| {
+            let warnings = report["layers"][0]["outputs"][at]["warnings"].as_array().unwrap();
+            warnings.iter().filter(|words| words.as_str().unwrap().contains("readers take them for WGS 84")).count()
+        };
+        assert_eq!([0, 1].map(warned), expected, "{crs}: {report}");
+    }
+}
+
+#[test]
 fn every_format_says_what_its_coordinates_are_and_gdal_reads_that() {
     for (wkid, x, y) in [
         (27_700, 530_000.0, 180_000.0),

@@ -9,7 +9,7 @@ use super::setting::{Delivered, Setting};
 use super::status::Status;
 use crate::convert::{CrsChoice, PlanOptions};
 use crate::error::{Error, ErrorKind, Result, redact};
-use crate::export::{Destination, ExportOptions, Output, export, format_named};
+use crate::export::{Destination, ExportOptions, Output, export, format_named, refuse_to_add};
 use crate::fetch::Input;
 use crate::model::{Crs, codebook};
 use crate::report::{Failure, Report};
@@ -43,6 +43,7 @@ pub(super) fn deliver(
             Destination::Files(_) => {}
         }
     }
+    let options = ExportOptions { placed: setting.job.as_ref().map(|job| job.placed.clone()), ..options };
     // Opened before anything is fetched, as every output is.
     let stage =
         |path: &Option<PathBuf>| path.as_deref().map(|path| side_stage(path, args.overwrite || options.resume)).transpose();
@@ -178,6 +179,7 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         receipt: args.receipt,
         resume: false,
         pages_in: None,
+        placed: None,
         sketch: false,
         cancel: interrupt::cancel(),
     })
@@ -205,11 +207,8 @@ pub(super) fn check(destination: &Destination, args: &OutputArgs, resume: bool) 
     let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite }).map(drop);
     match destination {
         Destination::Files(outputs) => {
-            if let Some(output) = outputs.iter().find(|output| args.append && !output.format.info().many_layers) {
-                let title = output.format.info().title;
-                return Err(Error::new(ErrorKind::Usage, format!("{title} holds one layer, so none can be added"))
-                    .in_file(&output.path)
-                    .hint("leave out --append, or write a format that holds many, such as GeoPackage"));
+            if args.append {
+                outputs.iter().try_for_each(refuse_to_add)?;
             }
             let files = outputs.iter().filter(|output| output.path.as_os_str() != "-");
             files.map(|output| &output.path).try_for_each(|path| open(path))?;

@@ -9,7 +9,7 @@ use super::printer;
 use super::progress::progress;
 use super::status::Status;
 use crate::error::Error;
-use crate::export::ExportOptions;
+use crate::export::{ExportOptions, Placed};
 use crate::fetch::Pace;
 use crate::fetch::layer::Glance;
 use crate::fetch::layers::Layers;
@@ -29,6 +29,8 @@ pub(super) struct Job<'a> {
     pub(super) pace: &'a Pace,
     /// Where raw pages are kept until the job is done.
     pub(super) pages: PathBuf,
+    /// What the jobs have put in place: none replaces a file of another.
+    pub(super) placed: &'a Placed,
     /// Layers that need not be fetched.
     pub(super) is_unchanged: Option<&'a (dyn Fn(&Glance) -> bool + Sync)>,
     /// One of several layers may be left out, and the others fetched.

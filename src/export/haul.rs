@@ -219,7 +219,11 @@ fn write_lane(lane: &Lane<'_>, packets: Receiver<Packet>, permits: &Permits, (ga
     let unless_done = CancelOnDrop(permits);
     let end = std::iter::once_with(|| {
         gate.pass(at);
-        if permits.is_cancelled() { Err(Error::new(ErrorKind::Cancelled, "the work was stopped")) } else { Ok(Event::End) }
+        if permits.is_cancelled() {
+            return Err(Error::new(ErrorKind::Cancelled, "the work was stopped"));
+        }
+        lane.stage.keep_layer();
+        Ok(Event::End)
     });
     let mut events = begin.chain(rows).chain(end);
     let written = lane.format.write_any(lane.stage, &mut events).map_err(|error| lane.stage.explained(error))?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::haul::{Lane, Way, haul};
-use super::{ExportOptions, Output, Receipt, receipt};
+use super::{ExportOptions, Output, Placed, Receipt, receipt};
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::http::Fault;
@@ -65,7 +65,7 @@ pub fn export_layer(
     if let Some(directory) = &kept {
         mark_placed(directory)?;
     }
-    let (standing, failures) = commit(stages, filled.report.outputs)?;
+    let (standing, failures) = commit(stages, filled.report.outputs, &options.placed.clone().unwrap_or_default())?;
     filled.report.outputs = standing;
     if let Some(stage) = receipt {
         filled.report.receipt = Some(receipt::write(&Receipt::of(&filled.report, &filled.warnings, &filled.started)?, stage)?);
@@ -192,10 +192,10 @@ pub(super) fn fill(
 }
 
 /// Puts all outputs in place. The first that can't be is an error; a later one is a failure beside what stands already.
-pub(super) fn commit(stages: Vec<Stage>, written: Vec<OutputReport>) -> Result<(Vec<OutputReport>, Vec<Error>)> {
+fn commit(stages: Vec<Stage>, written: Vec<OutputReport>, placed: &Placed) -> Result<(Vec<OutputReport>, Vec<Error>)> {
     let (mut standing, mut failures) = (Vec::new(), Vec::new());
     for (stage, mut report) in stages.into_iter().zip(written) {
-        match stage.commit() {
+        match placed.commit(stage) {
             Ok(files) => {
                 report.bytes = bytes_of(&files);
                 report.files = files;
@@ -223,6 +223,9 @@ pub(super) fn kept_pages(output: &Path) -> PathBuf {
 /// The stages of outputs, and whether what stands in their places may be replaced: with pages that are kept from a run
 /// that put it there, it is made again of them.
 pub(super) fn open_stages(outputs: &[Output], options: &ExportOptions, kept: Option<&Path>) -> Result<(Vec<Stage>, bool)> {
+    if options.append {
+        outputs.iter().try_for_each(refuse_to_add)?;
+    }
     let mut seen = HashSet::new();
     for output in outputs {
         if !seen.insert(place_of(&output.path)) {
@@ -240,6 +243,17 @@ pub(super) fn open_stages(outputs: &[Output], options: &ExportOptions, kept: Opt
         if options.append { Stage::open_to_append(path) } else { Stage::open(Target { path, overwrite }) }
     };
     Ok((outputs.iter().map(open).collect::<Result<_>>()?, overwrite))
+}
+
+/// Refuses to add layers to an output that holds one: it would be replaced.
+pub(crate) fn refuse_to_add(output: &Output) -> Result<()> {
+    let info = output.format.info();
+    if info.many_layers {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, format!("{} holds one layer, so none can be added", info.title))
+        .in_file(&output.path)
+        .hint("leave out --append, or write a format that holds many, such as GeoPackage"))
 }
 
 /// Says among kept pages that outputs which stand are ours.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::layer::{ExportedLayer, FilledLayer, bytes_of, fill, open_stages};
-use super::{ExportOptions, Output, Receipt, add_layer, forget_pages, not_fetched, receipt};
+use super::{ExportOptions, Output, Placed, Receipt, add_layer, forget_pages, not_fetched, receipt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::{Input, Item};
 use crate::report::{Failure, OutputReport, Progress, Report};
@@ -50,6 +50,9 @@ pub(super) fn export(
         match done {
             Ok(layer) => filled.push(layer),
             Err(error) if !options.allow_partial || options.cancel.is_cancelled() => return Err(error),
+            // It stands in an output, perhaps in part, and nothing takes it out: a loss under --strict, an output that
+            // fails when it is closed.
+            Err(error) if stages.iter().any(|stage| stage.layers() > filled.len()) => return Err(error),
             Err(error) => {
                 report.failures.push(Failure::from(&error));
                 failed.get_or_insert(error);
@@ -68,7 +71,7 @@ pub(super) fn export(
         let placed: Vec<_> = placed.map(|(plan, table)| (&**plan, table.as_str())).collect();
         report.warnings.extend(output.format.relate_any(stage, &placed).map_err(|error| stage.explained(error))?);
     }
-    let failures = commit(stages, &mut filled)?;
+    let failures = commit(stages, &mut filled, &options.placed.clone().unwrap_or_default())?;
     report.failures.extend(failures.iter().map(Failure::from));
     for (layer, stem) in filled {
         let FilledLayer { report: mut layer, warnings, shortfall, started, placed: _ } = layer;
@@ -86,10 +89,10 @@ pub(super) fn export(
 
 /// Puts all outputs in place, and tells each layer's report of its files. The first output that can't be is an error; a
 /// later one is a failure beside what stands already.
-fn commit(stages: Vec<Stage>, filled: &mut [(FilledLayer, String)]) -> Result<Vec<Error>> {
+fn commit(stages: Vec<Stage>, filled: &mut [(FilledLayer, String)], placed: &Placed) -> Result<Vec<Error>> {
     let (mut standing, mut failures) = (Vec::new(), Vec::new());
     for stage in stages {
-        match stage.commit() {
+        match placed.commit(stage) {
             Ok(files) => standing.push(Some(files)),
             Err(error) if standing.iter().all(Option::is_none) => return Err(error),
             Err(error) => {

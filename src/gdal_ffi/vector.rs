@@ -452,14 +452,15 @@ impl Feature<'_> {
         Ok(())
     }
 
-    /// Adds it to the layer.
-    pub(crate) fn add(&mut self) -> Result<(), String> {
-        // SAFETY: feature and layer are alive, and the one has the definition of the other.
-        let status = unsafe {
+    /// Adds it to the layer. What the driver warned of, such as a value that it cut, is returned.
+    pub(crate) fn add(&mut self) -> Result<Option<String>, String> {
+        // SAFETY: feature and layer are alive, and the one has the definition of the other; the text is copied at once.
+        let (status, warning) = unsafe {
             gdal_sys::CPLErrorReset();
-            gdal_sys::OGR_L_CreateFeature(self.layer.handle, self.handle)
+            let status = gdal_sys::OGR_L_CreateFeature(self.layer.handle, self.handle);
+            (status, text_of(gdal_sys::CPLGetLastErrorMsg()).filter(|text| !text.is_empty()))
         };
-        if status == OGRErr::OGRERR_NONE { Ok(()) } else { Err(said("add the feature")) }
+        if status == OGRErr::OGRERR_NONE { Ok(warning) } else { Err(said("add the feature")) }
     }
 }
 

@@ -1,7 +1,32 @@
 //! Epoch milliseconds as text.
 
-use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
+
+/// 1970.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+/// Date and time of an ArcGIS date (milliseconds since 1970) in UTC; `None` beyond the years -9999 to 9999.
+///
+/// ```
+/// use geohaul::model::time::civil;
+///
+/// assert_eq!(civil(253_402_300_799_999).unwrap().to_string(), "9999-12-31T23:59:59.999");
+/// assert_eq!(civil(253_402_300_800_000), None);
+/// ```
+pub fn civil(epoch_ms: i64) -> Option<DateTime> {
+    match Timestamp::from_millisecond(epoch_ms) {
+        Ok(moment) => Some(Offset::UTC.to_datetime(moment)),
+        // A timestamp has a date in every time zone, so there is none on the last day, the usual "for ever".
+        Err(_) => EPOCH.checked_add(SignedDuration::from_millis(epoch_ms)).ok(),
+    }
+}
+
+/// The milliseconds since 1970 of a date and time in UTC.
+pub(crate) fn epoch_ms(at: DateTime) -> Option<i64> {
+    i64::try_from(at.duration_since(EPOCH).as_millis()).ok()
+}
 
 /// An ArcGIS date (milliseconds since 1970, UTC) as ISO 8601, with milliseconds only where there are any.
 ///
@@ -17,11 +42,15 @@ use jiff::tz::{Offset, TimeZone};
 /// assert_eq!(iso(i64::MAX, true), None);
 /// ```
 pub fn iso(epoch_ms: i64, zone_known: bool) -> Option<String> {
-    let text = Timestamp::from_millisecond(epoch_ms).ok()?.to_string();
-    Some(if zone_known { text } else { text.trim_end_matches('Z').to_owned() })
+    let mut text = civil(epoch_ms)?.to_string();
+    if zone_known {
+        text.push('Z');
+    }
+    Some(text)
 }
 
-/// The same moment by the clocks of a time zone, with their offset from UTC.
+/// The same moment by the clocks of a time zone, with their offset from UTC; in UTC on the first and the last day of the
+/// calendar, which end elsewhere in another year.
 ///
 /// ```
 /// use geohaul::model::time::iso_in;
@@ -33,7 +62,7 @@ pub fn iso(epoch_ms: i64, zone_known: bool) -> Option<String> {
 /// assert_eq!(iso_in(-2_698_012_800_000, &berlin).as_deref(), Some("1884-07-03T00:53:00+00:53"));
 /// ```
 pub fn iso_in(epoch_ms: i64, zone: &TimeZone) -> Option<String> {
-    let at = Timestamp::from_millisecond(epoch_ms).ok()?;
+    let Ok(at) = Timestamp::from_millisecond(epoch_ms) else { return iso(epoch_ms, true) };
     // Whole minutes, so that the clock and its offset name the same moment.
     let minutes = zone.to_offset(at).seconds() / 60;
     Some(at.display_with_offset(Offset::from_seconds(minutes * 60).ok()?).to_string())
@@ -45,7 +74,7 @@ pub fn iso_in(epoch_ms: i64, zone: &TimeZone) -> Option<String> {
 /// assert_eq!(geohaul::model::time::compact_date(951_782_400_000).as_deref(), Some("20000229"));
 /// ```
 pub fn compact_date(epoch_ms: i64) -> Option<String> {
-    let date = Timestamp::from_millisecond(epoch_ms).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let date = civil(epoch_ms)?.date();
     (date.year() > 0).then(|| format!("{:04}{:02}{:02}", date.year(), date.month(), date.day()))
 }
 

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::model::geometry::Part;
 use crate::model::plan::{Column, ColumnKind, CrsRule, FormatInfo};
 use crate::model::value::real_text;
-use crate::model::{Batch, Cell, Shape, ShapeKind, Value, WritePlan};
+use crate::model::{Batch, Cell, Crs, Shape, ShapeKind, Value, WritePlan};
 use crate::report::{LossKind, Losses};
 
 /// GeoJSON.
@@ -39,7 +39,10 @@ impl Format for GeoJson {
         let mut written = Written::default();
         for event in events {
             match event? {
-                Event::Begin(plan) => file.write_all(opening(&plan).as_bytes()).map_err(failed)?,
+                Event::Begin(plan) => {
+                    written.warnings.extend(unsaid(&plan).filter(|_| plan.crs.as_ref().and_then(Crs::urn).is_none()));
+                    file.write_all(opening(&plan).as_bytes()).map_err(failed)?;
+                }
                 Event::Rows(encoded) => {
                     if encoded.rows > 0 {
                         file.write_all(if written.rows > 0 { b",\n" } else { b"\n" }).map_err(failed)?;
@@ -92,16 +95,26 @@ impl Format for GeoJsonSeq {
         let mut file = stage.create(&stage.main_file())?;
         let mut written = Written::default();
         for event in events {
-            if let Event::Rows(encoded) = event? {
-                file.write_all(&encoded.chunk).map_err(|why| stage.write_error(&why))?;
-                stage.flush_stream(&mut file)?;
-                written.rows += encoded.rows as u64;
-                written.losses.append(encoded.losses);
+            match event? {
+                Event::Begin(plan) => written.warnings.extend(unsaid(&plan)),
+                Event::Rows(encoded) => {
+                    file.write_all(&encoded.chunk).map_err(|why| stage.write_error(&why))?;
+                    stage.flush_stream(&mut file)?;
+                    written.rows += encoded.rows as u64;
+                    written.losses.append(encoded.losses);
+                }
+                Event::End => {}
             }
         }
         file.flush().map_err(|why| stage.write_error(&why))?;
         Ok(written)
     }
+}
+
+/// What to say where nothing in the file names the spatial reference of its coordinates, which is not that of GeoJSON.
+fn unsaid(plan: &WritePlan) -> Option<String> {
+    let crs = plan.crs.as_ref().filter(|crs| !crs.is_wgs84())?;
+    Some(format!("the file can't say that its coordinates are in {crs}: readers take them for WGS 84"))
 }
 
 /// The features of a page, with these texts before and behind each.

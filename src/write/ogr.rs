@@ -2,8 +2,6 @@
 //! can't do shows when its layer and fields are made, and is told then.
 
 use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::related::{Table, related};
 use super::tables::{table_name, taken_words, unused_name};
@@ -13,9 +11,10 @@ use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::gdal_ffi::quietly;
 use crate::gdal_ffi::vector::{DataSet, Driver, Feature, FieldKind, Layer, NewField, geometry_type, version};
 use crate::model::plan::{CrsRule, FormatInfo};
-use crate::model::{Column, Crs, Domain, FieldType, GeometryKind, WritePlan};
+use crate::model::{Column, Crs, Domain, FieldType, GeometryKind, WritePlan, time};
 use crate::report::{LossKind, Losses};
 
+mod cells;
 mod ordinates;
 mod relationships;
 
@@ -116,7 +115,8 @@ impl Format for OgrFormat {
         let mut losses = Losses::default();
         let filled = self.is_file_geodatabase().then(|| ordinates::filled(plan, rows, &mut losses)).flatten();
         let rows = Rows { geometry: filled.as_ref().unwrap_or(rows.geometry), ..rows };
-        let chunk = typed::encode(plan, rows, typed::kinds(plan), &mut losses, |_, _, _| {});
+        let mut chunk = typed::encode(plan, rows, typed::kinds(plan), &mut losses, |_, _, _| {});
+        cells::fit(&mut chunk, plan, rows, self.is_file_geodatabase(), &mut losses);
         Ok(Encoded { chunk, rows: rows.batch.rows(), losses })
     }
 
@@ -189,6 +189,7 @@ impl OgrFormat {
         let ids = typed::object_id_column(plan);
         let holds_geometry = layer.has_geometry();
         let mut feature = layer.feature();
+        let (mut waiting, mut told) = (TypedRows::default(), Told::default());
         file.begin();
         for event in events {
             match event? {
@@ -197,26 +198,38 @@ impl OgrFormat {
                     written.losses.append(losses);
                     for (at, (cells, shape)) in chunk.rows().enumerate() {
                         let row = Row { page: &chunk, cells, shape };
-                        let words = || match ids.and_then(|at| row.integer(at)) {
-                            Some(id) => format!("object id {id}"),
-                            None => format!("row {}", written.rows + at as u64),
-                        };
+                        let words = || row.words(ids).unwrap_or_else(|| format!("row {}", written.rows + at as u64));
                         if shape.is_some() && !holds_geometry {
                             written.losses.add(LossKind::GeometryDropped, None, || Some(words()));
                         }
-                        let kept_id =
-                            add_row(&mut feature, &row, &fields, id, plan).map_err(|why| failed(why).of_feature(words()))?;
-                        if let (false, Some(column)) = (kept_id, id) {
-                            let field = &plan.columns[column].field.name;
-                            written.losses.add(LossKind::ValueDropped, Some(field), || Some(words()));
+                        let wanted = id.and_then(|at| row.integer(at));
+                        let mut add = |wanted| add_row(&mut feature, &row, &fields, wanted, plan, &mut told);
+                        // An id may be taken, or none that the driver can hold.
+                        let added = match (id, wanted) {
+                            (Some(_), Some(_)) => add(wanted).is_ok(),
+                            (Some(_), None) => false,
+                            (None, _) => add(None).map(|()| true).map_err(|why| failed(why).of_feature(words()))?,
+                        };
+                        if added || waiting.keep(&chunk, cells, shape) {
+                            continue;
                         }
+                        add(None).map_err(|why| failed(why).of_feature(words()))?;
+                        count_other_id(&row, id, plan, &mut written.losses);
                     }
                     written.rows += rows as u64;
                 }
                 Event::End => break,
             }
         }
+        for (cells, shape) in waiting.rows() {
+            let row = Row { page: &waiting, cells, shape };
+            let words = || row.words(ids).unwrap_or_else(|| "a row without object id".to_owned());
+            add_row(&mut feature, &row, &fields, None, plan, &mut told).map_err(|why| failed(why).of_feature(words()))?;
+            count_other_id(&row, id, plan, &mut written.losses);
+        }
         file.commit();
+        written.losses.append(told.losses);
+        written.warnings.extend(told.warnings);
         written.table = Some(name);
         Ok(())
     }
@@ -327,30 +340,61 @@ impl OgrFormat {
     }
 }
 
-/// Adds one row; `false` where its id was not kept.
+/// How OpenFileGDB begins to say that a coordinate, a z or an m is beyond what its grid can hold, such as -3.4e38.
+const BEYOND_THE_GRID: &str = "Cannot encode";
+
+/// Adds one row, with this id or one that the driver chooses. A geometry that the file can't hold is left out, and counted.
 fn add_row(
     feature: &mut Feature<'_>,
     row: &Row<'_>,
     fields: &[Option<i32>],
-    id: Option<usize>,
+    id: Option<i64>,
     plan: &WritePlan,
-) -> std::result::Result<bool, String> {
+    told: &mut Told,
+) -> std::result::Result<(), String> {
     for ((cell, field), column) in row.cells.iter().zip(fields).zip(&plan.columns) {
         if let Some(field) = field {
             set(feature, *field, row.page, cell, typed::is_utc(plan, column));
         }
     }
     feature.set_geometry(row.shape.map(|shape| &row.page.bytes[shape.wkb.clone()]))?;
-    let wanted = id.and_then(|at| row.integer(at));
-    feature.set_id(wanted);
-    match (feature.add(), wanted) {
-        (Ok(()), _) => Ok(wanted.is_some() || id.is_none()),
-        (Err(why), None) => Err(why),
-        (Err(_), Some(_)) => {
-            // It is taken, or no id that the driver can hold.
-            feature.set_id(None);
-            feature.add().map(|()| false)
+    feature.set_id(id);
+    let words = || row.words(typed::object_id_column(plan));
+    let warning = match feature.add() {
+        Err(why) if row.shape.is_some() && why.starts_with(BEYOND_THE_GRID) => {
+            feature.set_geometry(None)?;
+            feature.set_id(id);
+            let warning = feature.add()?;
+            let detail = Some("coordinates beyond the file's grid".to_owned());
+            told.losses.add_many(LossKind::GeometryDropped, None, 1, detail, words);
+            warning
         }
+        added => added?,
+    };
+    if let Some(warning) = warning.filter(|_| told.warnings.len() < MOST_WARNINGS) {
+        let warning = format!("GDAL says of {}: {warning}", words().unwrap_or_else(|| "a row".to_owned()));
+        if !told.warnings.contains(&warning) {
+            told.warnings.push(warning);
+        }
+    }
+    Ok(())
+}
+
+/// Drivers warn of values that they cut or can't encode, most of them once a layer.
+const MOST_WARNINGS: usize = 10;
+
+/// What was lost in adding rows, and what the driver said of it.
+#[derive(Default)]
+struct Told {
+    losses: Losses,
+    warnings: Vec<String>,
+}
+
+/// Counts a row that got another id than its own.
+fn count_other_id(row: &Row<'_>, id: Option<usize>, plan: &WritePlan, losses: &mut Losses) {
+    if let Some(column) = id.filter(|at| row.integer(*at).is_some()) {
+        let field = &plan.columns[column].field.name;
+        losses.add_many(LossKind::ValueDropped, Some(field), 1, Some(typed::OTHER_ID.to_owned()), || row.words(id));
     }
 }
 
@@ -364,6 +408,11 @@ struct Row<'a> {
 impl Row<'_> {
     fn integer(&self, column: usize) -> Option<i64> {
         if let Datum::Integer(integer) = self.cells[column] { Some(integer) } else { None }
+    }
+
+    /// The row by its object id, where it has one.
+    fn words(&self, ids: Option<usize>) -> Option<String> {
+        ids.and_then(|at| self.integer(at)).map(|id| format!("object id {id}"))
     }
 }
 
@@ -380,14 +429,13 @@ fn set(feature: &mut Feature<'_>, field: i32, page: &TypedRows, cell: &Datum, ut
             }
             None => feature.set_null(field),
         },
-        Datum::Millis(millis) => match Timestamp::from_millisecond(*millis) {
-            Ok(moment) => {
-                let at = moment.to_zoned(TimeZone::UTC).datetime();
+        Datum::Millis(millis) => match time::civil(*millis) {
+            Some(at) => {
                 let whole = [at.year().into(), at.month().into(), at.day().into(), at.hour().into(), at.minute().into()];
                 let seconds = f32::from(at.second()) + f32::from(at.millisecond()) / 1000.0;
                 feature.set_moment(field, whole, seconds, utc);
             }
-            Err(_) => feature.set_null(field),
+            None => feature.set_null(field),
         },
     }
 }

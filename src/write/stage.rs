@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
 
@@ -36,11 +37,18 @@ const SHAPEFILE_ENDINGS: [&str; 22] = [
     "names.csv",
 ];
 
+/// Ends the names of what SQLite keeps beside a database: changes that are not in it yet or that it takes back, and the
+/// index of them. Beside another database of the same name they are read into that one.
+const DATABASE_ENDINGS: [&str; 3] = ["-wal", "-journal", "-shm"];
+
 /// Begins the name of the directory in a stage that takes the files that are being replaced.
 const ASIDE: &str = ".geohaul-old-";
 
-/// A disk that takes so many bytes is not full.
-const ROOM: usize = 1 << 20;
+/// A disk that takes so many bytes more is not full: of a write that it refused, it took what there was room for.
+const ROOM: usize = 1 << 16;
+
+/// So much of an output's name is in that of its stage, which may be no longer than 255 bytes.
+const NAME_IN_STAGE: usize = 100;
 
 /// Where an output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +67,7 @@ pub struct Stage {
     /// Held while the stage is in use, so that what a killed run left can be told from what is under way.
     _lock: Option<File>,
     is_stdout: bool,
+    layers: AtomicUsize,
 }
 
 impl Stage {
@@ -107,14 +116,14 @@ impl Stage {
         }
         // Without dots: GDAL takes a directory called `a.xlsx` on the way to a file for an archive, and writes nothing.
         let name = path.file_name().unwrap_or(&stem).to_string_lossy().replace('.', "_");
-        let prefix = OsString::from(format!(".geohaul-{name}-"));
+        let prefix = OsString::from(format!(".geohaul-{}-", &name[..name.floor_char_boundary(NAME_IN_STAGE)]));
         remove_abandoned(parent, &prefix);
         let dir = tempfile::Builder::new()
             .prefix(&prefix)
             .tempdir_in(parent)
             .map_err(|why| Error::file("can't write to the output's directory", parent, &why))?;
         let lock = File::open(dir.path()).ok().filter(|handle| handle.try_lock().is_ok());
-        Ok(Self { target, stem, dir, _lock: lock, is_stdout: false })
+        Ok(Self { target, stem, dir, _lock: lock, is_stdout: false, layers: AtomicUsize::new(0) })
     }
 
     /// A stage whose main file is standard output: what is written to it is out, and stays.
@@ -124,7 +133,8 @@ impl Stage {
     pub fn stdout() -> Result<Self> {
         let path = PathBuf::from("-");
         let dir = TempDir::new().map_err(|why| Error::file("can't make a temporary directory", &path, &why))?;
-        Ok(Self { target: Target { path, overwrite: false }, stem: OsString::from("-"), dir, _lock: None, is_stdout: true })
+        let target = Target { path, overwrite: false };
+        Ok(Self { target, stem: OsString::from("-"), dir, _lock: None, is_stdout: true, layers: AtomicUsize::new(0) })
     }
 
     /// Passes on what was written so far, where somebody reads along.
@@ -135,14 +145,31 @@ impl Stage {
     /// Makes the stage for a data set that is added to what stands there: its writer finds a copy.
     ///
     /// # Errors
-    /// As [`Stage::open`], and where the copy can't be made.
+    /// As [`Stage::open`], and where the copy can't be made or would lack what another program has not written into it yet.
     pub fn open_to_append(path: PathBuf) -> Result<Self> {
         let stage = Self::open(Target { path, overwrite: true })?;
         let there = &stage.target.path;
+        let is_index = |file: &Path| file.as_os_str().as_encoded_bytes().ends_with(b"-shm");
+        let holds_some = |file: &PathBuf| !is_index(file) && file.metadata().is_ok_and(|there| there.len() > 0);
+        if let Some(changes) = database_files(there).find(holds_some) {
+            return Err(Error::new(ErrorKind::File, "another program has changes of the output that are not in it yet")
+                .in_file(&changes)
+                .hint("close the program that has it open, then run the same command again"));
+        }
         if there.exists() {
             copy(there, &stage.main_file()).map_err(|why| Error::file("can't read the output to add to it", there, &why))?;
         }
         Ok(stage)
+    }
+
+    /// Told when a layer is to be kept: from here on its writer takes it back no more.
+    pub(crate) fn keep_layer(&self) {
+        self.layers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Number of layers that its data set may hold beside what was there before.
+    pub(crate) fn layers(&self) -> usize {
+        self.layers.load(Ordering::Relaxed)
     }
 
     /// The target's main file name, for the writer to create in the stage.
@@ -230,6 +257,14 @@ impl Stage {
     /// # Errors
     /// When a rename fails; what was renamed by then is taken back, and what was replaced is put back.
     pub fn commit(self) -> Result<Vec<PathBuf>> {
+        self.commit_beside(|_| false)
+    }
+
+    /// [`Stage::commit`] of a run that has put other files in place, which are never replaced.
+    ///
+    /// # Errors
+    /// As there, and where one of those files would be.
+    pub(crate) fn commit_beside(self, is_of_this_run: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
         if self.is_stdout {
             return Ok(Vec::new());
         }
@@ -253,10 +288,16 @@ impl Stage {
             // It may have appeared while we were busy.
             refuse_existing(&old)?;
         }
+        if let Some(theirs) = old.iter().find(|path| is_of_this_run(path)) {
+            return Err(Error::new(ErrorKind::File, "the file is another output of this run, and would be replaced")
+                .in_file(theirs)
+                .hint("write one of the two to another directory"));
+        }
         for name in &staged {
             hand_permissions_on(&parent.join(name), &self.dir.path().join(name));
         }
-        if staged == [main] && old.iter().all(|path| *path == self.target.path) && !self.target.path.is_dir() {
+        let folders = self.target.path.is_dir() || self.main_file().is_dir();
+        if staged == [main] && old.iter().all(|path| *path == self.target.path) && !folders {
             // One file for one file: at no moment is there none.
             fs::rename(self.main_file(), &self.target.path).map_err(|why| self.write_error(&why))?;
             return Ok(files_of(vec![self.target.path]));
@@ -412,13 +453,14 @@ fn refuse_existing(old: &[PathBuf]) -> Result<()> {
         .hint("choose another name, or replace it with --overwrite"))
 }
 
-/// The existing files of the data set at `path`, the main one first: itself, and for a Shapefile its side files,
-/// whatever the case of their endings.
+/// The existing files of the data set at `path`, the main one first: itself, those of a database, and for a Shapefile
+/// its side files, whatever the case of their endings.
 fn data_set_files(path: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     if path.symlink_metadata().is_ok() {
         files.push(path.to_owned());
     }
+    files.extend(database_files(path));
     if let (true, Some(stem), Ok(entries)) = (is_shapefile(path), path.file_stem(), fs::read_dir(directory_of(path))) {
         let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
         let mut side_files: Vec<_> = names
@@ -430,6 +472,16 @@ fn data_set_files(path: &Path) -> Vec<PathBuf> {
         files.append(&mut side_files);
     }
     files
+}
+
+/// What SQLite keeps beside a database, where it is there.
+fn database_files(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let with = |ending| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    DATABASE_ENDINGS.map(with).into_iter().filter(|file| file.symlink_metadata().is_ok())
 }
 
 fn is_shapefile(path: &Path) -> bool {

@@ -6,8 +6,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::civil::Date;
 
 use super::{Rows, feature_words};
 #[cfg(any(feature = "geopackage", feature = "gdal"))]
@@ -15,7 +14,7 @@ use crate::model::GeometryKind;
 use crate::model::plan::ColumnKind;
 #[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 use crate::model::wkb::{self, Dimensions, Kinds};
-use crate::model::{Column, FieldType, Value, WritePlan};
+use crate::model::{Column, FieldType, Value, WritePlan, time};
 #[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 use crate::model::{OnArc, ShapeKind, arcs};
 use crate::report::{LossKind, Losses};
@@ -104,6 +103,35 @@ impl TypedRows {
     pub(crate) fn text(&self, range: &Range<usize>) -> &str {
         // It was written from a `str`.
         std::str::from_utf8(&self.bytes[range.clone()]).unwrap_or_default()
+    }
+}
+
+/// What becomes of a row whose id is taken, or none that the format can hold.
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+pub(crate) const OTHER_ID: &str = "the row has another id";
+
+/// Rows whose ids are taken, or null, wait for the end of their layer: an id that they got before would be taken from
+/// a row that comes. So many bytes of them, since they wait in memory; further ones get theirs at once.
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+const MOST_WAITING: usize = 64 << 20;
+
+#[cfg(any(feature = "geopackage", feature = "gdal"))]
+impl TypedRows {
+    /// Takes a copy of a row of another page, to be written at the end; `false` where it holds enough.
+    pub(crate) fn keep(&mut self, from: &Self, cells: &[Datum], shape: Option<&TypedShape>) -> bool {
+        if self.bytes.len() + self.cells.len() * size_of::<Datum>() > MOST_WAITING {
+            return false;
+        }
+        self.columns = from.columns;
+        let bytes = &mut self.bytes;
+        let mut copy = |range: &Range<usize>| append(bytes, &from.bytes[range.clone()]);
+        self.cells.extend(cells.iter().map(|cell| match cell {
+            Datum::Text(range) => Datum::Text(copy(range)),
+            Datum::Binary(range) => Datum::Binary(copy(range)),
+            other => other.clone(),
+        }));
+        self.shapes.push(shape.map(|shape| TypedShape { wkb: copy(&shape.wkb), bounds: shape.bounds }));
+        true
     }
 }
 
@@ -218,7 +246,8 @@ fn datum(bytes: &mut Vec<u8>, value: &Value<'_>, cell_type: CellType) -> Option<
     }
     Some(match cell_type {
         CellType::Integer { bits } => Datum::Integer(value.as_i64().filter(|integer| fits(*integer, bits))?),
-        CellType::Single | CellType::Double => Datum::Real(value.as_f64().filter(|real| real.is_finite())?),
+        CellType::Single => Datum::Real(value.as_f64().filter(|real| (*real as f32).is_finite())?),
+        CellType::Double => Datum::Real(value.as_f64().filter(|real| real.is_finite())?),
         CellType::DateTime => Datum::Millis(millis(value)?),
         CellType::Date => Datum::Days(days(value)?),
         CellType::Text => {
@@ -253,21 +282,18 @@ fn millis(value: &Value<'_>) -> Option<i64> {
         Value::Text(text) => match text.trim().parse::<Timestamp>() {
             Ok(moment) => Some(moment.as_millisecond()),
             Err(_) => {
-                let local = text.trim().parse::<DateTime>().ok()?;
-                Some(local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+                let text = text.trim();
+                time::epoch_ms(text.strip_suffix('Z').unwrap_or(text).parse().ok()?)
             }
         },
-        _ => {
-            let number = value.as_i64()?;
-            Timestamp::from_millisecond(number).ok().map(|_| number)
-        }
+        _ => value.as_i64().filter(|number| time::civil(*number).is_some()),
     }
 }
 
 fn days(value: &Value<'_>) -> Option<i32> {
     let date = match value {
         Value::Text(text) => text.trim().parse::<Date>().ok()?,
-        _ => Timestamp::from_millisecond(millis(value)?).ok()?.to_zoned(TimeZone::UTC).date(),
+        _ => time::civil(millis(value)?)?.date(),
     };
     let since = date.since(Date::constant(1970, 1, 1)).ok()?;
     Some(since.get_days())
@@ -294,6 +320,7 @@ mod tests {
         assert_eq!(typed(text("x"), CellType::Integer { bits: 32 }), None);
         assert_eq!(typed(text(" "), CellType::Double), Some(Datum::Null));
         assert_eq!(typed(Value::Real(f64::NAN), CellType::Double), None);
+        assert_eq!(typed(Value::Number("1e39"), CellType::Single), None);
         assert_eq!(typed(text("2023-05-03"), CellType::Date), Some(Datum::Days(19_480)));
         assert_eq!(typed(text("2023-05-03T11:44:08Z"), CellType::DateTime), Some(Datum::Millis(1_683_114_248_000)));
         assert_eq!(typed(Value::Number("-1"), CellType::DateTime), Some(Datum::Millis(-1)));

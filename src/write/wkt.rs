@@ -6,8 +6,9 @@ use crate::model::{Batch, Part, Shape, ShapeKind, WritePlan};
 
 /// Appends a geometry; nothing for null.
 pub(super) fn push(out: &mut Vec<u8>, plan: &WritePlan, batch: &Batch, shape: Shape<'_>) {
-    let z = plan.z && !shape.z().is_empty();
-    let m = plan.m && !shape.m().is_empty();
+    // A geometry that has none is written without: GDAL reads no WKT with a `nan` in it.
+    let has = |values: &[f64]| values.iter().any(|value| value.is_finite());
+    let (z, m) = (plan.z && has(shape.z()), plan.m && has(shape.m()));
     let mut writer = Writer { out, batch, decimals: plan.decimals, z, m };
     match shape.kind {
         ShapeKind::Null => {}

@@ -180,6 +180,33 @@ const SAVED: &str = r#"{"geometryType": "esriGeometryPoint", "spatialReference":
     "fields": [{"name": "FID", "type": "esriFieldTypeOID"}], "features": [{"attributes": {"FID": 1}, "geometry": {"x": 7, "y": 48}}]}"#;
 
 #[test]
+fn no_job_replaces_a_file_of_another_job_of_the_same_run() {
+    let bench = Bench::new(0);
+    let rows = |ids: &[u32]| {
+        let features: Vec<_> = ids.iter().map(|id| json!({"attributes": {"ID": id}, "geometry": {"x": id, "y": 0}})).collect();
+        json!({
+            "layerDefinition": {"name": "Parcels", "fields": [{"name": "ID", "type": "esriFieldTypeInteger"}]},
+            "featureSet": {"geometryType": "esriGeometryPoint", "spatialReference": {"wkid": 4326}, "features": features}
+        })
+    };
+    std::fs::write(bench.path("north.json"), rows(&[1]).to_string()).unwrap();
+    std::fs::write(bench.path("south.json"), rows(&[1, 2]).to_string()).unwrap();
+    bench.jobs(
+        "[[job]]\nname='north'\nsource='north.json'\noutput='out/'\n[[job]]\nname='south'\nsource='south.json'\noutput='out/'",
+    );
+    for _ in 0..2 {
+        let (code, words) = bench.run(&[]);
+        assert_eq!(code, 3, "{words}");
+        assert!(words.contains("the file is another output of this run"), "{words}");
+        let report = bench.json("jobs.report.json");
+        assert_eq!((&report["totals"]["done"], &report["totals"]["failed"]), (&json!(1), &json!(1)), "{report}");
+        let done = report["jobs"].as_array().unwrap().iter().find(|job| job["outcome"] == "done").unwrap();
+        let rows = bench.json("out/Parcels.geojson")["features"].as_array().unwrap().len();
+        assert_eq!(rows, if done["name"] == "north" { 1 } else { 2 }, "{report}");
+    }
+}
+
+#[test]
 fn ten_jobs_of_which_three_fail_are_killed_and_stopped_and_gone_on_with_to_the_same_files() {
     let bench = Bench::new(25);
     bench.jobs(TEN);

@@ -40,8 +40,8 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
 pub(super) fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         _ if text.eq_ignore_ascii_case("tab") => Ok(b'\t'),
-        [byte] if !matches!(byte, b'"' | b'\n' | b'\r' | 0) && byte.is_ascii() && !byte.is_ascii_alphanumeric() => Ok(*byte),
-        _ => Err("one ASCII character that is no letter, digit, quote or line end, or the word tab".to_owned()),
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\n\r\0+-.".contains(byte) => Ok(*byte),
+        _ => Err("one ASCII character that is in no number and no letter, quote or line end, or the word tab".to_owned()),
     }
 }
 

@@ -20,6 +20,7 @@ use super::status::Status;
 use super::{access, interrupt};
 use crate::batch::{JobRecord, Journal, Lock, Outcome, Run, Summary, side_by_side};
 use crate::error::{Error, ErrorKind, Result};
+use crate::export::Placed;
 use crate::fetch::listing;
 use crate::fetch::{MOST_CONNECTIONS, Pace};
 use crate::report::Failure;
@@ -93,6 +94,7 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
     let (pages, copies) = (places.work("pages"), places.copies());
     let shared = Shared {
         pace: &Pace::new(usize::try_from(args.connections).unwrap_or(1)),
+        placed: &Placed::default(),
         pages: &pages,
         copies: &copies,
         keep: args.keep.and_then(|keep| usize::try_from(keep).ok()),
@@ -254,6 +256,7 @@ pub(super) fn jobs(file: &Path) -> Result<Jobs> {
     let run = Run::begin();
     let shared = Shared {
         pace: &Pace::new(MOST_CONNECTIONS),
+        placed: &Placed::default(),
         pages: Path::new(""),
         copies: Path::new(""),
         keep: None,

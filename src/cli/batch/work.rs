@@ -14,7 +14,7 @@ use crate::cli::setting::{Delivered, Job, Setting};
 use crate::cli::status::Status;
 use crate::cli::{convert, export, outputs, run};
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::{Destination, Receipt, check_files, is_unchanged};
+use crate::export::{Destination, Placed, Receipt, check_files, is_unchanged};
 use crate::fetch::Pace;
 use crate::fetch::gp::{Phase, Record, Status as JobStatus};
 use crate::fetch::layer::Glance;
@@ -24,6 +24,7 @@ use crate::write::safe_file_stem;
 /// What all jobs of a run share.
 pub(super) struct Shared<'a> {
     pub(super) pace: &'a Pace,
+    pub(super) placed: &'a Placed,
     /// Where raw pages are kept, a folder for each job.
     pub(super) pages: &'a Path,
     /// Where copies are kept, and of how many runs, where a job does not say it.
@@ -111,6 +112,7 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
     let layer_by_layer = |args| Ok::<_, Error>(matches!(outputs::destination(args)?, Destination::Directory { .. }));
     let job = |layer_by_layer| Job {
         pace: shared.pace,
+        placed: shared.placed,
         pages: pages.to_owned(),
         is_unchanged: (!standing.is_empty()).then_some(&is_known),
         layer_by_layer,

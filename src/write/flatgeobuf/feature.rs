@@ -3,22 +3,35 @@
 use flatbuffers::{FlatBufferBuilder, WIPOffset};
 
 use super::NOWHERE;
-use super::header::geometry_type as types;
+use super::header::{declared, geometry_type as types};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{GeometryKind, Part, Shape, ShapeKind, WritePlan};
 use crate::report::Losses;
-use crate::write::Rows;
 use crate::write::typed::{self, Datum, TypedRows};
+use crate::write::{Rows, feature_words};
 
 type Table = WIPOffset<flatbuffers::TableFinishedWIPOffset>;
 
 /// Hands over each feature of a page, with its length before it, and its box.
-pub(super) fn encode(plan: &WritePlan, rows: Rows<'_>, losses: &mut Losses, mut each: impl FnMut(&[u8], [f64; 4])) {
+///
+/// # Errors
+/// [`ErrorKind::Format`] where a row is of another kind than the layer; it names the row.
+pub(super) fn encode(plan: &WritePlan, rows: Rows<'_>, losses: &mut Losses, mut each: impl FnMut(&[u8], [f64; 4])) -> Result<()> {
     let cells = typed::encode_cells(plan, rows, losses);
     let mut builder = FlatBufferBuilder::new();
     let mut encoder = Encoder { plan, vertices: Vertices::default(), properties: Vec::new() };
     for (row, (cells_of_row, _)) in cells.rows().enumerate() {
         let shape = rows.geometry.shape(row);
         let shape = (plan.geometry.is_some() && !shape.is_null()).then_some(shape);
+        if shape.is_some_and(|shape| !is_declared(plan, shape)) {
+            return Err(Error::new(
+                ErrorKind::Format,
+                "a geometry is of another kind than its layer, and a FlatGeobuf holds one kind",
+            )
+            .in_layer(&plan.layer)
+            .of_feature(feature_words(plan, rows.batch, row))
+            .hint("write GeoJSON, which holds every kind"));
+        }
         builder.reset();
         let geometry = shape.map(|shape| encoder.geometry(&mut builder, shape));
         encoder.put_properties(&cells, cells_of_row);
@@ -33,6 +46,18 @@ pub(super) fn encode(plan: &WritePlan, rows: Rows<'_>, losses: &mut Losses, mut 
         let table = builder.end_table(table);
         builder.finish_size_prefixed(table, None);
         each(builder.finished_data(), shape.map_or(NOWHERE, |shape| typed::bounds(shape.xy())));
+    }
+    Ok(())
+}
+
+/// Whether readers take a geometry for what it is: a header that names a type names it for all features.
+fn is_declared(plan: &WritePlan, shape: Shape<'_>) -> bool {
+    match (declared(plan), shape.kind) {
+        (types::UNKNOWN, _) | (types::POINT, ShapeKind::Point) | (types::MULTIPOINT, ShapeKind::Multipoint) => true,
+        (types::POINT, ShapeKind::Multipoint) => shape.xy().len() == 1,
+        (code, kind) => {
+            matches!((code, kind), (types::MULTILINE, ShapeKind::Polyline) | (types::MULTIPOLYGON, ShapeKind::Polygon))
+        }
     }
 }
 

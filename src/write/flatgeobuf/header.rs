@@ -44,7 +44,8 @@ pub(super) fn encode(plan: &WritePlan, features: u64, extent: &[f64; 4], indexed
     builder.finished_data().to_vec()
 }
 
-fn declared(plan: &WritePlan) -> u8 {
+/// The type of all features; unknown where each says its own.
+pub(super) fn declared(plan: &WritePlan) -> u8 {
     match plan.geometry {
         Some(GeometryKind::Point) => geometry_type::POINT,
         Some(GeometryKind::Multipoint) => geometry_type::MULTIPOINT,

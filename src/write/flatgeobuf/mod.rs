@@ -76,7 +76,7 @@ impl Format for FlatGeobuf {
             features.bytes.extend_from_slice(feature);
             // One that does not fit 32 bits was refused by the builder, which has no longer buffers.
             features.places.push(Place { start, length: feature.len() as u32, bounds });
-        });
+        })?;
         Ok(Encoded { chunk: features, rows: rows.batch.rows(), losses })
     }
 

@@ -114,7 +114,8 @@ fn open(stage: &Stage) -> Result<Connection> {
     if !new {
         let id: i64 = file.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(failed)?;
         if id != schema::APPLICATION_ID {
-            return Err(Error::new(ErrorKind::File, "the file is no GeoPackage").hint("choose another name for the output"));
+            let why = std::io::Error::other("the file is no GeoPackage");
+            return Err(stage.write_error(&why).hint("choose another name for the output"));
         }
     }
     // The stage is nobody else's, and a crash leaves no output: no need to wait for the disk. The journal in memory
@@ -151,13 +152,17 @@ fn write_layer(
         plan,
         blob: Vec::new(),
     };
-    let mut boxes = Vec::new();
+    let (mut boxes, mut waiting) = (Vec::new(), TypedRows::default());
     for event in events {
         match event? {
             Event::Begin(_) => return Err(Error::new(ErrorKind::Internal, "a layer begins inside another")),
             Event::Rows(Encoded { chunk, rows, mut losses }) => {
                 for (cells, shape) in chunk.rows() {
-                    let id = insert.row(&chunk, cells, shape, &mut losses).map_err(failed)?;
+                    let id = match insert.row(&chunk, cells, shape).map_err(failed)? {
+                        None if waiting.keep(&chunk, cells, shape) => continue,
+                        None => insert.row_anew(&chunk, cells, shape, &mut losses).map_err(failed)?,
+                        Some(id) => id,
+                    };
                     boxes.extend(shape.map(|shape| (id, shape.bounds)));
                 }
                 written.rows += rows as u64;
@@ -165,6 +170,10 @@ fn write_layer(
             }
             Event::End => break,
         }
+    }
+    for (cells, shape) in waiting.rows() {
+        let id = insert.row_anew(&waiting, cells, shape, &mut written.losses).map_err(failed)?;
+        boxes.extend(shape.map(|shape| (id, shape.bounds)));
     }
     drop(insert);
     table.finish(file, &boxes).map_err(failed)?;
@@ -185,14 +194,37 @@ struct Insert<'a> {
 }
 
 impl Insert<'_> {
-    /// Adds a row; its id. Parameter 1 is the id, 2 the geometry of a layer, then come the other columns.
-    fn row(
+    /// Adds a row; its id, or none where that is null or a row before has it.
+    fn row(&mut self, page: &TypedRows, cells: &[Datum], shape: Option<&typed::TypedShape>) -> rusqlite::Result<Option<i64>> {
+        if self.id_column.is_some_and(|at| cells[at] == Datum::Null) {
+            return Ok(None);
+        }
+        self.bind_row(page, cells, shape)?;
+        Ok((self.statement.raw_execute()? > 0).then(|| self.file.last_insert_rowid()))
+    }
+
+    /// Adds a row with the next id.
+    fn row_anew(
         &mut self,
         page: &TypedRows,
         cells: &[Datum],
         shape: Option<&typed::TypedShape>,
         losses: &mut Losses,
     ) -> rusqlite::Result<i64> {
+        self.bind_row(page, cells, shape)?;
+        self.statement.raw_bind_parameter(1, rusqlite::types::Null)?;
+        self.statement.raw_execute()?;
+        if let Some((at, Datum::Integer(id))) = self.id_column.map(|at| (at, &cells[at])) {
+            let field = &self.plan.columns[at].field.name;
+            losses.add_many(LossKind::ValueDropped, Some(field), 1, Some(typed::OTHER_ID.to_owned()), || {
+                Some(format!("object id {id}"))
+            });
+        }
+        Ok(self.file.last_insert_rowid())
+    }
+
+    /// Parameter 1 is the id, 2 the geometry of a layer, then come the other columns.
+    fn bind_row(&mut self, page: &TypedRows, cells: &[Datum], shape: Option<&typed::TypedShape>) -> rusqlite::Result<()> {
         self.statement.raw_bind_parameter(1, rusqlite::types::Null)?;
         let mut parameter = 2;
         if let Some(srs_id) = self.blob_srs_id {
@@ -215,16 +247,7 @@ impl Insert<'_> {
                 parameter += 1;
             }
         }
-        if self.statement.raw_execute()? == 0 {
-            // A row before has this id: this one gets another.
-            self.statement.raw_bind_parameter(1, rusqlite::types::Null)?;
-            self.statement.raw_execute()?;
-            if let Some((at, Datum::Integer(id))) = self.id_column.map(|at| (at, &cells[at])) {
-                let field = &self.plan.columns[at].field.name;
-                losses.add(LossKind::ValueDropped, Some(field), || Some(format!("object id {id}")));
-            }
-        }
-        Ok(self.file.last_insert_rowid())
+        Ok(())
     }
 
     fn bind(&mut self, parameter: usize, page: &TypedRows, cell: &Datum, column: usize) -> rusqlite::Result<()> {

@@ -161,7 +161,13 @@ impl<'a> Page<'a> {
             return;
         }
         let field = Some(column.field.name.as_str());
-        let Some(text) = cell::text(self.plan, column, &value) else {
+        let integer = match (&value, column.kind) {
+            // Readers take `1.0` and `1E2` as far as they are digits: for 1.
+            (Value::Number(digits), ColumnKind::Integer { .. }) if digits.contains(['.', 'e', 'E']) => value.as_i64(),
+            _ => None,
+        };
+        let text = integer.map(|integer| Cow::Owned(integer.to_string()));
+        let Some(text) = text.or_else(|| cell::text(self.plan, column, &value)) else {
             return self.lose(LossKind::ValueDropped, field, row);
         };
         if !is_of_kind(&value, column.kind) {
