@@ -180,6 +180,99 @@ fn a_missing_flag_is_not_the_end() {
 }
 
 #[test]
+fn a_count_that_is_too_low_is_not_the_end() {
+    for count in [0, 7, 10, 15] {
+        let layer = Layer { flags: false, cap: 10, ..Layer::of(1..=35) };
+        let haul = haul(10, move |call| match call.param("returnCountOnly") {
+            "true" => Reply::json(&json!({"count": count})),
+            _ => layer.reply(call),
+        });
+        let got: Vec<Row> = haul.rows();
+        assert_eq!(got, (1..=35).map(Row::of).collect::<Vec<_>>(), "{count} counted");
+    }
+}
+
+#[test]
+fn ignored_object_ids_are_no_endless_loop_and_rows_that_were_not_asked_for_are_left_out() {
+    for (cap, whole) in [(1000, true), (10, false)] {
+        let layer = Layer { paging: false, cap, ..Layer::of(1..=35) };
+        let haul = haul(10, move |call| {
+            let params = call.params.iter().filter(|(key, _)| key != "objectIds").cloned().collect();
+            layer.reply(&Call { params, ..call.clone() })
+        });
+        if whole {
+            haul.is_whole(1..=35);
+        } else {
+            haul.failed(ErrorKind::Incomplete, &["10 rows came of the 35", "object id 11, 12"]);
+        }
+    }
+}
+
+#[test]
+fn a_list_of_ids_that_is_cut_off_or_empty_is_not_the_whole_where_nothing_is_counted() {
+    let exported = |ids: Value| {
+        let layer = Layer { paging: false, counts: false, ..Layer::of(1..=35) };
+        haul(10, move |call| match call.param("returnIdsOnly") {
+            "true" => Reply::json(&ids),
+            _ => layer.reply(call),
+        })
+    };
+    let haul = exported(json!({"objectIdFieldName": "OBJECTID", "objectIds": [1, 2, 3], "exceededTransferLimit": true}));
+    haul.is_whole(1..=35);
+    for none in [json!([]), json!(null)] {
+        exported(json!({"objectIdFieldName": "OBJECTID", "objectIds": none})).is_whole(1..=35);
+    }
+}
+
+#[test]
+fn fields_that_differ_in_case_only_are_told_apart() {
+    let json = json!({"objectIdField": "OBJECTID", "fields": [{"name": "OBJECTID", "type": "esriFieldTypeOID"},
+        {"name": "ObjectId", "type": "esriFieldTypeInteger"}, {"name": "NAME", "type": "esriFieldTypeString"}]});
+    let layer = Layer { json, ..Layer::of(1..=10) };
+    let haul = haul(4, move |call| {
+        let reply = layer.reply(call);
+        // Rows of two pages share the other field's value.
+        let mut page: Value = serde_json::from_slice(&reply.body).unwrap();
+        for row in page.get_mut("features").and_then(Value::as_array_mut).into_iter().flatten() {
+            let id = row["attributes"]["OBJECTID"].as_i64().unwrap();
+            row["attributes"]["ObjectId"] = json!(id % 5);
+        }
+        if page.get("features").is_some() { Reply::json(&page) } else { reply }
+    });
+    assert_eq!(haul.report().layers[0].evidence.rows, 10);
+}
+
+#[test]
+fn fields_of_the_layer_that_are_not_sent_are_named() {
+    let json = json!({"fields": [{"name": "OBJECTID", "type": "esriFieldTypeOID"}, {"name": "NAME", "type": "esriFieldTypeString"},
+        {"name": "OWNER", "type": "esriFieldTypeString"}, {"name": "PHOTO", "type": "esriFieldTypeBlob"}]});
+    let layer = Layer { json, ..Layer::of(1..=10) };
+    let haul = haul(4, move |call| layer.reply(call));
+    let told: Vec<&String> = haul.report().warnings.iter().filter(|warning| warning.contains("does not send")).collect();
+    assert!(matches!(told[..], [told] if told.ends_with(": OWNER")), "{told:?}");
+}
+
+#[test]
+fn a_page_that_comes_twice_is_an_error_where_rows_have_no_ids() {
+    let rename = |row: &mut Value| {
+        let id = row["attributes"]["OBJECTID"].to_string();
+        row["attributes"]["OBJECTID"] = json!(format!("id-{id}"));
+    };
+    let layer = Layer::of(1..=12);
+    let haul = without_object_ids_by(rename, move |call| {
+        let mut call = call.clone();
+        for (key, value) in &mut call.params {
+            // The third page is the second again.
+            if (key.as_str(), value.as_str()) == ("resultOffset", "8") {
+                "4".clone_into(value);
+            }
+        }
+        (layer.clone(), call)
+    });
+    haul.failed(ErrorKind::Server, &["ignores resultOffset"]);
+}
+
+#[test]
 fn a_flag_with_an_empty_page_is_not_the_end() {
     let layer = Layer { counts: false, ..Layer::of(1..=9) };
     haul(3, move |call| match call.param("resultOffset") {
@@ -272,17 +365,26 @@ fn without_object_ids(rename: impl Fn(&mut Value) + Send + Sync + 'static) -> Ha
     without_object_ids_on(Layer { cap: 3, ..Layer::of(1..=10) }, rename)
 }
 
-fn without_object_ids_on(mut layer: Layer, rename: impl Fn(&mut Value) + Send + Sync + 'static) -> Haul {
+fn without_object_ids_on(layer: Layer, rename: impl Fn(&mut Value) + Send + Sync + 'static) -> Haul {
+    without_object_ids_by(rename, move |call| (layer.clone(), call.clone()))
+}
+
+/// The same, with the layer and the question that `answer` makes of each call.
+fn without_object_ids_by(
+    rename: impl Fn(&mut Value) + Send + Sync + 'static,
+    answer: impl Fn(&Call) -> (Layer, Call) + Send + Sync + 'static,
+) -> Haul {
     let json = json!({"objectIdField": null, "uniqueIdInfo": {"type": "simple", "fields": ["OBJECTID"]},
         "fields": [{"name": "OBJECTID", "type": "esriFieldTypeString", "length": 20}, {"name": "NAME", "type": "esriFieldTypeString"}]});
-    for (key, value) in json.as_object().unwrap() {
-        layer.json[key] = value.clone();
-    }
     haul(4, move |call| {
+        let (mut layer, call) = answer(call);
+        for (key, value) in json.as_object().unwrap() {
+            layer.json[key] = value.clone();
+        }
         if call.param("returnIdsOnly") == "true" {
             return Reply::json(&json!({"objectIdFieldName": null, "objectIds": null}));
         }
-        let reply = layer.reply(call);
+        let reply = layer.reply(&call);
         let mut value: Value = serde_json::from_slice(&reply.body).unwrap();
         if let Some(page) = value.as_object_mut().filter(|page| page.contains_key("features")) {
             page.insert("objectIdFieldName".to_owned(), Value::Null);

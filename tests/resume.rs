@@ -212,6 +212,33 @@ fn whatever_the_options_a_resumed_export_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn a_page_that_an_export_failed_over_is_asked_for_again() {
+    let odd: [fn(String) -> String; 2] =
+        [|page| page.replace("102100", "4326").replace("3857", "4326"), |page| page.replace("\"x\":15,", "\"x\":15 5,")];
+    for odd in odd {
+        let (layer, broken) = (Layer::of(1..=30), Arc::new(AtomicBool::new(true)));
+        let breaks = Arc::clone(&broken);
+        let server = Server::start(move |call| {
+            let mut reply = layer.reply(call);
+            if call.param("resultOffset") == "10" && breaks.load(Ordering::SeqCst) {
+                reply.body = odd(String::from_utf8(reply.body).unwrap()).into_bytes();
+            }
+            reply
+        });
+        let slow = Slow { server, layer: Arc::new(Mutex::new(Layer::of([]))) };
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("out.geojson");
+        let failed = slow.export(&output).arg("--resume").output().unwrap();
+        assert_eq!(failed.status.code(), Some(1), "{}", String::from_utf8_lossy(&failed.stderr));
+        broken.store(false, Ordering::SeqCst);
+        let from = slow.server.calls().len();
+        finished(&slow.export(&output).arg("--resume").output().unwrap());
+        assert_eq!(slow.offsets(from).first(), Some(&10), "the others were good");
+        assert_eq!(std::fs::read_to_string(&output).unwrap().matches("\"Feature\"").count(), 30);
+    }
+}
+
+#[test]
 fn a_service_that_is_killed_in_its_second_layer_goes_on_there() {
     let slow = Slow::start(Duration::from_millis(5));
     let folder = tempfile::tempdir().unwrap();
@@ -435,6 +462,23 @@ fn a_receipt_agrees_with_files_and_server_until_one_of_them_changes() {
     let (code, said) = verify(false);
     assert_eq!(code, Some(1));
     assert!(said.contains("it has 7 bytes and had") && said.contains("it is not there"), "{said}");
+}
+
+#[test]
+fn a_receipt_is_compared_with_counts_as_they_were_read() {
+    let layer = Layer::of(1..=30);
+    let server = Server::start(move |call| match call.param("returnCountOnly") {
+        "true" => Reply::json(&json!({"count": "30"})),
+        _ => layer.reply(call),
+    });
+    let slow = Slow { server, layer: Arc::new(Mutex::new(Layer::of([]))) };
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.geojson");
+    finished(&slow.export(&output).arg("--receipt").output().unwrap());
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_geohaul"));
+    verify.arg("verify").arg(folder.path().join("out.geojson.receipt.json")).arg("--against-server");
+    let said = verify.output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
 }
 
 fn sha256sum(bytes: &[u8], folder: &Path) -> String {

@@ -321,8 +321,10 @@ fn portal(guarded: &Guarded, server: &Guarded) -> Server {
 
 #[test]
 fn a_portals_token_is_good_for_its_servers_and_is_made_once_for_all_of_them() {
-    let guarded = Guarded::of(25);
-    let portal = portal(&guarded, &guarded);
+    let (at_portal, guarded) = (Guarded::of(25), Guarded::of(25));
+    let portal = portal(&at_portal, &guarded);
+    // Both name their tokens alike, so the portal's begin later.
+    at_portal.made.store(100, Ordering::SeqCst);
     let info = json!({"owningSystemUrl": portal.url("/portal").as_str(), "authInfo": {"isTokenBasedSecurity": true}});
     let member = Guarded { info, ..guarded.clone() };
     let (one, two) = (serve(&member), serve(&member));
@@ -330,8 +332,51 @@ fn a_portals_token_is_good_for_its_servers_and_is_made_once_for_all_of_them() {
     for server in [&one, &two] {
         assert_eq!(export_with(&session, &server.url(LAYER), 4).unwrap().len(), 25);
         never_saw(server, "horse");
+        // It is exchanged for one of the server's: anybody can say that a portal is his.
+        never_saw(server, "made-101");
     }
+    assert_eq!((at_portal.made(), guarded.made()), (101, 2));
+}
+
+#[test]
+fn a_server_at_the_address_of_its_portal_takes_the_portals_token() {
+    let guarded = Guarded::of(25);
+    let both = guarded.clone();
+    let server = Server::start(move |call| match call.path.ends_with("/arcgis/rest/info") {
+        true => Reply::json(&json!({"owningSystemUrl": format!("http://{}/portal", call.header("host"))})),
+        false => both.reply(call),
+    });
+    let access = Access::default().login(Login::for_portal(&server.url("/portal"), ann()));
+    assert_eq!(export(&access, &server.url(LAYER)).unwrap().len(), 25);
+    assert!(server.calls().iter().all(|call| call.param("serverUrl").is_empty()));
     assert_eq!(guarded.made(), 1);
+}
+
+#[test]
+fn a_server_that_only_says_that_it_belongs_to_a_portal_gets_no_token_of_it() {
+    let guarded = Guarded::of(25);
+    let known = guarded.clone();
+    let portal = Server::start(move |call| match call.param("serverUrl") {
+        "" => known.reply(call),
+        _ => Reply::error(400, "The server is not federated with this portal."),
+    });
+    let info = json!({"owningSystemUrl": portal.url("/portal").as_str(), "authInfo": {"isTokenBasedSecurity": true}});
+    let access = Access::default().login(Login::for_portal(&portal.url("/portal"), ann()));
+    // What it gives to everybody comes all the same.
+    let layer = Layer::of(1..=25);
+    let said = info.clone();
+    let open = Server::start(move |call| match call.path.ends_with("/rest/info") {
+        true => Reply::json(&said),
+        false => layer.reply(call),
+    });
+    assert_eq!(export(&access, &open.url(LAYER)).unwrap().len(), 25);
+    let closed = serve(&Guarded { info, ..guarded.clone() });
+    let error = export(&access, &closed.url(LAYER)).unwrap_err();
+    says(&error, ErrorKind::SignIn, &["gives no token for", "not federated"]);
+    for server in [&open, &closed] {
+        never_saw(server, "made-");
+        never_saw(server, "horse");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -387,6 +387,9 @@ fn a_sign_in_at_a_portal_is_kept_for_all_its_servers() {
         ("/portal/sharing/rest/generateToken", _) if call.param("password") == PASSWORD => {
             Reply::json(&json!({"token": MADE, "expires": 4_000_000_000_000_i64}))
         }
+        ("/portal/sharing/rest/generateToken", MADE) if !call.param("serverUrl").is_empty() => {
+            Reply::json(&json!({"token": "of-the-server-0123456789", "expires": 4_000_000_000_000_i64}))
+        }
         ("/portal/sharing/rest/portals/self", MADE) => {
             Reply::json(&json!({"name": "City of Example", "user": {"username": "ann", "fullName": "Ann"}}))
         }
@@ -396,7 +399,7 @@ fn a_sign_in_at_a_portal_is_kept_for_all_its_servers() {
     let layer = Layer::of(1..=5);
     let server = Server::start(move |call| match (call.path.ends_with("/rest/info"), call.param("token")) {
         (true, _) => Reply::json(&json!({"owningSystemUrl": owner})),
-        (_, MADE) => layer.reply(call),
+        (_, "of-the-server-0123456789") => layer.reply(call),
         _ => Reply::error(499, "Token Required"),
     });
     let desk = Desk::new();
@@ -406,7 +409,7 @@ fn a_sign_in_at_a_portal_is_kept_for_all_its_servers() {
     assert!(said.contains("/portal (City of Example): user ann; kept in"), "{said}");
     ok(desk.run(&["export", server.url(LAYER).as_str(), "-o", "a.csv"]));
     assert!(ok(desk.run(&["whoami", server.url(LAYER).as_str()])).contains("City of Example"));
-    assert!(server.calls().iter().all(|call| !format!("{call:?}").contains("horse")));
+    assert!(server.calls().iter().all(|call| !["horse", MADE].iter().any(|secret| format!("{call:?}").contains(secret))));
 }
 
 #[test]
@@ -476,12 +479,13 @@ fn socks5(to: u16) -> u16 {
     port
 }
 
-#[test]
-fn certificates_are_checked_and_shown_as_the_options_say() {
+/// Whether a server with TLS can be had, and its certificates on the desk: those of an authority, and of a server and a
+/// client that it vouches for.
+fn certificates(desk: &Desk) -> bool {
     if !tools::runs("openssl", &["version"]) || !tools::runs("python3", &["-c", "import ssl"]) {
-        return tools::leave_out("the export over TLS", "openssl and python3 with ssl");
+        tools::leave_out("the export over TLS", "openssl and python3 with ssl");
+        return false;
     }
-    let desk = Desk::new();
     let shell = |script: &str| {
         let output = Command::new("sh").args(["-ec", script]).current_dir(desk.0.path()).output().unwrap();
         assert!(output.status.success(), "{}", text(&output));
@@ -496,19 +500,95 @@ fn certificates_are_checked_and_shown_as_the_options_say() {
         ));
     }
     shell("cat client.pem client.key > both.pem");
+    true
+}
+
+/// TLS in front of a server, until it is dropped.
+struct Tls {
+    child: Child,
+    port: u16,
+}
+
+impl Tls {
+    /// Clients must show a certificate of the authority, unless that is `-`.
+    fn before(server: &Server, desk: &Desk, authority: &str) -> Self {
+        let mut child = Command::new("python3")
+            .arg(tools::in_clone("tests/support/tls.py"))
+            .args(["server.pem", "server.key", authority, &server.url("").port().unwrap().to_string()])
+            .current_dir(desk.0.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut port = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        Self { child, port: port.trim().parse().unwrap() }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}{path}", self.port)
+    }
+}
+
+impl Drop for Tls {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends every call to the same path elsewhere.
+fn sends_to(origin: String) -> Server {
+    Server::start(move |call| {
+        let query = if call.query.is_empty() { String::new() } else { format!("?{}", call.query) };
+        Reply::redirect(302, &format!("{origin}{}{query}", call.path))
+    })
+}
+
+#[test]
+fn a_redirect_from_http_to_https_takes_the_token_along_and_one_back_does_not() {
+    let desk = Desk::new();
+    if !certificates(&desk) {
+        return;
+    }
+    let layer = Layer::of(1..=25);
+    let home = Server::start(move |call| match call.param("token") {
+        TOKEN => layer.reply(call),
+        _ => Reply::error(499, "Token Required"),
+    });
+    let tls = Tls::before(&home, &desk, "-");
+    let front = sends_to(tls.url(""));
+    let export = |url: &str, more: &[&str]| {
+        let arguments = [&["export", url, "-o", "a.csv", "--overwrite"], more].concat();
+        desk.geohaul(&arguments).env("GEOHAUL_TOKEN", TOKEN).output().unwrap()
+    };
+    let url = front.url(LAYER).to_string();
+    ok(export(&url, &["--ca-bundle", "ca.pem"]));
+    assert_eq!(std::fs::read_to_string(desk.path("a.csv")).unwrap().lines().count(), 26);
+    assert!(home.calls().iter().all(|call| call.method == "POST" && call.param("token") == TOKEN));
+    // The way to the first address needs no certificates, that to the second does.
+    fails(export(&url, &[]), 1, &["no secure connection", "--ca-bundle"]);
+
+    let open = Layer::of(1..=25);
+    let plain = Server::start(move |call| open.reply(call));
+    let origin = plain.url("").to_string();
+    let back = sends_to(origin.trim_end_matches('/').to_owned());
+    let tls = Tls::before(&back, &desk, "-");
+    let said = text(&export(&tls.url(LAYER), &["--ca-bundle", "ca.pem"]));
+    assert!(!plain.calls().is_empty(), "{said}");
+    assert!(plain.calls().iter().all(|call| !format!("{call:?}").contains(TOKEN)), "{:?}", plain.calls());
+}
+
+#[test]
+fn certificates_are_checked_and_shown_as_the_options_say() {
+    let desk = Desk::new();
+    if !certificates(&desk) {
+        return;
+    }
     let layer = Layer::of(1..=25);
     let server = Server::start(move |call| layer.reply(call));
-    let mut tls = Command::new("python3")
-        .arg(tools::in_clone("tests/support/tls.py"))
-        .args(["server.pem", "server.key", "ca.pem", &server.url("").port().unwrap().to_string()])
-        .current_dir(desk.0.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut port = String::new();
-    BufReader::new(tls.stdout.take().unwrap()).read_line(&mut port).unwrap();
-    let url = format!("https://127.0.0.1:{}{LAYER}", port.trim());
+    let tls = Tls::before(&server, &desk, "ca.pem");
+    let url = tls.url(LAYER);
     let export = |name: &str, more: &[&str]| {
         let report = format!("{name}.json");
         let mut arguments = vec!["export", &url, "-o", name, "--report", &report];
@@ -528,6 +608,4 @@ fn certificates_are_checked_and_shown_as_the_options_say() {
     assert!(report("d.csv.json")["warnings"][0].as_str().unwrap().contains("--insecure"));
     assert_eq!(report("c.csv.json")["warnings"], json!([]));
     fails(export("e.csv", &["--client-cert", "client.pem"]), 2, &["no certificate with its key"]);
-    drop(tls.stdin.take());
-    tls.wait().unwrap();
 }

@@ -59,7 +59,8 @@ pub struct JobRecord {
     pub outcome: Outcome,
     /// When it began, UTC.
     pub started: String,
-    /// The same by the clock of the server, where it shows it.
+    /// The same by the clock of the server, where it shows it. Of what was gone on with in a later part of a run, when the
+    /// run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_time: Option<String>,
     /// How long it took.

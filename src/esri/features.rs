@@ -185,7 +185,7 @@ fn token(cursor: &mut Cursor<'_>) -> Result<Token, Syntax> {
 }
 
 /// The integer object ids of the features in `range`, in their order; `None` where a feature has none.
-/// The field is found by name regardless of case.
+/// The field is found by name regardless of case; one that is written just so goes before others.
 ///
 /// # Errors
 /// Where the text is no list of features.
@@ -194,11 +194,14 @@ pub fn object_ids(bytes: &[u8], range: std::ops::Range<usize>, field: &str) -> R
         bytes: &'a [u8],
         field: &'a str,
         current: Option<i64>,
+        exact: bool,
         ids: Vec<Option<i64>>,
     }
     impl FeatureVisitor<Syntax> for Ids<'_> {
         fn attribute(&mut self, key: Key<'_>, token: Token) -> Walked<Syntax> {
-            if key.name.eq_ignore_ascii_case(self.field.as_bytes()) {
+            let exact = key.name == self.field.as_bytes();
+            if exact || (!self.exact && key.name.eq_ignore_ascii_case(self.field.as_bytes())) {
+                self.exact |= exact;
                 self.current = match token {
                     Token::Number(span) => std::str::from_utf8(&self.bytes[span.range()]).ok().and_then(|text| text.parse().ok()),
                     _ => None,
@@ -211,10 +214,11 @@ pub fn object_ids(bytes: &[u8], range: std::ops::Range<usize>, field: &str) -> R
         }
         fn end(&mut self) -> Walked<Syntax> {
             self.ids.push(self.current.take());
+            self.exact = false;
             Ok(())
         }
     }
-    let mut visitor = Ids { bytes, field, current: None, ids: Vec::new() };
+    let mut visitor = Ids { bytes, field, current: None, exact: false, ids: Vec::new() };
     walk(bytes, range, &mut visitor).map_err(|(error, _)| error)?;
     Ok(visitor.ids)
 }
@@ -245,6 +249,16 @@ mod tests {
     fn object_ids_keep_64_bits_and_gaps() {
         let text = br#"{"geometry":{"x":1},"attributes":{"FID":9007199254740993,"a":"}"}},{"attributes":{"a":1}},{"attributes":{"fid":-5}}"#;
         assert_eq!(object_ids(text, 0..text.len(), "fid"), Ok(vec![Some(9_007_199_254_740_993), None, Some(-5)]));
+    }
+
+    #[test]
+    fn of_fields_that_differ_in_case_only_the_one_that_is_named_holds_the_ids() {
+        for text in [
+            &br#"{"attributes":{"FID":1,"fid":7}},{"attributes":{"FID":2,"fid":7}}"#[..],
+            br#"{"attributes":{"fid":7,"FID":1}},{"attributes":{"fid":7,"FID":2}}"#,
+        ] {
+            assert_eq!(object_ids(text, 0..text.len(), "FID"), Ok(vec![Some(1), Some(2)]));
+        }
     }
 
     #[test]

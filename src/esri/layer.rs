@@ -55,6 +55,8 @@ pub struct LayerInfo {
     pub last_edit: Option<i64>,
     /// The field that keeps when a row was last added or changed (editor tracking).
     pub edit_date: Option<String>,
+    /// The name of the time zone in which conditions on that field are read, where it is another than UTC.
+    pub edit_zone: Option<String>,
     /// Dates are wall-clock times of an unknown zone.
     pub dates_in_unknown_time_zone: bool,
     /// How it is drawn, and what its rows say of time and height.
@@ -130,6 +132,7 @@ impl LayerInfo {
                 .filter(|name| !name.is_empty())
                 .map(str::to_owned),
             last_edit: json.get("editingInfo").and_then(|info| info.get("lastEditDate")).and_then(Value::as_i64),
+            edit_zone: edit_zone(json),
             dates_in_unknown_time_zone: flag("datesInUnknownTimezone"),
             drawing: Drawing::of(json).map(Box::new),
             relations: Relations::of(json).map(Arc::new),
@@ -187,6 +190,15 @@ pub fn likely_object_id(fields: &[Field]) -> Option<&str> {
 fn capability(json: &Value, key: &str) -> Option<bool> {
     let places = [json.get("advancedQueryCapabilities").and_then(|advanced| advanced.get(key)), json.get(key)];
     places.into_iter().flatten().filter_map(as_bool).reduce(|a, b| a || b)
+}
+
+/// The zone of the edit dates, else that of all dates; `None` where it is UTC or none is named.
+fn edit_zone(json: &Value) -> Option<String> {
+    let places = ["/editFieldsInfo/dateFieldsTimeReference/timeZone", "/dateFieldsTimeReference/timeZone"];
+    let zone = places.iter().find_map(|place| json.pointer(place)?.as_str().map(str::trim))?;
+    let is_utc =
+        zone.is_empty() || ["UTC", "Etc/UTC", "Coordinated Universal Time"].iter().any(|utc| utc.eq_ignore_ascii_case(zone));
+    (!is_utc).then(|| zone.to_owned())
 }
 
 /// West, south, east and north of an envelope that is none of the empty ones.
@@ -254,6 +266,16 @@ mod tests {
         assert_eq!(info.extent_sr.and_then(|sr| sr.code()), Some(102_100));
         let own = LayerInfo::of(&json!({"spatialReference": {"wkid": 4326}, "extent": null}));
         assert_eq!(own.extent_sr.and_then(|sr| sr.code()), Some(4326));
+    }
+
+    #[test]
+    fn the_zone_of_edit_dates_is_their_own_or_that_of_all_dates() {
+        let zone = |json: Value| LayerInfo::of(&json).edit_zone;
+        let [utc, pacific] =
+            ["UTC", "Pacific Standard Time"].map(|zone| json!({"timeZone": zone, "respectsDaylightSaving": true}));
+        assert_eq!(zone(json!({"dateFieldsTimeReference": pacific})).as_deref(), Some("Pacific Standard Time"));
+        assert_eq!(zone(json!({"dateFieldsTimeReference": pacific, "editFieldsInfo": {"dateFieldsTimeReference": utc}})), None);
+        assert_eq!(zone(json!({"dateFieldsTimeReference": null})), None);
     }
 
     #[test]

@@ -6,12 +6,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::id_set::{IdSet, digest, hex};
-use crate::fetch::layer::Glance;
+use crate::fetch::layer::{Glance, count_in, ids_in};
 use crate::fetch::session::Session;
 use crate::model::{Origin, Wire};
 use crate::report::LayerReport;
@@ -211,17 +210,14 @@ pub fn check_server(receipt: &Receipt, session: &Session) -> Result<Vec<Check>> 
         params.push((only, "true"));
         session.json(&url, &params)
     };
-    let count = ask("returnCountOnly")?.get("count").and_then(Value::as_u64);
-    let differs = match count {
+    let differs = match count_in(&ask("returnCountOnly")?) {
         None => Some("the server does not count the rows".to_owned()),
         Some(count) => (count != receipt.rows).then(|| format!("the server counts {count}, and {} came", receipt.rows)),
     };
     let mut checks = vec![Check { what: "count of rows".to_owned(), differs }];
     if let Some(known) = &receipt.object_ids_sha256 {
-        let listed = ask("returnIdsOnly")?;
-        let ids: Option<IdSet> =
-            listed.get("objectIds").and_then(Value::as_array).and_then(|ids| ids.iter().map(Value::as_i64).collect());
-        let differs = match ids {
+        let ids = ids_in(&ask("returnIdsOnly")?);
+        let differs = match ids.map(IdSet::from_iter) {
             None => Some("the server lists no object ids".to_owned()),
             Some(ids) => (digest(&ids) != *known).then(|| "rows were added and removed since".to_owned()),
         };

@@ -120,7 +120,7 @@ pub enum Outcome {
         ids: Option<Vec<Option<i64>>>,
         /// A hash of the rows' bytes.
         print: u64,
-        /// The same for each row by itself, where rows have no ids and parts overlap.
+        /// The same for each row by itself, where rows have no ids.
         prints: Vec<u64>,
         /// What the page cost.
         cost: Cost,

@@ -276,6 +276,33 @@ fn ten_jobs_of_which_three_fail_are_killed_and_stopped_and_gone_on_with_to_the_s
     check_page(&bench);
 }
 
+#[test]
+fn edits_since_a_run_that_was_gone_on_with_are_those_since_its_first_part() {
+    let bench = Bench::new(25);
+    bench.jobs(
+        "[[job]]\nname = 'stations'\nsource = '${demo}/Demo/FeatureServer/0'\noutput = 'stations.geojson'\npage-size = 5\n",
+    );
+    let last = || {
+        let state = bench.json("jobs.state.json");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&state["jobs"]["stations"]["last"]["started"]), text(&state["run"]["started"]))
+    };
+    let mut child = bench.command(&["--connections", "2"]).spawn().unwrap();
+    until("the first pages", || bench.kept_pages("stations", "stations.geojson") > 10);
+    signal(&child, "KILL");
+    child.wait().unwrap();
+    // Rows of the kept pages that are edited now must come with the next run.
+    std::thread::sleep(Duration::from_millis(2100));
+    let (status, said) = bench.run(&["--resume"]);
+    assert_eq!(status, 0, "{said}");
+    let (began, run) = last();
+    assert!(began <= run, "{began} is after the run began, {run}");
+    let (status, said) = bench.run(&[]);
+    assert_eq!(status, 0, "{said}");
+    let (began, run) = last();
+    assert!(began >= run, "{began} is before the run began, {run}");
+}
+
 /// JUnit's XML, read by xmllint.
 fn check_junit(path: &Path) {
     let count = |xpath: &str| output_of("xmllint", &["--xpath", xpath, path.to_str().unwrap()]).trim().to_owned();

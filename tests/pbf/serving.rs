@@ -281,6 +281,21 @@ fn pbf_that_fails_midway_is_gone_on_with_in_json_and_that_is_said() {
 }
 
 #[test]
+fn a_later_page_whose_grid_is_coarser_than_that_of_the_first_row_is_asked_for_in_json() {
+    let truth = export(&serve(Layer::of(1..=95), GridSpec::default()), WireChoice::Json, "a.geojson").unwrap();
+    let layer = offering(Layer::of(1..=95));
+    let server = Server::start(move |call| {
+        let scale = if call.param("resultOffset") == "30" { 10.0 } else { 0.0001 };
+        in_pbf(call, layer.reply(call), &GridSpec { scale, ..GridSpec::default() })
+    });
+    for wire in [WireChoice::Auto, WireChoice::Pbf] {
+        let export = export(&server, wire, "a.geojson").unwrap();
+        assert_eq!(export.text, truth.text);
+        assert!(export.layer.warnings.iter().any(|warning| warning.contains("coarser")), "{:?}", export.layer.warnings);
+    }
+}
+
+#[test]
 fn flags_ignored_offsets_and_id_lists_are_handled_in_pbf_as_in_json() {
     for layer in [
         Layer { cap: 3, max_record_count: 1000, ..Layer::of(1..=40) },

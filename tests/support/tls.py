@@ -1,4 +1,5 @@
-"""TLS in front of a plain server: tls.py CERTIFICATE KEY AUTHORITY PORT. Clients must show a certificate of AUTHORITY.
+"""TLS in front of a plain server: tls.py CERTIFICATE KEY AUTHORITY PORT. Clients must show a certificate of AUTHORITY,
+or none where that is "-".
 
 Prints its own port, then forwards what comes to 127.0.0.1:PORT until its standard input closes.
 """
@@ -38,8 +39,9 @@ def accept(listener, context, port):
 certificate, key, authority, port = sys.argv[1:]
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(certificate, key)
-context.load_verify_locations(authority)
-context.verify_mode = ssl.CERT_REQUIRED
+if authority != "-":
+    context.load_verify_locations(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
 listener = socket.create_server(("127.0.0.1", 0))
 threading.Thread(target=accept, args=(listener, context, int(port)), daemon=True).start()
 print(listener.getsockname()[1], flush=True)

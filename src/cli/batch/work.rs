@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 use super::order::Order;
-use crate::batch::{JobRecord, Last, LayerRecord, Outcome, keep_copies};
+use crate::batch::{JobRecord, Last, LayerRecord, Outcome, Run, keep_copies};
 use crate::cli::args::Verb;
 use crate::cli::printer::{self, Manner, say};
 use crate::cli::progress::Repeats;
@@ -30,7 +32,7 @@ pub(super) struct Shared<'a> {
     /// Where copies are kept, and of how many runs, where a job does not say it.
     pub(super) copies: &'a Path,
     pub(super) keep: Option<usize>,
-    pub(super) run: &'a crate::batch::Run,
+    pub(super) run: &'a Run,
     pub(super) resumed: bool,
     pub(super) only_changed: bool,
 }
@@ -50,11 +52,13 @@ pub(super) fn work(order: &Order, mark: &str, last: Option<&Last>, shared: &Shar
     let last = last.filter(|last| shared.only_changed && last.digest == order.digest());
     let standing = standing(last);
     let stopped = |_| Err(Error::new(ErrorKind::Internal, "the job broke down").hint("please report this with the jobs file"));
+    let mut goes_on = pages.is_dir();
     let attempt = || catch_unwind(AssertUnwindSafe(|| deliver(order, &pages, &standing, shared))).unwrap_or_else(stopped);
     let done = match attempt() {
         // What an earlier run kept is of a layer that has changed since.
         Err(error) if error.kind() == ErrorKind::Usage && error.place().file.as_ref().is_some_and(|f| f.starts_with(&pages)) => {
             forget(&pages);
+            goes_on = false;
             attempt()
         }
         done => done,
@@ -70,6 +74,9 @@ pub(super) fn work(order: &Order, mark: &str, last: Option<&Last>, shared: &Shar
         record.picture = last.picture.clone();
     }
     record.seconds = began.elapsed().as_secs_f64();
+    if goes_on {
+        record.server_time = as_the_run_began(&record, shared.run).or(record.server_time);
+    }
     if record.outcome.is_good() {
         forget(&pages);
         if let Some(keep) = order.keep.or(shared.keep)
@@ -81,6 +88,15 @@ pub(super) fn work(order: &Order, mark: &str, last: Option<&Last>, shared: &Shar
         }
     }
     record
+}
+
+/// When the run began, by the server's clock where it shows it: of a job that is gone on with, some pages came then. The time
+/// since counts to this moment, which is behind that of the first answer, so that it is rather too early than too late.
+fn as_the_run_began(record: &JobRecord, run: &Run) -> Option<String> {
+    let moment = |text: &str| text.parse::<Timestamp>().ok();
+    let began = moment(record.server_time.as_ref().unwrap_or(&record.started))?;
+    let since = Timestamp::now().as_second().saturating_sub(moment(&run.started)?.as_second()).max(0);
+    Some(Timestamp::from_second(began.as_second().saturating_sub(since)).ok()?.to_string())
 }
 
 /// The record of a job of which nothing came yet.

@@ -240,9 +240,10 @@ impl Rows {
         PageFacts { rows: self.rows, exceeded: self.exceeded, wire: Wire::Pbf, features: self.range.clone() }
     }
 
-    /// The position of a field among the attributes, by its name regardless of case.
+    /// The position of a field among the attributes, by its name; regardless of case where none is written just so.
     pub fn field_index(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|field| field.name.eq_ignore_ascii_case(name))
+        let exact = self.fields.iter().position(|field| field.name == name);
+        exact.or_else(|| self.fields.iter().position(|field| field.name.eq_ignore_ascii_case(name)))
     }
 
     /// The integer object ids of the features, in their order; `None` where a feature has none.

@@ -181,7 +181,7 @@ fn refused_exchange(refused: Refused, service: &Url, server: &Url) -> Error {
     Error::new(ErrorKind::SignIn, what).because(why).at_url(service).hint(if wants_token(&refused) {
         "the token is invalid, has expired, or is bound to a referer; get a new one, or name the referer with --referer"
     } else {
-        "the server may not belong to that portal any more; ask its owner"
+        "the server may not belong to that portal (any more); ask its owner, or give a token for the server itself"
     })
 }
 

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use url::Url;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::Failure;
 use crate::fetch::http::{Cancel, Fault, FaultKind, Request, Response, SharedTransport, Transport};
@@ -56,8 +58,8 @@ struct Site {
 /// How to get in.
 #[derive(Clone)]
 enum Entrance {
-    /// As nobody: no login fits. Its portal, where it has one.
-    Open(Facts),
+    /// As nobody: no login fits. Its portal, where it has one, and why that gave no token for it.
+    Open(Facts, Option<Error>),
     /// With a token.
     Signed(Pass),
 }
@@ -108,10 +110,29 @@ impl SignIn {
             return Ok(self.signed(index, place, &facts));
         }
         let fitting = self.logins.iter().position(|known| known.is_of(place, &facts, &self.door.session, cancel));
-        Ok(match fitting {
-            Some(index) => self.signed(index, place, &facts),
-            None => Entrance::Open(facts),
-        })
+        match fitting {
+            Some(index) => self.vouched(self.signed(index, place, &facts), place, facts, cancel),
+            None => Ok(Entrance::Open(facts, None)),
+        }
+    }
+
+    /// Anybody can say that a portal is his. So a server at another address than its portal's is sent no token of the
+    /// portal, but one of its own, which the portal makes for servers that it knows.
+    fn vouched(&self, entrance: Entrance, place: &Place, facts: Facts, cancel: &Cancel) -> Result<Entrance> {
+        let (Entrance::Signed(pass), Place::Server(server), Some(portal)) = (&entrance, place, &facts.portal) else {
+            return Ok(entrance);
+        };
+        if site::covers(portal, server) || site::same_online(portal, server) {
+            return Ok(entrance);
+        }
+        // Whoever can't sign in at the portal hears of that.
+        pass.cell.token(&self.door, None, cancel)?;
+        match self.exchanged(pass, server, &facts, cancel) {
+            Ok(Some(pass)) => Ok(Entrance::Signed(pass)),
+            Ok(None) => Ok(Entrance::Open(facts, None)),
+            Err(error) if error.kind() == ErrorKind::SignIn => Ok(Entrance::Open(facts, Some(error))),
+            Err(error) => Err(error),
+        }
     }
 
     /// The entrance with a login that fits.
@@ -130,7 +151,9 @@ impl SignIn {
                 (portal.to_string(), mint, None)
             }
             // Nobody there makes tokens: the place is open, or its web server guards it.
-            (Credential::Password { .. } | Credential::App { .. }, ..) => return Entrance::Open(facts.clone()),
+            (Credential::Password { .. } | Credential::App { .. }, ..) => {
+                return Entrance::Open(facts.clone(), None);
+            }
         };
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         let cell = Arc::clone(cells.entry((index, maker)).or_insert_with(|| Arc::new(Cell::new(mint))));
@@ -211,19 +234,29 @@ impl SignIn {
         }
         let facts = Facts::ask(&self.door.session, &site.place, cancel)?;
         now.exchanged = true;
-        let (Some(_), Some(service)) = (facts.portal, facts.token_service) else { return Ok(None) };
-        let mint =
-            Mint::Exchange { service, server: server.clone(), portal: Arc::clone(&now.cell), referer: now.referer.clone() };
-        let cell = Arc::new(Cell::new(mint));
+        let exchanged = self.exchanged(now, server, &facts, cancel)?;
+        if let Some(exchanged) = &exchanged {
+            *now = exchanged.clone();
+        }
+        Ok(exchanged)
+    }
+
+    /// The same pass with a token of the server, which its portal makes for one of its own; `None` where it has no portal.
+    fn exchanged(&self, pass: &Pass, server: &Url, facts: &Facts, cancel: &Cancel) -> Result<Option<Pass>> {
+        let (Some(_), Some(service)) = (&facts.portal, facts.token_service.clone()) else { return Ok(None) };
+        let (portal, referer) = (Arc::clone(&pass.cell), pass.referer.clone());
+        let cell = Arc::new(Cell::new(Mint::Exchange { service, server: server.clone(), portal, referer }));
         cell.token(&self.door, None, cancel)?;
-        now.cell = cell;
-        Ok(Some(now.clone()))
+        Ok(Some(Pass { cell, exchanged: true, ..pass.clone() }))
     }
 
     /// What an answer to nobody means, where somebody has logins.
-    fn unsigned(&self, request: &Request, facts: &Facts, response: Response) -> Result<Response, Fault> {
+    fn unsigned(&self, request: &Request, facts: &Facts, refused: Option<Error>, response: Response) -> Result<Response, Fault> {
         let wanted = response.failure().filter(|failure| matches!(failure.code, Some(498 | 499)));
         let Some(failure) = wanted.filter(|_| !self.logins.is_empty()) else { return Ok(response) };
+        if let Some(refused) = refused {
+            return Err(fault(refused, request));
+        }
         let host = request.url.host_str().unwrap_or("the server");
         let error = Error::new(ErrorKind::SignIn, format!("the server wants a sign-in, and none of those given is for {host}"))
             .because(failure.to_error().why().unwrap_or_default())
@@ -310,7 +343,7 @@ impl Transport for SignIn {
         let site = self.site(place);
         match self.entrance(&site, &request.cancel).map_err(|error| fault(error, request))? {
             Entrance::Signed(pass) => self.send_signed(request, &site, pass),
-            Entrance::Open(facts) => self.unsigned(request, &facts, self.inner.send(request)?),
+            Entrance::Open(facts, refused) => self.unsigned(request, &facts, refused, self.inner.send(request)?),
         }
     }
 }

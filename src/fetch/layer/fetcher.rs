@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 
 use super::query::Query;
 use super::wire::json_may_help;
@@ -32,6 +33,8 @@ pub(super) struct Fetcher {
     last_edit: Option<i64>,
     /// Where raw pages are kept for a later run.
     spool: Option<Spool>,
+    /// The spatial reference that every page must name, where one is known.
+    expected: Option<SpatialReference>,
 }
 
 /// A page as it came.
@@ -48,7 +51,7 @@ pub(super) type Fetched = Result<PageOutcome, Refused>;
 
 impl Fetcher {
     pub(super) fn new(session: Session, query: Query, id_key: Option<String>, carriage: Carriage) -> Self {
-        Self { session, query, id_key, carriage, fallback: OnceLock::new(), last_edit: None, spool: None }
+        Self { session, query, id_key, carriage, fallback: OnceLock::new(), last_edit: None, spool: None, expected: None }
     }
 
     /// Keeps raw pages there.
@@ -56,14 +59,19 @@ impl Fetcher {
         Self { spool, ..self }
     }
 
+    /// Knows the spatial reference that every page must name.
+    pub(super) fn expecting(self, expected: Option<SpatialReference>) -> Self {
+        Self { expected, ..self }
+    }
+
     /// Knows when the layer was last edited.
     pub(super) fn edited_at(self, last_edit: Option<i64>) -> Self {
         Self { last_edit, ..self }
     }
 
-    /// Rows that parts of the map share are told apart by their text.
+    /// Rows without ids are told apart by their text: those that parts of the map share, and those of a page that comes twice.
     fn wants_prints(&self, ask: &Ask) -> bool {
-        self.id_key.is_none() && matches!(ask, Ask::Everything | Ask::Part(_))
+        self.id_key.is_none() && matches!(ask, Ask::Everything | Ask::Part(_) | Ask::Window { .. })
     }
 
     /// What pages came in.
@@ -89,7 +97,8 @@ impl Fetcher {
         Ok((outcome, None))
     }
 
-    /// What an interrupted run left of the answer. A body that does not pass any more is asked for again.
+    /// What an interrupted run left of the answer. A body that does not pass any more is asked for again, and so is one that
+    /// the run may have failed over: the server's next answer may be a better one.
     fn kept(&self, ask: &Ask) -> Option<Fetched> {
         match self.spool.as_ref()?.take(ask)? {
             Kept::TooMuch => Some(Ok((Outcome::TooMuch, None))),
@@ -97,11 +106,14 @@ impl Fetcher {
                 let page = match PbfAnswer::of_body(body, self.query.layer_url()).ok()? {
                     PbfAnswer::Pbf { body, rows } => self.pbf_page(ask, body, &rows, took).ok()?,
                     PbfAnswer::Json(answer) => {
+                        serde_json::from_slice::<IgnoredAny>(&answer.body).ok()?;
                         self.give_up_pbf("pages that were kept are in JSON");
                         self.json_page(ask, &answer, took).ok()?
                     }
                 };
-                Some(Ok(page))
+                let named = page.1.as_ref().and_then(|body| body.spatial_reference.as_ref());
+                let strange = named.zip(self.expected.as_ref()).is_some_and(|(named, expected)| !expected.same_as(named));
+                (!strange).then_some(Ok(page))
             }
         }
     }
@@ -164,6 +176,13 @@ impl Fetcher {
 
     fn pbf_page(&self, ask: &Ask, bytes: Bytes, rows: &pbf::Rows, time: Duration) -> Result<PageOutcome, String> {
         let words = |why: Syntax| format!("the PBF is broken: {why}");
+        if let Some(fine) = self.carriage.scale {
+            let scale = rows.grid.x.scale().abs().max(rows.grid.y.scale().abs());
+            let mut features = rows.features(&bytes);
+            if scale > fine && features.any(|feature| feature.and_then(|feature| feature.has_shape()).unwrap_or(false)) {
+                return Err(format!("the grid of the PBF, {scale}, is coarser than that of the first row, {fine}"));
+            }
+        }
         let ids = self.id_key.as_ref().map(|key| rows.object_ids(&bytes, key)).transpose().map_err(words)?;
         let print = print_of(&bytes[rows.feature_bytes.clone()]);
         let prints = if self.wants_prints(ask) {

@@ -202,7 +202,10 @@ impl LayerPages {
             match step.then {
                 Then::GoOn => {}
                 Then::Discard => self.line.clear(),
-                Then::Stop(why) => return Err(Error::new(ErrorKind::Server, "the rows can't be read to their end").because(why)),
+                Then::Stop(why) => {
+                    let error = Error::new(ErrorKind::Server, "the rows can't be read to their end").because(why);
+                    return Err(error.hint("leave --order-by out, or export parts with --where that fit into one answer each"));
+                }
                 Then::Fail => {
                     let no_list = || Error::new(ErrorKind::Server, "the server lists no object ids");
                     return Err(self.last_failure.take().unwrap_or_else(no_list));

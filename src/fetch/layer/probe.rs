@@ -118,8 +118,8 @@ impl Opening<'_> {
             None => {}
         }
         let ids = if must_order { None } else { self.id_list(&mut refusal)? };
-        // A list of none, where there are rows, is how servers say that rows have no ids.
-        let is_list = |ids: &Vec<i64>| !ids.is_empty() || count.is_none_or(|count| count == 0);
+        // A list of none, where there may be rows, is how servers say that rows have no ids.
+        let is_list = |ids: &Vec<i64>| !ids.is_empty() || count == Some(0);
         if let Some(ids) = ids.filter(is_list) {
             let Some(first) = ids.iter().min().copied() else {
                 let query = self.query.clone();

@@ -6,6 +6,7 @@ use url::Url;
 use super::LayerOptions;
 use crate::error::Result;
 use crate::esri::layer::LayerInfo;
+use crate::esri::skeleton::exceeded_transfer_limit;
 use crate::fetch::http::Request;
 use crate::fetch::id_set::IdSpan;
 use crate::fetch::paging::{Ask, Part, Region};
@@ -312,14 +313,14 @@ fn envelope_of(part: Part, extent: [f64; 4]) -> [f64; 4] {
 }
 
 /// The count in an answer to `returnCountOnly`.
-fn count_in(answer: &Value) -> Option<u64> {
+pub(crate) fn count_in(answer: &Value) -> Option<u64> {
     let count = answer.get("count").or_else(|| answer.get("properties")?.get("count"))?;
     count.as_u64().or_else(|| count.as_str()?.trim().parse().ok())
 }
 
-/// The ids in an answer to `returnIdsOnly`.
-fn ids_in(answer: &Value) -> Option<Vec<i64>> {
-    match answer.get("objectIds")? {
+/// The ids in an answer to `returnIdsOnly`. One that says that there are more is no list of them.
+pub(crate) fn ids_in(answer: &Value) -> Option<Vec<i64>> {
+    match answer.get("objectIds").filter(|_| !exceeded_transfer_limit(answer))? {
         Value::Null => Some(Vec::new()),
         Value::Array(ids) => ids.iter().map(Value::as_i64).collect(),
         _ => None,

@@ -117,7 +117,7 @@ pub(super) fn choose(
     Ok(Carriage { wire: Wire::Pbf, scale, ..Carriage::default() })
 }
 
-fn first_row(answer: &Answer) -> Option<Value> {
+pub(super) fn first_row(answer: &Answer) -> Option<Value> {
     let facts = answer.skeleton.page_facts().ok()?;
     serde_json::Deserializer::from_slice(&answer.body[facts.features]).into_iter().next()?.ok()
 }

@@ -1,6 +1,6 @@
 //! The decisions. Each way of paging has its method; all of them end in [`Pager::check`].
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 mod again;
 mod by_spans;
@@ -20,7 +20,7 @@ use crate::fetch::id_set::{IdSet, IdSpan};
 /// The most ids in one question, whatever the page size.
 const MOST_IDS: u64 = 1000;
 
-/// After this many pages in a row that say "more" and bring nothing new, that way is given up.
+/// After this many pages in a row that bring nothing new, and nothing that was asked for, that way is given up.
 const MOST_BARREN: u32 = 20;
 
 /// After this many single rows in a row that can't be had, the server is taken for broken and not the rows.
@@ -68,9 +68,9 @@ pub struct Pager {
     trusted: bool,
     barren: u32,
     first_print: Option<u64>,
+    /// Hashes of the pages so far, where rows have no ids.
+    prints: HashSet<u64>,
     refused: Option<Ask>,
-    /// Something was passed over on a guess, so the ids should be compared.
-    doubtful: bool,
     /// The layer was edited while it was read.
     edited: bool,
     /// The id list was the way to go on.
@@ -113,8 +113,8 @@ impl Pager {
             trusted: false,
             barren: 0,
             first_print: None,
+            prints: HashSet::new(),
             refused: None,
-            doubtful: false,
             edited: false,
             listed: false,
             divided: false,
@@ -298,14 +298,19 @@ impl Pager {
                         let drop_rows = parts.keep(&prints);
                         self.count_rows(rows, drop_rows)
                     }
-                    _ => self.keep(rows, ids.as_deref(), again),
+                    _ => {
+                        let asked = if let Ask::Objects(asked) = ask { Some(asked.as_slice()) } else { None };
+                        self.keep(rows, ids.as_deref(), again, asked)
+                    }
                 };
                 self.flag_seen |= exceeded;
                 self.lost = if rows > 0 { 0 } else { self.lost };
                 let step = match ask {
-                    Ask::Window { offset, limit } => self.window(*offset, *limit, Seen { rows, exceeded, new, print, cost }),
+                    Ask::Window { offset, limit } => {
+                        self.window(*offset, *limit, Seen { rows, exceeded, new, print, prints: &prints, cost })
+                    }
                     Ask::Objects(asked) if again == Again::All => Step { first: halves(asked), ..Step::default() },
-                    Ask::Objects(asked) => self.objects(asked, exceeded, new, ids.is_some(), cost),
+                    Ask::Objects(asked) => self.objects(asked, exceeded, ids.as_deref(), cost),
                     Ask::Span { span, limit } => {
                         let ids = ids.unwrap_or_default();
                         self.span(*span, *limit, &SpanPage { ids: &ids, rows, full, exceeded, new, again, cost })
@@ -320,8 +325,8 @@ impl Pager {
         }
     }
 
-    /// Counts rows; which of them came before or come `again`, by their id, and how many are new.
-    fn keep(&mut self, rows: u64, ids: Option<&[Option<i64>]>, again: Again) -> (Vec<usize>, u64) {
+    /// Counts rows; which of them came before, come `again` or were not `asked` for, by their id, and how many are new.
+    fn keep(&mut self, rows: u64, ids: Option<&[Option<i64>]>, again: Again, asked: Option<&[i64]>) -> (Vec<usize>, u64) {
         let Some(ids) = ids else {
             self.rows += rows;
             return (Vec::new(), rows);
@@ -330,7 +335,7 @@ impl Pager {
             Again::Nothing => false,
             Again::From(last) => *id == Some(last),
             Again::All => true,
-        };
+        } || is_strange(asked, id);
         let (mut drop_rows, mut old, mut postponed) = (Vec::new(), 0, 0);
         for (row, id) in ids.iter().enumerate() {
             let came = id.is_some_and(|id| self.seen.contains(id));
@@ -375,10 +380,19 @@ impl Pager {
         Step { first: quarters.into_iter().flatten().map(Ask::Part).collect(), ..Step::default() }
     }
 
-    fn objects(&mut self, asked: &[i64], exceeded: bool, new: u64, has_ids: bool, cost: Cost) -> Step {
-        if !has_ids {
+    fn objects(&mut self, asked: &[i64], exceeded: bool, ids: Option<&[Option<i64>]>, cost: Cost) -> Step {
+        let Some(ids) = ids else {
             // Which of them came can't be told.
             self.cut_off |= exceeded;
+            return Step::default();
+        };
+        if !ids.is_empty() && ids.iter().all(|id| is_strange(Some(asked), id)) {
+            self.barren += 1;
+            if self.barren > MOST_BARREN {
+                let why = "the server sends other rows than those whose object ids are asked for";
+                return Step { then: Then::Stop(why), ..Step::default() };
+            }
+            self.missing.extend(asked);
             return Step::default();
         }
         let rest: Vec<i64> = asked.iter().copied().filter(|id| !self.seen.contains(*id)).collect();
@@ -386,9 +400,10 @@ impl Pager {
             self.size.whole(asked.len() as u64, cost);
             return Step::default();
         }
-        if new > 0 {
+        let came = asked.len() - rest.len();
+        if came > 0 {
             if exceeded {
-                self.size.cap(new);
+                self.size.cap(came as u64);
             }
             return Step { first: vec![Ask::Objects(rest)], ..Step::default() };
         }
@@ -440,7 +455,7 @@ impl Pager {
         let goes_on = self.situation.has_ids && self.lost <= MOST_LOST;
         match ask {
             Ask::Objects(ids) if goes_on => self.missing.extend(ids),
-            Ask::Span { .. } if goes_on => self.doubtful = true,
+            Ask::Span { .. } if goes_on => {}
             // Perhaps the condition is ignored, and each span is the whole layer.
             Ask::Span { .. } if self.situation.has_ids => {
                 self.lost = 0;
@@ -449,7 +464,6 @@ impl Pager {
             // There is mostly nothing there, and the count tells if there was.
             Ask::Part(part) if part.is_doubtful() => {}
             Ask::Window { offset, .. } if goes_on => {
-                self.doubtful = true;
                 let next = offset.saturating_add(1);
                 if next == self.horizon {
                     self.more = self.situation.count.is_none_or(|count| next < count);
@@ -504,6 +518,7 @@ impl Pager {
     }
 
     fn turn_to_list(&mut self) -> Step {
+        self.barren = 0;
         self.phase = Phase::List;
         Step { then: Then::Discard, ..Step::default() }
     }
@@ -546,13 +561,15 @@ impl Pager {
 
     /// All rows are in: whether something is missing, and whether a search can tell what.
     fn check(&mut self) {
-        let count = self.count_after.or(self.situation.count);
-        let short = match count {
-            Some(count) => self.rows < count,
-            None => self.doubtful && !self.listed && self.searches == 0,
-        };
         // The counts differ where rows were added or removed, which shifts the offsets of the others.
         self.edited |= self.count_after.is_some() && self.count_after != self.situation.count;
+        // One that rows have passed without an edit is none.
+        let count = self.count_after.or(self.situation.count).filter(|count| self.rows <= *count || self.edited);
+        let short = match count {
+            Some(count) => self.rows < count,
+            // Nothing else says whether all came.
+            None => !self.listed && self.searches == 0,
+        };
         let settled = self.rows_then == Some(self.rows) || (self.searches > 0 && !short);
         if (short || self.edited) && !settled && self.situation.has_ids && self.searches < MOST_SEARCHES {
             self.searches += 1;
@@ -562,11 +579,16 @@ impl Pager {
             return;
         }
         // Listed but deleted before they were asked for: the count says that none is missing.
-        if !short && self.count_after.is_some() && !self.repeats {
+        if self.count_after == Some(self.rows) && !self.repeats {
             self.missing.clear();
         }
         self.phase = Phase::Done;
     }
+}
+
+/// A row that was not asked for. `asked` ascends; `None` is everything.
+fn is_strange(asked: Option<&[i64]>, id: &Option<i64>) -> bool {
+    asked.zip(*id).is_some_and(|(asked, id)| asked.binary_search(&id).is_err())
 }
 
 fn halves(ids: &[i64]) -> Vec<Ask> {

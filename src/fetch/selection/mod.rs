@@ -47,6 +47,9 @@ pub struct Selection {
     pub edited_since: Option<i64>,
 }
 
+/// The milliseconds that the westernmost time zone is behind UTC.
+const FURTHEST_BEHIND: i64 = 12 * 3_600_000;
+
 /// A selection, checked against a layer and in the words of the wire.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Checked {
@@ -118,7 +121,10 @@ impl Selection {
                 condition = Some(condition.map_or(sql.clone(), |own| format!("({own}) AND {sql}")));
             }
         }
-        if let (Some(since), Some(field)) = (self.edited_since.and_then(sql_time), &info.edit_date) {
+        // Rather some rows too many than one too few: no zone is further behind UTC.
+        let behind = info.edit_zone.as_ref().map_or(0, |_| FURTHEST_BEHIND);
+        let since = self.edited_since.and_then(|since| sql_time(since.saturating_sub(behind)));
+        if let (Some(since), Some(field)) = (since, &info.edit_date) {
             let edited = format!("{field} >= {since}");
             condition = Some(condition.map_or(edited.clone(), |own| format!("({own}) AND {edited}")));
         }
@@ -197,6 +203,12 @@ impl Selection {
         if self.edited_since.is_some() && info.edit_date.is_none() {
             doubts.push("the layer keeps no dates of edits, so all of its rows came, and not only those since then".to_owned());
         }
+        if let (Some(_), Some(_), Some(zone)) = (self.edited_since, &info.edit_date, &info.edit_zone) {
+            doubts.push(format!(
+                "the layer reads times of edits in the zone \"{zone}\"; so that none is missed, rows may have come that were \
+                 edited up to a day before"
+            ));
+        }
         if self.datum_transformation.is_some() && !info.knows_datum_transformations {
             doubts.push(
                 "the layer does not say that it knows datum transformations; whether it used yours can't be told".to_owned(),
@@ -255,6 +267,10 @@ mod tests {
         assert_eq!(since.check(&tracked).unwrap().conditions, [("where", wanted.to_owned())]);
         assert_eq!(since.check(&info()).unwrap().conditions, [("where", "A=1 OR B=2".to_owned())]);
         assert_eq!((since.doubts(&tracked).len(), since.doubts(&info()).len()), (0, 1));
+        let western = LayerInfo { edit_zone: Some("Hawaiian Standard Time".to_owned()), ..tracked };
+        let wanted = "(A=1 OR B=2) AND EditDate >= TIMESTAMP '2024-02-29 00:00:00'";
+        assert_eq!(since.check(&western).unwrap().conditions, [("where", wanted.to_owned())]);
+        assert_eq!(since.doubts(&western).len(), 1);
     }
 
     #[test]

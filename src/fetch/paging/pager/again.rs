@@ -27,7 +27,9 @@ impl Pager {
                 _ => Again::Nothing,
             },
             // That ids repeat may not have shown yet.
-            (Ask::Objects(_), _) if exceeded && ids.len() > 1 => ids[ids.len() - 1].map_or(Again::Nothing, Again::From),
+            (Ask::Objects(asked), _) if exceeded && asked.len() > 1 && ids.len() > 1 => {
+                ids[ids.len() - 1].map_or(Again::Nothing, Again::From)
+            }
             _ => Again::Nothing,
         }
     }

@@ -87,7 +87,6 @@ impl Pager {
     /// Asks for both halves of a span; of a single id, more can't be had.
     pub(super) fn halve(&mut self, span: IdSpan) -> Step {
         let halves = if let Phase::Spans(spans) = &self.phase { spans.halves(span) } else { None };
-        self.doubtful |= halves.is_none();
         self.spans_first(halves.into_iter().flatten())
     }
 }

@@ -122,7 +122,7 @@ fn spans_that_bring_nothing_from_the_beginning_give_way_to_offsets() {
 
 #[test]
 fn a_count_from_before_offsets_took_over_is_not_that_of_the_end() {
-    let windows = Situation { windows: true, ..situation(ends(&[0, 34]), 35, Some(35)) };
+    let windows = Situation { windows: true, ..situation(ends(&[0, 34]), 40, Some(35)) };
     let mut pager = Pager::new(windows);
     let spans: Vec<Ask> = std::iter::successors(pager.next_ask(0), |_| pager.next_ask(1)).collect();
     let (count, spans) = spans.split_last().unwrap();

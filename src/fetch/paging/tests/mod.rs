@@ -217,14 +217,159 @@ fn an_ignored_offset_leads_to_lists_of_ids() {
 }
 
 #[test]
-fn an_ignored_offset_without_ids_is_an_error() {
-    let situation = Situation { has_ids: false, ..situation(Start::Offsets, 2, Some(4)) };
-    let mut pager = Pager::new(situation);
-    let page = Outcome::Rows { rows: 2, exceeded: true, ids: None, print: 7, prints: Vec::new(), cost: Cost::default() };
-    let first = pager.next_ask(0).unwrap();
-    assert_eq!(pager.outcome(&first, page.clone()).then, Then::GoOn);
-    let second = pager.next_ask(0).unwrap();
-    assert!(matches!(pager.outcome(&second, page).then, Then::Stop(_)));
+fn an_ignored_offset_without_ids_or_where_an_order_forbids_to_ask_by_them_is_an_error() {
+    for page in [without_ids(&[1, 2], true), rows(&[1, 2], true)] {
+        let mut pager = Pager::new(Situation { has_ids: false, ..situation(Start::Offsets, 2, Some(4)) });
+        let first = pager.next_ask(0).unwrap();
+        assert_eq!(pager.outcome(&first, page.clone()).then, Then::GoOn);
+        let second = pager.next_ask(0).unwrap();
+        assert!(matches!(pager.outcome(&second, page).then, Then::Stop(_)));
+    }
+}
+
+/// A page of rows that are told apart by their text only.
+fn without_ids(prints: &[u64], exceeded: bool) -> Outcome {
+    let print = prints.iter().fold(0, |hash: u64, print| hash.wrapping_mul(31).wrapping_add(*print));
+    Outcome::Rows { rows: prints.len() as u64, exceeded, ids: None, print, prints: prints.to_vec(), cost: Cost::default() }
+}
+
+/// Pages of two rows without ids, one after another; what follows from the last of them.
+fn last_of(pages: [[u64; 2]; 3]) -> Then {
+    let mut pager = Pager::new(Situation { has_ids: false, ..situation(Start::Offsets, 2, Some(6)) });
+    let asked = pages.map(|page| {
+        let ask = pager.next_ask(0).unwrap();
+        pager.outcome(&ask, without_ids(&page, false)).then
+    });
+    assert_eq!(asked[..2], [Then::GoOn; 2]);
+    asked[2]
+}
+
+#[test]
+fn a_later_page_that_comes_twice_without_ids_is_an_error_and_rows_that_are_all_alike_are_none() {
+    assert!(matches!(last_of([[1, 2], [3, 4], [3, 4]]), Then::Stop(_)));
+    assert_eq!(last_of([[1, 2], [3, 4], [4, 3]]), Then::GoOn);
+    assert_eq!(last_of([[1, 1], [1, 1], [1, 1]]), Then::GoOn);
+}
+
+/// Reads a layer by offsets whose server counts otherwise than it holds.
+fn miscounted(mut server: Server, count: u64) -> (Vec<i64>, usize) {
+    let mut pager = Pager::new(situation(Start::Offsets, 10, Some(count)));
+    let mut kept = Vec::new();
+    while let Some(ask) = pager.next_ask(0) {
+        let outcome = if matches!(ask, Ask::Count(_)) { Outcome::Count(Some(count)) } else { server.answer(&ask) };
+        let step = pager.outcome(&ask, outcome.clone());
+        assert_eq!(step.then, Then::GoOn);
+        if let Outcome::Rows { ids: Some(ids), .. } = outcome {
+            kept.extend(ids.iter().enumerate().filter(|(row, _)| !step.drop_rows.contains(row)).filter_map(|(_, id)| *id));
+        }
+    }
+    kept.sort_unstable();
+    (kept, server.asked)
+}
+
+#[test]
+fn a_count_that_is_too_low_is_not_the_end() {
+    for flags in [true, false] {
+        for count in [0, 5, 10, 12, 20] {
+            let (kept, asked) = miscounted(Server { flags, ..Server::of(0..35) }, count);
+            assert_eq!(kept, (0..35).collect::<Vec<_>>(), "{count} counted");
+            // One for the list of ids where the count is wrong, and one for an empty page where no flag says that there is no more.
+            assert!(asked <= 6, "{asked} questions");
+        }
+    }
+    // The flag says where the end is.
+    assert_eq!(miscounted(Server { flags: true, ..Server::of(0..40) }, 40).1, 4);
+}
+
+#[test]
+fn where_nothing_is_counted_the_ids_are_compared() {
+    // The flag is set once, and then no more.
+    let short = BTreeSet::from([2]);
+    let (pager, _) = whole(Server { flags: false, counts: false, cap: 4, short, ..Server::of(0..30) }, Start::Offsets, 4, 1);
+    assert_eq!(pager.describe(), "offsets, then lists of object ids");
+}
+
+#[test]
+fn a_count_that_rows_have_passed_does_not_excuse_ids_that_are_listed_and_not_sent() {
+    let mut pager = Pager::new(situation(Start::ObjectIds, 10, Some(0)));
+    while let Some(ask) = pager.next_ask(0) {
+        let outcome = match &ask {
+            Ask::IdList(_) => Outcome::IdList(Some(vec![1, 2, 3])),
+            Ask::Count(_) => Outcome::Count(Some(0)),
+            Ask::Objects(asked) if asked.contains(&1) => rows(&[1], false),
+            _ => rows(&[], false),
+        };
+        for ask in pager.outcome(&ask, outcome).first {
+            pager.outcome(&ask, rows(&[], false));
+        }
+    }
+    assert_eq!((pager.rows(), pager.missing()), (1, &[2, 3][..]));
+}
+
+#[test]
+fn a_count_that_rows_have_passed_is_none_and_the_ids_are_compared() {
+    let mut server = Server { flags: false, cap: 5, ..Server::of(0..35) };
+    let mut pager = Pager::new(situation(Start::OneQuery, 10, Some(2)));
+    while let Some(ask) = pager.next_ask(0) {
+        let outcome = if matches!(ask, Ask::Count(_)) { Outcome::Count(Some(2)) } else { server.answer(&ask) };
+        let mut first = VecDeque::from(pager.outcome(&ask, outcome).first);
+        while let Some(ask) = first.pop_front() {
+            let outcome = server.answer(&ask);
+            first.extend(pager.outcome(&ask, outcome).first);
+        }
+    }
+    assert_eq!((pager.rows(), pager.missing()), (35, &[][..]));
+}
+
+#[test]
+fn a_server_whose_last_page_comes_for_every_later_offset_is_left_after_a_while() {
+    let mut pager = Pager::new(situation(Start::Offsets, 10, None));
+    for _ in 0..100 {
+        let Some(ask) = pager.next_ask(0) else { return };
+        let outcome = match &ask {
+            Ask::Window { offset: 0, .. } => rows(&(0..10).collect::<Vec<_>>(), false),
+            Ask::Window { .. } => rows(&(10..20).collect::<Vec<_>>(), false),
+            Ask::IdList(_) => Outcome::IdList(Some((0..20).collect())),
+            other => panic!("{other:?}"),
+        };
+        pager.outcome(&ask, outcome);
+    }
+    panic!("it goes on");
+}
+
+/// Reads `rows` rows by lists of object ids from a server that sends the first `cap` rows whatever it is asked for.
+fn by_ignored_ids(count: i64, cap: i64) -> (Vec<i64>, Result<Vec<i64>, Then>) {
+    let mut pager = Pager::new(situation(Start::ObjectIds, 10, Some(count as u64)));
+    let (mut asks, mut kept) = (VecDeque::new(), Vec::new());
+    for _ in 0..200 {
+        let Some(ask) = asks.pop_front().or_else(|| pager.next_ask(0)) else { return (kept, Ok(pager.missing().to_vec())) };
+        let outcome = match &ask {
+            Ask::IdList(_) => Outcome::IdList(Some((0..count).collect())),
+            Ask::Count(_) => Outcome::Count(Some(count as u64)),
+            _ => rows(&(0..cap).collect::<Vec<_>>(), cap < count),
+        };
+        let step = pager.outcome(&ask, outcome.clone());
+        if step.then != Then::GoOn {
+            return (kept, Err(step.then));
+        }
+        if let Outcome::Rows { ids: Some(ids), .. } = outcome {
+            kept.extend(ids.iter().enumerate().filter(|(row, _)| !step.drop_rows.contains(row)).filter_map(|(_, id)| *id));
+        }
+        step.first.into_iter().rev().for_each(|ask| asks.push_front(ask));
+    }
+    panic!("it does not end");
+}
+
+#[test]
+fn a_server_that_ignores_the_object_ids_asked_for_is_no_endless_loop() {
+    let ids = |from: i64, to: i64| (from..to).collect::<Vec<_>>();
+    assert_eq!(by_ignored_ids(35, 35), (ids(0, 35), Ok(Vec::new())));
+    for cap in [10, 7] {
+        assert_eq!(by_ignored_ids(35, cap), (ids(0, cap), Ok(ids(cap, 35))));
+    }
+    let (kept, ended) = by_ignored_ids(1000, 10);
+    assert_eq!(kept, ids(0, 10));
+    assert!(matches!(ended, Err(Then::Stop(why)) if why.contains("object ids are asked for")), "{ended:?}");
 }
 
 #[test]
