@@ -49,11 +49,20 @@ fn export(server: Server, output: &str, args: &[&str]) -> Export {
 
 /// Exports with files beside it.
 fn export_with(server: Server, output: &str, args: &[&str], files: &[(&str, &str)]) -> Export {
+    export_of(server, "", output, args, files)
+}
+
+/// Exports by an address with something behind the layer's.
+fn export_pasted(server: Server, tail: &str, args: &[&str]) -> Export {
+    export_of(server, tail, "a.geojson", args, &[])
+}
+
+fn export_of(server: Server, tail: &str, output: &str, args: &[&str], files: &[(&str, &str)]) -> Export {
     let dir = TempDir::new().unwrap();
     for (name, content) in files {
         std::fs::write(dir.path().join(name), content).unwrap();
     }
-    let url = server.url(PATH).to_string();
+    let url = server.url(&format!("{PATH}{tail}")).to_string();
     let mut geohaul = Command::new(env!("CARGO_BIN_EXE_geohaul"));
     let geohaul = geohaul.current_dir(dir.path()).args(["export", &url, "-o", output, "--report", "report.json"]).args(args);
     let done = geohaul.output().unwrap();
@@ -122,7 +131,8 @@ fn every_question_carries_every_condition_whatever_the_way_of_paging() {
         let layer = Layer { paging, json, ..Layer::of(1..=30) };
         let server = choosy(layer, |call, id| !call.param("where").contains("KIND") || id % 3 == 0);
         let args = ["--where", "KIND = 3", "--bbox", "-1.5,2,3,4", "--time", "2024-01-01,", "--gdb-version", "SDE.X"];
-        let done = export(server, "a.geojson", &[&args[..], &["--as-of", "1000", "--page-size", "4"]].concat()).ok();
+        let done =
+            export(server, "a.geojson", &[&args[..], &["--as-of", "1970-01-01T00:00:01", "--page-size", "4"]].concat()).ok();
         assert_eq!(done.ids(), (1..=10).map(|k| 3 * k).collect::<Vec<_>>());
         assert_eq!(done.evidence()["countAfter"], 10);
         assert_eq!(done.asked_once("where"), "KIND = 3");
@@ -394,5 +404,83 @@ fn what_a_layer_can_not_do_is_said_and_nothing_is_asked() {
         let done = export(choosy(Layer::of(1..=3), |_, _| true), "a.geojson", &args);
         assert!(done.status != 0 && done.stderr.contains(words), "{}", done.stderr);
         assert!(done.queries().is_empty() && !done.dir.path().join("a.geojson").exists());
+    }
+}
+
+#[test]
+fn a_pasted_query_is_taken_over_with_all_that_there_is_an_option_for() {
+    let layer = Layer { json: capable(), answers_in: json!({"wkid": 25832}), ..Layer::of(1..=20) };
+    let chosen = |call: &Call, id: i64| !call.param("where").contains("OBJECTID IN (2,4)") || [2, 4].contains(&id);
+    let tail = "/query?where=KIND%3D1&objectIds=4,2&geometry=1,2,3,4&geometryType=esriGeometryEnvelope&inSR=25832\
+        &spatialRel=esriSpatialRelIntersects&time=1000,2000&orderByFields=NAME+DESC&outSR=25832&outFields=NAME,OBJECTID\
+        &returnGeometry=true&historicMoment=5&gdbVersion=SDE.X&maxAllowableOffset=0.5&resultType=tile&f=pbf&resultRecordCount=";
+    let done = export_pasted(choosy(layer.clone(), chosen), tail, &[]).ok();
+    assert_eq!(done.ids(), [2, 4]);
+    assert!(done.stderr.contains("the address chooses rows, and only those are exported: where KIND=1, objectIds 4,2"));
+    assert_eq!(done.asked_once("where"), "(KIND=1) AND (OBJECTID IN (2,4))");
+    for (name, value) in [("time", "1000,2000"), ("inSR", "25832"), ("geometryType", "esriGeometryEnvelope")] {
+        assert_eq!(done.asked_once(name), value);
+    }
+    let same = |call: &Call| {
+        [("outSR", "25832"), ("maxAllowableOffset", "0.5"), ("historicMoment", "5"), ("orderByFields", "NAME DESC,OBJECTID ASC")]
+            .iter()
+            .all(|(name, value)| call.param(name) == *value)
+    };
+    assert!(done.server.pages().iter().all(same));
+    let done = export_pasted(choosy(layer, |_, _| true), "/query?returnGeometry=false", &[]).ok();
+    assert!(done.server.pages().iter().all(|call| call.param("returnGeometry") == "false"));
+}
+
+#[test]
+fn what_a_pasted_query_asks_that_is_not_taken_over_is_refused_before_anything_is_asked() {
+    let server = || choosy(Layer::of(1..=20), |_, _| true);
+    for (query, args, words) in [
+        ("resultRecordCount=5", vec![], ["asks for resultRecordCount", "--limit"]),
+        ("resultOffset=5", vec![], ["asks for resultOffset", "--limit"]),
+        ("returnDistinctValues=true", vec![], ["asks for returnDistinctValues", "leave it out"]),
+        ("outStatistics=%5B%5D&groupByFieldsForStatistics=A", vec![], ["asks for outStatistics", "leave it out"]),
+        ("returnCountOnly=true", vec![], ["asks for returnCountOnly", "geohaul info"]),
+        ("text=x", vec![], ["asks for text", "--where"]),
+        ("geometry=1,2&geometryType=esriGeometryPoint", vec![], ["no box and no polygon", "--bbox"]),
+        ("where=A%3D1", vec!["--where", "B=2"], ["where stands in the address", "--where"]),
+        ("objectIds=1", vec!["--ids", "2"], ["objectIds stands in the address", "--ids"]),
+        ("outSR=4326", vec!["--crs", "EPSG:25832"], ["outSR stands in the address", "--crs"]),
+        (
+            "returnGeometry=false",
+            vec!["--clip", r#"{"rings":[[[0,0],[0,2],[2,2],[0,0]]],"spatialReference":{"wkid":4326}}"#],
+            ["--clip", "--intersects"],
+        ),
+    ] {
+        let done = export_pasted(server(), &format!("/query?{query}"), &args);
+        done.fails(2, &words);
+        assert!(done.server.calls().is_empty(), "{query}");
+    }
+}
+
+#[test]
+fn the_address_of_one_row_exports_that_row() {
+    let chosen = |call: &Call, id: i64| !call.param("where").contains("OBJECTID IN (7)") || id == 7;
+    let done = export_pasted(choosy(Layer::of(1..=20), chosen), "/7?f=html", &[]).ok();
+    assert_eq!(done.ids(), [7]);
+    assert!(done.stderr.contains("only those are exported: objectIds 7"), "{}", done.stderr);
+    let done = export_pasted(choosy(Layer::of(1..=20), chosen), "/7", &["--ids", "8"]);
+    done.fails(2, &["objectIds stands in the address, and --ids is given too"]);
+}
+
+#[test]
+fn a_year_is_that_year_and_a_number_too_small_for_a_time_is_refused() {
+    let layer = || Layer { json: capable(), ..Layer::of(1..=3) };
+    for (args, name, value) in [
+        (["--time", "2021"], "time", "1609459200000,1640995199999"),
+        (["--time", "2021,2022"], "time", "1609459200000,1672531199999"),
+        (["--time", "1609459200000"], "time", "1609459200000"),
+        (["--as-of", "2021"], "historicMoment", "1609459200000"),
+    ] {
+        assert_eq!(export(choosy(layer(), |_, _| true), "a.geojson", &args).ok().asked_once(name), value, "{args:?}");
+    }
+    for args in [["--time", "1609459200"], ["--since", "20240501"], ["--as-of", "5"]] {
+        let done = export(choosy(layer(), |_, _| true), "a.geojson", &args);
+        done.fails(2, &["is no time", "seconds since 1970 end in three zeros more", "such as 2024-05-01"]);
+        assert!(done.server.calls().is_empty());
     }
 }

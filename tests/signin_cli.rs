@@ -597,6 +597,10 @@ fn certificates_are_checked_and_shown_as_the_options_say() {
     };
     fails(export("a.csv", &["--client-cert", "both.pem"]), 1, &["no secure connection", "--ca-bundle"]);
     fails(export("b.csv", &["--ca-bundle", "ca.pem"]), 1, &[]);
+    // The same server by a name that its certificate does not have.
+    let named = url.replace("127.0.0.1", "localhost");
+    let run = desk.run(&["export", &named, "-o", "n.csv", "--ca-bundle", "ca.pem", "--client-cert", "both.pem"]);
+    fails(run, 1, &["cause: its certificate is made for another name", "--insecure"]);
     ok(export("c.csv", &["--ca-bundle", "ca.pem", "--client-cert", "both.pem"]));
     let said = ok(export("d.csv", &["--insecure", "--client-cert", "both.pem"]));
     assert!(said.contains("certificates were not checked"), "{said}");

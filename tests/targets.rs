@@ -44,6 +44,23 @@ fn reply(call: &Call) -> Reply {
             {"id": 9, "name": "Parks", "parentLayerId": -1, "subLayerIds": null},
             {"id": 11, "name": "Broken", "parentLayerId": -1, "subLayerIds": null}],
             "tables": [{"id": 500_001, "name": "Owners"}]})),
+        "/Mixed/MapServer" => Reply::json(&json!({"layers": [
+            {"id": 0, "name": "Roads", "type": "Feature Layer", "geometryType": "esriGeometryPoint"},
+            {"id": 1, "name": "Photo", "type": "Raster Layer"},
+            {"id": 2, "name": "Labels", "type": "Annotation Layer"},
+            {"id": 3, "name": "Names", "type": "Annotation Layer"}],
+            "tables": [{"id": 4, "name": "Owners"}]})),
+        "/Mixed/MapServer/0" => layer("Roads", 3),
+        "/Mixed/MapServer/2" => {
+            Reply::json(&json!({"id": 2, "name": "Labels", "type": "Annotation Layer", "geometryType": null}))
+        }
+        "/Mixed/MapServer/1" => Reply::json(&json!({"id": 1, "name": "Photo", "type": "Raster Layer"})),
+        "/Mixed/MapServer/3" => {
+            Layer { json: json!({"name": "Names", "type": "Annotation Layer"}), ..Layer::of(1..=2) }.reply(call)
+        }
+        "/Mixed/MapServer/4" => {
+            Layer { json: json!({"name": "Owners", "type": "Table", "geometryType": null}), ..Layer::of(1..=2) }.reply(call)
+        }
         "/City/FeatureServer/1" => layer("Main Roads", 3),
         "/City/FeatureServer/7" => layer("Side roads", 4),
         "/City/FeatureServer/8" => layer("../Parks", 5),
@@ -79,6 +96,8 @@ fn item_reply(item: &str, call: &Call) -> Reply {
         ("3", "") => Reply::json(&json!({"type": "CSV", "title": "Some wells", "name": "wells.csv"})),
         ("3", _) => Reply::bytes("text/csv", "a,b\n1,2\n"),
         ("4", "") => Reply::json(&json!({"type": "Dashboard", "title": "Numbers"})),
+        ("5", "") => Reply::json(&json!({"type": "Web Mapping Application", "title": "City map",
+            "url": "https://www.arcgis.com/apps/webappviewer/index.html?id=x"})),
         _ => Reply::error(400, "Item does not exist or is inaccessible."),
     }
 }
@@ -202,6 +221,41 @@ fn several_layers_do_not_go_into_one_file_and_none_is_asked() {
 }
 
 #[test]
+fn what_a_service_says_to_have_no_rows_is_left_out_with_a_note() {
+    let desk = Desk::new();
+    let photo = "warning: \"Photo\" is left out: layers of the type Raster Layer have no rows of their own";
+    says(&desk.export(&desk.url("/Mixed/MapServer"), &["-o", "m.gpkg"]), 0, &[photo, "\"Labels\" is left out"]);
+    assert!(
+        desk.server.calls().iter().all(|call| !call.path.contains("/MapServer/1") && !call.path.contains("/MapServer/2/query"))
+    );
+    says(&desk.export(&desk.url("/Mixed/MapServer"), &["-o", "out/"]), 0, &[photo]);
+    assert_eq!(desk.names("out"), ["Names.geojson", "Owners.csv", "Roads.geojson"]);
+    says(&desk.export(&desk.url("/Mixed/MapServer/*o*"), &["-o", "some/"]), 0, &[photo]);
+    assert_eq!(desk.names("some"), ["Owners.csv", "Roads.geojson"]);
+    for args in [&["--layers", "Roads,Photo"][..], &["--layers", "0,1"], &[]] {
+        let target = if args.is_empty() { "/Mixed/MapServer/Photo" } else { "/Mixed/MapServer" };
+        let run = desk.export(&desk.url(target), &[&["-o", "x.gpkg"], args].concat());
+        says(&run, 1, &["layers of the type Raster Layer have no rows of their own", "\"Photo\""]);
+    }
+}
+
+#[test]
+fn an_area_leaves_the_tables_of_a_service_out_with_a_note_and_is_refused_for_one_that_is_named() {
+    let desk = Desk::new();
+    let bbox = ["--bbox", "-180,-90,180,90"];
+    let run = desk.export(&desk.url("/Mixed/MapServer"), &[&["-o", "m.gpkg"], &bbox[..]].concat());
+    says(&run, 0, &["warning: \"Owners\" is left out: a table has no geometry, so no area can choose its rows"]);
+    assert!(desk.server.calls().iter().all(|call| !call.path.contains("/MapServer/4")));
+    for (target, layers) in
+        [("/Mixed/MapServer", Some("Owners")), ("/Mixed/MapServer/Owners", None), ("/Mixed/MapServer/4", None)]
+    {
+        let layers = layers.map_or(vec![], |name| vec!["--layers", name]);
+        let run = desk.export(&desk.url(target), &[&["-o", "x.gpkg"], &bbox[..], &layers].concat());
+        says(&run, 2, &["a table has no geometry, so no area can choose its rows"]);
+    }
+}
+
+#[test]
 fn an_item_of_a_portal_leads_to_its_service() {
     let desk = Desk::new();
     let page = desk.server.url(&format!("/portal/home/item.html?id={ITEM}&sublayer=7#overview")).to_string();
@@ -211,7 +265,15 @@ fn an_item_of_a_portal_leads_to_its_service() {
     says(&desk.export(ITEM, &["--portal", &portal, "-o", "out/", "--layers", "*Parks"]), 0, &[]);
     assert_eq!(desk.names("out"), ["Parks.geojson", "Parks_2.geojson"]);
     says(&desk.export("short", &["--portal", &portal, "-o", "out/"]), 2, &["not files"]);
-    says(&desk.export(&item('9'), &["--portal", &portal, "-o", "b/"]), 1, &["Item does not exist"]);
+    says(&desk.export(ITEM, &["-o", "out/"]), 2, &["the portal is not named", "--portal https://www.arcgis.com"]);
+    says(&desk.export(&item('5'), &["--portal", &portal, "-o", "b/"]), 1, &["\"City map\" holds no layers", "Web Mapping"]);
+    says(&desk.export(&desk.url("/Photos/ImageServer"), &["-o", "b/"]), 1, &["services of the type ImageServer"]);
+    says(&desk.run(&["convert", &desk.url("/City/FeatureServer/1"), "-o", "a.csv"]), 2, &["not addresses", "geohaul export"]);
+    says(
+        &desk.export(&item('9'), &["--portal", &portal, "-o", "b/"]),
+        1,
+        &["Item does not exist", "hint: check the id", "--user"],
+    );
     says(&desk.export(&item('4'), &["--portal", &portal, "-o", "b/"]), 1, &["\"Numbers\" holds no layers", "Dashboard"]);
 }
 

@@ -17,6 +17,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Status> {
 
 /// Converts, in a setting.
 pub(super) fn work(args: &ConvertArgs, setting: &Setting<'_>) -> Result<Delivered> {
+    refuse_addresses(&args.files)?;
     // Wrong options are no fault of the file.
     let destination = outputs::destination(&args.outputs)?;
     refuse_to_replace_inputs(&args.files, &destination)?;
@@ -26,6 +27,16 @@ pub(super) fn work(args: &ConvertArgs, setting: &Setting<'_>) -> Result<Delivere
     match args.files.as_slice() {
         [file] => done.map_err(|error| error.in_file(file)),
         _ => done,
+    }
+}
+
+/// What is on a server is exported.
+fn refuse_addresses(inputs: &[PathBuf]) -> Result<()> {
+    let is_address = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+    match inputs.iter().any(|input| input.to_str().is_some_and(is_address)) {
+        false => Ok(()),
+        true => Err(Error::new(ErrorKind::Usage, "convert reads saved files, not addresses")
+            .hint("for layers on servers there is geohaul export, for tasks geohaul run")),
     }
 }
 

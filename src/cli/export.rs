@@ -9,9 +9,10 @@ use super::{access, interrupt, job, outputs, selection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{Destination, ExportOptions};
 use crate::fetch::Input as _;
+use crate::fetch::asked::Asked;
+use crate::fetch::describe::not_read;
 use crate::fetch::layer::LayerOptions;
 use crate::fetch::layers::Layers;
-use crate::fetch::selection::Selection;
 use crate::fetch::target::Target;
 use crate::report::Report;
 
@@ -46,12 +47,14 @@ pub(super) fn work(args: &ExportArgs, setting: &Setting<'_>) -> Result<Delivered
         return Err(Error::new(ErrorKind::Usage, "--datum-transformation is for the server, and PROJ reprojects here")
             .hint("add --project server and --crs"));
     }
+    refuse_what_the_address_says_too(&target, args)?;
     let (selection, clip) = selection::read(&args.selection)?;
-    warnings.extend(chosen_by_the_address(&target, &selection));
+    warnings.extend(chosen_by_the_address(&target));
     let options = LayerOptions { selection, out_sr, page_size: args.page_size, wire: args.wire.into() };
     let connections = usize::try_from(args.connections).unwrap_or(usize::MAX);
     let session = setting.paced(session, connections).stopped_by(&interrupt::cancel());
     let mut layers = Layers::open(&session, &target, options, &args.layers, Arc::clone(&setting.progress))?;
+    warnings.extend(layers.left_out().iter().cloned());
     let destination = outputs::destination(&args.outputs)?;
     if let (Destination::Files(outputs), names @ [_, _, ..]) = (&destination, layers.names().as_slice())
         && !outputs.iter().all(|output| output.format.info().many_layers)
@@ -97,15 +100,32 @@ fn how_to_go_on(resume: bool) -> &'static str {
 }
 
 /// A pasted query may hold a condition that nobody thought of any more.
-fn chosen_by_the_address(target: &Target, selection: &Selection) -> Option<String> {
-    let (Target::Layer { where_clause, .. } | Target::NamedLayers { where_clause, .. }) = target else { return None };
-    let condition = where_clause.as_ref().filter(|_| selection.where_clause.is_none())?;
-    Some(format!("the address chooses rows, and only those are exported: where {condition}"))
+fn chosen_by_the_address(target: &Target) -> Option<String> {
+    let rows = target.asked()?.rows()?;
+    Some(format!("the address chooses rows, and only those are exported: {rows}"))
+}
+
+/// What the options of the output say against a pasted query. Options that choose rows are compared where layers are opened.
+fn refuse_what_the_address_says_too(target: &Target, args: &ExportArgs) -> Result<()> {
+    let Some(asked) = target.asked() else { return Ok(()) };
+    if asked.get("outSR").is_some() && args.outputs.crs.is_some() {
+        return Err(Asked::twice("outSR"));
+    }
+    match asked.get("returnGeometry").is_some() && args.selection.clip.is_some() {
+        true => Err(Error::new(ErrorKind::Usage, "the address asks for no geometry, and --clip cuts geometries")
+            .hint("leave out returnGeometry=false, or use --intersects")),
+        false => Ok(()),
+    }
 }
 
 fn refuse_what_has_no_layers(target: &Target) -> Result<()> {
     Err(match target {
         Target::Layer { .. } | Target::NamedLayers { .. } | Target::Service { .. } | Target::Item { .. } => return Ok(()),
+        Target::File(id) if Target::item("https://www.arcgis.com", &id.to_string_lossy()).is_ok() => {
+            Error::new(ErrorKind::Usage, "this is the id of a portal's item, and the portal is not named")
+                .hint("add --portal https://www.arcgis.com, or that of your organisation: --portal https://HOST/portal")
+        }
+        Target::OtherService { url, service_type } => not_read(service_type).at_url(url),
         Target::File(_) | Target::Stdin => Error::new(ErrorKind::Usage, "export reads layers on servers, not files")
             .hint("for saved files there is geohaul convert"),
         Target::GpTask { url } | Target::GpService { url } => {

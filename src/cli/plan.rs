@@ -85,6 +85,7 @@ fn plan(wanted: &Wanted<'_>, job: Option<&String>) -> Result<Vec<Planned>> {
     let options = LayerOptions { selection, page_size: wanted.page_size, ..LayerOptions::default() };
     let session = opened.session.stopped_by(&interrupt::cancel());
     let mut layers = Layers::open(&session, &opened.target, options, wanted.layers, Arc::new(Silent))?;
+    printer::warnings(layers.left_out());
     let names: Vec<String> = layers.names().iter().map(|name| (*name).to_owned()).collect();
     let mut planned = Vec::new();
     for (at, item) in layers.items().enumerate() {

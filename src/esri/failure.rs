@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 /// The most of a server's own words that is repeated.
 const MOST_WORDS: usize = 600;
 
-const CHECK_ADDRESS: &str = "check the address; `geohaul info` on the service shows what is there";
+const CHECK_ADDRESS: &str = "check the address; `geohaul ls` on the service, its folder or .../rest/services shows what is there";
 
 /// What a server said instead of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +135,13 @@ impl Failure {
         }
     }
 
+    /// The service itself is not there: nobody started it, or it was removed.
+    pub fn is_without_service(&self) -> bool {
+        let words = self.words.to_ascii_lowercase();
+        let tells = |what: &str| words.split_once("service ").is_some_and(|(_, rest)| rest.contains(what));
+        self.shape == Shape::Json && matches!(self.code, Some(404 | 500)) && (tells(" not started") || tells(" not found"))
+    }
+
     /// The server refuses `resultOffset`.
     pub fn refuses_paging(&self) -> bool {
         self.words.to_ascii_lowercase().contains("pagination is not supported")
@@ -161,20 +168,31 @@ impl Failure {
     }
 
     fn hint(&self) -> Option<&'static str> {
+        let says = |words: &str| self.words.to_ascii_lowercase().contains(words);
         Some(match (self.code, self.shape) {
             (Some(498), _) => "the token is invalid or has expired; get a new one",
             (Some(499), _) => "this service is not public; sign in with --user NAME or --token-file FILE",
             (Some(401), _) => "the web server wants a sign-in; --basic --user NAME gives one, --client-cert shows a certificate",
-            (Some(403), Shape::Json) => "the account may not use this service; ask its owner",
+            (Some(403), Shape::Json) => {
+                "sign in with --user NAME or geohaul login; where you did, the account lacks the right: ask the owner"
+            }
+            (Some(400), Shape::Json) if says("item does not exist or is inaccessible") => {
+                "check the id; an item that is not public wants --user NAME or geohaul login"
+            }
+            _ if self.is_without_service() && says(" not started") => {
+                "the service is stopped; ask whoever runs the server to start it"
+            }
+            _ if self.is_without_service() => CHECK_ADDRESS,
             // A layer or task that is not there.
-            (Some(400), Shape::Json) if self.words.to_ascii_lowercase().contains("invalid url") => CHECK_ADDRESS,
+            (Some(400), Shape::Json) if says("invalid url") => CHECK_ADDRESS,
             (Some(404), _) => CHECK_ADDRESS,
             (Some(429 | 503), _) => "the server has too much to do; try again later",
             (_, Shape::WebPage) => {
                 "open the address in a browser to see what it says; a proxy or a sign-in page may stand in between"
             }
-            (_, Shape::Empty | Shape::Broken) => "try again; ask for fewer features at once with --page-size",
-            _ if self.is_heavy() => "the server may not manage that many features at once; try a smaller --page-size",
+            (Some(500 | 502 | 504), _) | (_, Shape::Empty | Shape::Broken) => {
+                "try again later; where it stays, whoever runs the server finds the reason in its log"
+            }
             _ => return None,
         })
     }
@@ -295,5 +313,8 @@ mod tests {
         assert!(failure(400, "Error performing query operation").is_heavy() && !failure(400, "Invalid").is_heavy());
         assert!(failure(400, "Pagination is not supported.").refuses_paging());
         assert!(failure(429, "").is_overload() && !failure(500, "").is_overload());
+        assert!(failure(500, "Service City/MapServer not started").is_without_service());
+        assert!(failure(404, "Service City/MapServer not found").is_without_service());
+        assert!(!failure(500, "not found").is_without_service() && !failure(400, "Service not found").is_without_service());
     }
 }

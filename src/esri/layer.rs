@@ -154,10 +154,7 @@ impl LayerInfo {
 
     /// The type that keeps this from being queried, such as `Group Layer`; `None` for layers and tables.
     pub fn not_queryable(&self) -> Option<&str> {
-        let name = self.layer_type.as_deref()?;
-        let known = ["Group Layer", "Raster Layer", "Mosaic Layer", "Annotation Layer", "Utility Network Layer"];
-        let controller = ["Topology Layer", "Trace Network Layer", "Parcel Fabric Layer", "Raster Catalog Layer", "Image Layer"];
-        known.iter().chain(&controller).any(|kind| kind.eq_ignore_ascii_case(name)).then_some(name)
+        self.layer_type.as_deref().filter(|kind| is_without_rows(kind, self.geometry))
     }
 
     /// It has no geometry, and says so.
@@ -169,6 +166,14 @@ impl LayerInfo {
     pub fn denies_queries(&self) -> bool {
         self.capabilities.as_ref().is_some_and(|list| !list.iter().any(|one| one.eq_ignore_ascii_case("Query")))
     }
+}
+
+/// Whether layers of a type answer no queries. Annotation has rows where it has geometries.
+pub(super) fn is_without_rows(kind: &str, geometry: Option<GeometryKind>) -> bool {
+    let known = ["Group Layer", "Raster Layer", "Mosaic Layer", "Utility Network Layer", "Topology Layer", "Trace Network Layer"];
+    let is = |name: &str| kind.eq_ignore_ascii_case(name);
+    known.into_iter().chain(["Parcel Fabric Layer", "Raster Catalog Layer", "Image Layer"]).any(is)
+        || (is("Annotation Layer") && geometry.is_none())
 }
 
 /// The field that is most likely the object id where none is stated: an integer under a usual name, perhaps
@@ -279,6 +284,9 @@ mod tests {
             &json!({"type": "Group Layer", "fields": null, "geometryType": null, "subLayers": [{"id": 4, "name": "Roads"}]}),
         );
         assert_eq!(group.not_queryable(), Some("Group Layer"));
+        let annotation = |geometry: Value| LayerInfo::of(&json!({"type": "Annotation Layer", "geometryType": geometry}));
+        assert_eq!(annotation(json!("esriGeometryPolygon")).not_queryable(), None);
+        assert_eq!(annotation(Value::Null).not_queryable(), Some("Annotation Layer"));
         assert_eq!(group.sub_layers, [(4, "Roads".to_owned())]);
         let table = LayerInfo::of(
             &json!({"type": "Table", "geometryType": "esriGeometryNull", "maxRecordCount": "500", "capabilities": "Map, Data"}),

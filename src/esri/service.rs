@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::layer::as_count;
+use super::layer::{as_count, is_without_rows};
 use crate::model::{GeometryKind, SpatialReference};
 
 /// What a FeatureServer or MapServer says of itself.
@@ -47,6 +47,18 @@ pub struct LayerEntry {
     /// The numbers of those others, where the list says them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<i64>,
+}
+
+impl LayerEntry {
+    /// The type that keeps this from being queried, such as `Raster Layer`; `None` where the list says no such thing.
+    pub fn not_queryable(&self) -> Option<&str> {
+        self.layer_type.as_deref().filter(|kind| is_without_rows(kind, self.geometry))
+    }
+
+    /// It has no geometry, and says so.
+    pub fn is_table(&self) -> bool {
+        self.geometry.is_none() && self.layer_type.as_deref() == Some("Table")
+    }
 }
 
 impl ServiceInfo {

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use url::Url;
 
-use super::layer::{LayerOptions, LayerSource, WireChoice};
+use super::layer::{LayerOptions, LayerSource, WireChoice, header_by_its_words, no_queries};
 use super::layers::Layers;
 use super::saved::Saved;
-use super::selection::Selection;
 use super::session::Session;
 use super::target::Target;
 use super::{Input, Item, Scalar, Source};
@@ -79,17 +78,25 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
             )
         }
         Target::Service { url } => Description::Service(ServiceInfo::of(&json(url)?)),
-        Target::Layer { url, where_clause, .. } => {
+        Target::Layer { url, asked } => {
+            let mut options = LayerOptions { wire: WireChoice::Json, ..LayerOptions::default() };
+            asked.join(&mut options)?;
             let info = LayerInfo::of(&json(url)?);
-            let selection = Selection { where_clause: where_clause.clone(), ..Selection::default() };
-            let options = LayerOptions { selection, wire: WireChoice::Json, ..LayerOptions::default() };
-            let source = LayerSource::open(session, url, options, Arc::clone(progress))?;
+            let (header, warnings) = match LayerSource::open(session, url, options.clone(), Arc::clone(progress)) {
+                Ok(source) => (source.header().clone(), source.warnings()),
+                // It has no rows to give, but fields to show.
+                Err(error) if info.denies_queries() && error.kind() == ErrorKind::Server => {
+                    let list = info.capabilities.as_deref().unwrap_or_default();
+                    (header_by_its_words(session, url, &info, &options)?, vec![no_queries(list)])
+                }
+                Err(error) => return Err(error),
+            };
             Description::Layer(Box::new(LayerDescription {
-                header: source.header().clone(),
+                header,
                 max_record_count: info.max_record_count,
                 supports_pagination: info.supports_pagination,
                 capabilities: info.capabilities,
-                warnings: source.warnings(),
+                warnings,
             }))
         }
         Target::NamedLayers { .. } | Target::Item { .. } => {
@@ -106,11 +113,15 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
         }
         Target::GpJob { url, .. } => Description::GpJob(Job::from_json(&json(url)?)),
         Target::OtherService { url, service_type } => {
-            return Err(Error::new(ErrorKind::Unsupported, format!("geohaul does not read services of the type {service_type}"))
-                .at_url(url)
-                .hint("it reads FeatureServer, MapServer and GPServer"));
+            return Err(not_read(service_type).at_url(url));
         }
     })
+}
+
+/// What is said of a service of another type.
+pub fn not_read(service_type: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("geohaul does not read services of the type {service_type}"))
+        .hint("it reads FeatureServer, MapServer and GPServer")
 }
 
 fn file(path: PathBuf) -> Result<Description> {

@@ -12,12 +12,14 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::paging::{Ask, Pager, Situation};
+use super::retry::{Cause, Refused};
 use super::selection::{IdRanges, Selection, names};
 use super::session::{Answer, Session};
 use super::spool::{Kind, Spool};
 use super::{Pages, Source};
 use crate::error::{Error, ErrorKind, Result, redact};
 use crate::esri::layer::{LayerInfo, likely_object_id};
+use crate::esri::service::{LayerEntry, ServiceInfo};
 use crate::esri::{fields_of, object_ids};
 use crate::model::{Carriage, Field, FieldType, GeometryKind, Header, Origin, ReadPlan, SpatialReference};
 use crate::pipe::Permits;
@@ -207,7 +209,13 @@ impl Glance {
 
 /// What the server says of a layer, and how to ask for its rows.
 fn ask_what_it_is(session: &Session, url: &Url, options: &LayerOptions) -> Result<(LayerInfo, Query)> {
-    let json = session.json(url, &[]).map_err(|error| error.hint("`geohaul info` on the service shows what is there"))?;
+    let json = match session.ask(&session.request(url, &[]), false) {
+        Ok(answer) => answer.skeleton.value,
+        Err(refused) => {
+            let missing = no_layer_there(session, url, &refused);
+            return Err(missing.unwrap_or_else(|| refused.error.hint("`geohaul info` on the service shows what is there")));
+        }
+    };
     let info = LayerInfo::of(&json);
     let name = name_of(&info);
     refuse_what_has_no_rows(&info, &json).map_err(|error| error.in_layer(&name).at_url(url))?;
@@ -215,6 +223,33 @@ fn ask_what_it_is(session: &Session, url: &Url, options: &LayerOptions) -> Resul
     let object_id = info.object_id.as_deref().or_else(|| likely_object_id(&info.fields));
     let query = query.with_object_id(object_id);
     Ok((info, query))
+}
+
+/// What a service says of a number that none of its layers has. `None` where it has it, or is not there itself.
+fn no_layer_there(session: &Session, url: &Url, refused: &Refused) -> Option<Error> {
+    let absent = matches!(&refused.cause, Cause::Failure(failure) if matches!(failure.code, Some(400 | 404)));
+    let id: i64 = url.path_segments()?.next_back().filter(|_| absent)?.parse().ok()?;
+    let mut service = url.clone();
+    service.path_segments_mut().ok()?.pop();
+    let known = ServiceInfo::of(&session.json(&service, &[]).ok()?);
+    let listed: Vec<&LayerEntry> = known.layers.iter().chain(&known.tables).collect();
+    if listed.is_empty() || listed.iter().any(|entry| entry.id == id || entry.members.contains(&id)) {
+        return None;
+    }
+    let names: Vec<String> = listed.iter().map(|entry| format!("{} ({})", entry.id, entry.name)).collect();
+    let said = refused.error.why().unwrap_or("it is in no list of the service");
+    let error = Error::new(ErrorKind::Usage, format!("there is no layer {id}")).because(said).at_url(&service);
+    Some(error.hint(format!("the layers are: {}", names.join(", "))))
+}
+
+/// The header of a layer whose rows can't be asked for: by its own words alone.
+///
+/// # Errors
+/// As [`LayerSource::open`] for what the options choose.
+pub(super) fn header_by_its_words(session: &Session, url: &Url, info: &LayerInfo, options: &LayerOptions) -> Result<Header> {
+    let opening = Opening { session, query: Query::new(url, info, options)?, info };
+    let (header, _) = opening.header(&name_of(info), None, None, &options.selection, &mut Vec::new())?;
+    Ok(header)
 }
 
 fn name_of(info: &LayerInfo) -> String {
@@ -230,11 +265,11 @@ fn origin(query: &Query, most: Option<u64>, last_edit: Option<i64>) -> Origin {
 fn refuse_what_has_no_rows(info: &LayerInfo, json: &Value) -> Result<()> {
     let unsupported = |what: String| Error::new(ErrorKind::Unsupported, what);
     if let Some(kind) = info.not_queryable() {
-        let error = unsupported(format!("a {kind} has no rows of its own"));
+        let error = unsupported(format!("layers of the type {kind} have no rows of their own"));
         let names: Vec<String> = info.sub_layers.iter().map(|(id, name)| format!("{id} ({name})")).collect();
         return Err(match names.as_slice() {
             [] => error.hint("choose a feature layer or a table of the service; `geohaul info` on the service lists them"),
-            _ => error.hint(format!("choose one of its layers: {}", names.join(", "))),
+            _ => error.hint(format!("choose one of its layers: {}; its name in place of its number takes all", names.join(", "))),
         });
     }
     if let Some(kind) = &info.unknown_geometry {
@@ -273,7 +308,11 @@ impl Opening<'_> {
             warnings
                 .push("the server does not count the rows, so nothing but its own word says that all of them came".to_owned());
         }
-        let Probed { start, query, ids, asked, answer, in_pbf } = self.probe(selection, page_size, scouted)?;
+        let probed = self.probe(selection, page_size, scouted);
+        let Probed { start, query, ids, asked, answer, in_pbf } = probed.map_err(|error| match &self.info.capabilities {
+            Some(list) if self.info.denies_queries() => error.hint(no_queries(list)),
+            _ => error,
+        })?;
         self.query = query;
         let (header, id_key) = self.header(name, count, answer.as_ref(), selection, &mut warnings)?;
         let known = wire::Known { info: self.info, header: &header, probe: answer.as_ref() };
@@ -386,6 +425,12 @@ impl Opening<'_> {
         let candidates = [told.map(str::to_owned), field, object_id, short].into_iter().flatten();
         Ok((header, id_key(answer, candidates)?))
     }
+}
+
+/// What keeps the rows of a layer without the capability `Query`.
+pub(super) fn no_queries(capabilities: &[String]) -> String {
+    let list = capabilities.join(", ");
+    format!("the layer allows no queries (its capabilities are: {list}); ask its owner for Query")
 }
 
 impl Opening<'_> {

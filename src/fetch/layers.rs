@@ -15,6 +15,7 @@ use super::session::Session;
 use super::target::Target;
 use super::{Download, Input, Item, portal};
 use crate::error::{Error, ErrorKind, Result, did_you_mean, redact};
+use crate::esri::layer::LayerInfo;
 use crate::esri::service::{LayerEntry, ServiceInfo};
 use crate::report::Progress;
 
@@ -27,6 +28,8 @@ pub struct Layers {
     origin: String,
     pending: VecDeque<Pending>,
     ready: VecDeque<Item>,
+    left_out: Vec<String>,
+    several: bool,
 }
 
 /// How layers are opened.
@@ -44,8 +47,9 @@ pub(super) struct Pending {
 }
 
 pub(super) enum What {
-    /// A layer or table, with a condition of its own.
-    Layer { url: Url, condition: Option<String> },
+    /// A layer or table, with a condition of its own. What its service says already of why it has no rows to give is
+    /// what it lacks: it is left out, unless somebody named it.
+    Layer { url: Url, condition: Option<String>, lacks: Option<String> },
     /// Features that the server sent already, as a feature collection.
     Collection(Bytes),
     /// A file of a portal.
@@ -67,10 +71,8 @@ impl Layers {
         progress: Arc<dyn Progress>,
     ) -> Result<Self> {
         let session = session.watched_by(Arc::clone(&progress));
-        if let Target::Layer { where_clause, fields, .. } | Target::NamedLayers { where_clause, fields, .. } = target {
-            let Selection { where_clause: wanted, fields: listed, .. } = &mut options.selection;
-            *wanted = wanted.take().or_else(|| where_clause.clone());
-            *listed = listed.take().or_else(|| fields.clone());
+        if let Some(asked) = target.asked() {
+            asked.join(&mut options)?;
         }
         let opener = Opener { session, options, progress };
         let (origin, mut pending) = opener.find(target)?;
@@ -85,7 +87,21 @@ impl Layers {
             }
             pending.retain(named);
         }
-        Ok(Self { opener, origin: redact(&origin), pending: pending.into(), ready: VecDeque::new() })
+        let named = |layer: &Pending| {
+            let plain = only.iter().map(|name| name.trim()).filter(|name| !name.contains('*')).map(Glob::new);
+            plain.into_iter().any(|glob| glob.matches(&layer.name) || layer.is_numbered(&glob))
+        };
+        let goes = |layer: &Pending| layer.lacks().is_none() || named(layer);
+        let mut left_out = Vec::new();
+        // Of a service that has nothing else, the first says why.
+        if pending.iter().any(goes) {
+            let (go, stay): (Vec<_>, Vec<_>) = pending.into_iter().partition(goes);
+            pending = go;
+            left_out =
+                stay.iter().filter_map(|layer| Some(format!("\"{}\" is left out: {}", layer.name, layer.lacks()?))).collect();
+        }
+        let several = pending.len() > 1;
+        Ok(Self { opener, origin: redact(&origin), pending: pending.into(), ready: VecDeque::new(), left_out, several })
     }
 
     /// The names of the layers that are still to come.
@@ -93,11 +109,16 @@ impl Layers {
         self.pending.iter().map(|layer| layer.name.as_str()).collect()
     }
 
+    /// In words, what of a service is no layer or table with rows to give.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
     /// What each layer that is still to come says without sending a row; `None` for one that can't be asked, which
     /// says why once it is opened.
     pub fn glances(&self) -> Vec<Option<Glance>> {
         let glance = |layer: &Pending| match &layer.what {
-            What::Layer { url, condition } => {
+            What::Layer { url, condition, .. } => {
                 Glance::of(&self.opener.session, url, &self.opener.options_with(condition.as_deref())).ok()
             }
             _ => None,
@@ -119,7 +140,9 @@ impl Layers {
             let Pending { name, what } = self.pending.pop_front()?;
             match self.opener.open(&name, what) {
                 Ok(items) => self.ready.extend(items),
-                Err(error) => return Some(Err(if name.is_empty() { error } else { error.in_layer(&name) })),
+                Err(error) if name.is_empty() => return Some(Err(error)),
+                Err(error) if self.several => return Some(Err(error.in_layer(&name).hint("--layers chooses the others"))),
+                Err(error) => return Some(Err(error.in_layer(&name))),
             }
         }
     }
@@ -136,6 +159,13 @@ impl Input for Layers {
 }
 
 impl Pending {
+    fn lacks(&self) -> Option<&str> {
+        match &self.what {
+            What::Layer { lacks, .. } => lacks.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether a pattern is the number of the layer in its service.
     fn is_numbered(&self, glob: &Glob) -> bool {
         match &self.what {
@@ -151,7 +181,7 @@ impl Opener {
         match target {
             Target::Layer { url, .. } => {
                 // Its name is known once it is open.
-                let layer = What::Layer { url: url.clone(), condition: None };
+                let layer = What::Layer { url: url.clone(), condition: None, lacks: None };
                 Ok((url.clone(), vec![Pending { name: String::new(), what: layer }]))
             }
             Target::NamedLayers { url, name, .. } => Ok((url.clone(), self.named(url, name)?)),
@@ -167,7 +197,7 @@ impl Opener {
 
     /// All layers and tables of a service.
     pub(super) fn service(&self, url: &Url, condition: Option<&str>) -> Result<Vec<Pending>> {
-        let found = rows_of(&self.info(url)?).map(|entry| pending(url, entry, condition)).collect::<Vec<_>>();
+        let found = rows_of(&self.info(url)?).map(|entry| self.pending(url, entry, condition)).collect::<Vec<_>>();
         if found.is_empty() {
             return Err(Error::new(ErrorKind::Input, "the service has no layers or tables").at_url(url));
         }
@@ -186,12 +216,43 @@ impl Opener {
             let and_its_groups = std::iter::successors(Some(id), |id| groups.get(id).copied()).take(DEEPEST_GROUP);
             and_its_groups.into_iter().any(|id| named.contains(&id))
         };
-        let found = rows_of(&info).filter(|entry| chosen(entry.id)).map(|entry| pending(url, entry, None));
+        let found = rows_of(&info).filter(|entry| chosen(entry.id)).map(|entry| {
+            let is_meant = !name.contains('*') && glob.matches(&entry.name);
+            let mut found = self.pending(url, entry, None);
+            if let What::Layer { lacks, .. } = &mut found.what
+                && is_meant
+            {
+                *lacks = None;
+            }
+            found
+        });
         let found: Vec<Pending> = found.collect();
         match found.is_empty() {
             true => Err(no_layer(name, all.iter().map(|entry| entry.name.as_str())).at_url(url)),
             false => Ok(found),
         }
+    }
+
+    fn pending(&self, service: &Url, entry: LayerEntry, condition: Option<&str>) -> Pending {
+        let mut url = service.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(&entry.id.to_string());
+        }
+        let lacks = match entry.not_queryable() {
+            // Its own words tell annotation that can be queried from that which can't.
+            Some("Annotation Layer") if self.is_queryable(&url) => None,
+            Some(kind) => Some(format!("layers of the type {kind} have no rows of their own")),
+            None if entry.is_table() && self.options.selection.area.is_some() => {
+                Some("a table has no geometry, so no area can choose its rows".to_owned())
+            }
+            None => None,
+        };
+        Pending { name: entry.name, what: What::Layer { url, condition: condition.map(str::to_owned), lacks } }
+    }
+
+    /// Whether a layer says that it has rows. One that does not answer says why when it is opened.
+    fn is_queryable(&self, layer: &Url) -> bool {
+        self.session.json(layer, &[]).map_or(true, |json| LayerInfo::of(&json).not_queryable().is_none())
     }
 
     fn info(&self, url: &Url) -> Result<ServiceInfo> {
@@ -211,7 +272,7 @@ impl Opener {
 
     fn open(&self, name: &str, what: What) -> Result<Vec<Item>> {
         match what {
-            What::Layer { url, condition } => {
+            What::Layer { url, condition, .. } => {
                 let options = self.options_with(condition.as_deref());
                 let layer = LayerSource::open(&self.session, &url, options, Arc::clone(&self.progress))?;
                 Ok(vec![Item::Layer(Box::new(layer))])
@@ -233,20 +294,12 @@ impl Opener {
 
 /// The layers and tables of a service in its order, without groups.
 fn rows_of(info: &ServiceInfo) -> impl Iterator<Item = LayerEntry> {
-    let listed = info.layers.iter().chain(&info.tables);
-    let ids: Vec<i64> = listed.clone().map(|entry| entry.id).collect();
-    let unlisted = listed.clone().flat_map(|entry| &entry.members).filter(|id| !ids.contains(id));
+    let table = |entry: &LayerEntry| LayerEntry { layer_type: Some("Table".to_owned()), ..entry.clone() };
+    let listed: Vec<LayerEntry> = info.layers.iter().cloned().chain(info.tables.iter().map(table)).collect();
+    let unlisted = listed.iter().flat_map(|entry| &entry.members).filter(|id| !listed.iter().any(|entry| entry.id == **id));
     let unlisted = unlisted.map(|id| LayerEntry { id: *id, name: format!("layer {id}"), ..LayerEntry::default() });
-    let entries: Vec<LayerEntry> = listed.filter(|entry| !entry.is_group).cloned().chain(unlisted).collect();
-    entries.into_iter()
-}
-
-fn pending(service: &Url, entry: LayerEntry, condition: Option<&str>) -> Pending {
-    let mut url = service.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().push(&entry.id.to_string());
-    }
-    Pending { name: entry.name, what: What::Layer { url, condition: condition.map(str::to_owned) } }
+    let unlisted: Vec<LayerEntry> = unlisted.collect();
+    listed.into_iter().filter(|entry| !entry.is_group).chain(unlisted)
 }
 
 fn no_layer<'a>(name: &str, given: impl Iterator<Item = &'a str> + Clone) -> Error {

@@ -12,6 +12,7 @@ use crate::pipe::{Permit, Permits};
 use crate::report::{MessageKind, Progress};
 
 pub mod areas;
+pub mod asked;
 pub mod auth;
 pub mod describe;
 mod features;

@@ -56,6 +56,8 @@ pub(super) fn find(opener: &Opener, portal: &Url, id: &str, layer: Option<u32>, 
             let name = text("name").unwrap_or(title).to_owned();
             Ok(vec![Pending { name, what: What::File(data) }])
         }
+        // An application has the address of its page.
+        (kind, Some(address)) if Target::parse(address).is_err() => Err(refuse(format!("it is a {kind}"))),
         (_, Some(address)) => of_address(opener, title, address, layer, None),
         (kind, None) => Err(refuse(format!("it is a {kind}"))),
     }
@@ -64,15 +66,16 @@ pub(super) fn find(opener: &Opener, portal: &Url, id: &str, layer: Option<u32>, 
 /// What the address in an item or a web map names.
 fn of_address(opener: &Opener, name: &str, address: &str, layer: Option<u32>, condition: Option<&str>) -> Result<Vec<Pending>> {
     match Target::parse(address)? {
-        Target::Layer { url, .. } => {
-            Ok(vec![Pending { name: name.to_owned(), what: What::Layer { url, condition: condition.map(str::to_owned) } }])
-        }
+        Target::Layer { url, .. } => Ok(vec![Pending {
+            name: name.to_owned(),
+            what: What::Layer { url, condition: condition.map(str::to_owned), lacks: None },
+        }]),
         Target::Service { mut url } => match layer {
             Some(number) => {
                 if let Ok(mut path) = url.path_segments_mut() {
                     path.pop_if_empty().push(&number.to_string());
                 }
-                Ok(vec![Pending { name: name.to_owned(), what: What::Layer { url, condition: None } }])
+                Ok(vec![Pending { name: name.to_owned(), what: What::Layer { url, condition: None, lacks: None } }])
             }
             None => opener.service(&url, condition),
         },

@@ -104,6 +104,11 @@ impl Refused {
         }
     }
 
+    /// The service is not there. One that gave data a moment ago may be started anew.
+    fn is_without_service(&self) -> bool {
+        matches!(&self.cause, Cause::Failure(failure) if failure.is_without_service())
+    }
+
     /// What it says of the server's strength.
     fn went(&self) -> Went {
         match &self.cause {
@@ -156,6 +161,7 @@ pub struct Retry {
     pacer: Arc<Pacer>,
     tally: Arc<Tally>,
     reached: Arc<AtomicBool>,
+    served: Arc<AtomicBool>,
 }
 
 /// What was sent and received for one piece of work.
@@ -179,6 +185,7 @@ impl Retry {
             pacer: Arc::new(Pacer::new(MOST_CONNECTIONS)),
             tally: Arc::default(),
             reached: Arc::default(),
+            served: Arc::default(),
         }
     }
 
@@ -265,7 +272,8 @@ impl Retry {
             let tries = if shrinkable && refused.is_heavy() { self.policy.heavy_tries } else { self.policy.tries };
             let wait = self.wait(tried, retry_after);
             let spent = self.clock.now().saturating_sub(start);
-            let passing = refused.is_passing(self.reached.load(Ordering::Relaxed));
+            let served = self.served.load(Ordering::Relaxed);
+            let passing = refused.is_passing(self.reached.load(Ordering::Relaxed)) && (served || !refused.is_without_service());
             if !request.repeatable || !passing || tried >= tries || spent + wait > self.policy.time {
                 return Err(conclude(refused, tried, spent));
             }
@@ -313,6 +321,7 @@ impl Retry {
         match check(response) {
             Ok(answer) => {
                 turn.end(Went::Well(bytes), now);
+                self.served.store(true, Ordering::Relaxed);
                 Ok((answer, now.saturating_sub(began)))
             }
             Err(failure) => {

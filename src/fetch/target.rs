@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::asked::Asked;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What to read from.
@@ -29,10 +30,8 @@ pub enum Target {
     Layer {
         /// Its address.
         url: Url,
-        /// The `where` of a pasted query.
-        where_clause: Option<String>,
-        /// The `outFields` of a pasted query; `None` where it names all.
-        fields: Option<Vec<String>>,
+        /// What a pasted query asks of it.
+        asked: Asked,
     },
     /// Layers of a service by name, perhaps with wildcards: `.../FeatureServer/Road*`.
     NamedLayers {
@@ -40,10 +39,8 @@ pub enum Target {
         url: Url,
         /// The name; `*` stands for any text.
         name: String,
-        /// The `where` of a pasted query.
-        where_clause: Option<String>,
-        /// The `outFields` of a pasted query; `None` where it names all.
-        fields: Option<Vec<String>>,
+        /// What a pasted query asks of it.
+        asked: Asked,
     },
     /// An item of a portal: a service, a web map, a feature collection, a file.
     Item {
@@ -173,9 +170,9 @@ impl Target {
     /// use geohaul::fetch::target::Target;
     ///
     /// let pasted = "https://h.example/arcgis/rest/services/Roads/FeatureServer/0/query?where=KIND%3D1&outFields=*&f=html#top";
-    /// let Target::Layer { url, where_clause, fields } = Target::parse(pasted).unwrap() else { panic!() };
+    /// let Target::Layer { url, asked } = Target::parse(pasted).unwrap() else { panic!() };
     /// assert_eq!(url.as_str(), "https://h.example/arcgis/rest/services/Roads/FeatureServer/0");
-    /// assert_eq!((where_clause.as_deref(), fields), (Some("KIND=1"), None));
+    /// assert_eq!((asked.get("where"), asked.get("outFields")), (Some("KIND=1"), None));
     /// ```
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
@@ -202,6 +199,14 @@ impl Target {
                     .hint("put https:// in front of it"))
             }
             _ => Ok(Self::File(PathBuf::from(text))),
+        }
+    }
+
+    /// What a pasted query asks of its layers.
+    pub fn asked(&self) -> Option<&Asked> {
+        match self {
+            Self::Layer { asked, .. } | Self::NamedLayers { asked, .. } => Some(asked),
+            _ => None,
         }
     }
 
@@ -262,19 +267,22 @@ impl Target {
                 Self::OtherService { url: cut(at + 1), service_type: kind.to_owned() }
             }
             (_, [id, ..]) if !OPERATIONS.iter().any(|operation| is(id, operation)) => {
-                let hint = |name: &str| {
-                    let value = pasted.query_pairs().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1.trim().to_owned();
-                    (!value.is_empty()).then_some(value)
-                };
-                let names = |list: String| list.split(',').map(|name| name.trim().to_owned()).filter(|n| !n.is_empty()).collect();
-                let where_clause = hint("where").filter(|clause| clause != "1=1");
-                let fields = hint("outFields").filter(|list| !list.contains('*')).map(names);
+                let row = rest.get(1).and_then(|row| row.parse::<u64>().ok());
+                let asked = Asked::of(pasted);
+                let asked = row.map_or(asked.clone(), |row| asked.with_id(row));
                 match id.parse::<u32>() {
-                    Ok(_) => Self::Layer { url: cut(at + 2), where_clause, fields },
-                    Err(_) => Self::NamedLayers { url: cut(at + 1), name: decoded(id), where_clause, fields },
+                    Ok(_) => Self::Layer { url: cut(at + 2), asked },
+                    Err(_) => Self::NamedLayers { url: cut(at + 1), name: decoded(id), asked },
                 }
             }
-            _ => Self::Service { url: cut(at + 1) },
+            _ => match Asked::of(pasted).any() {
+                None => Self::Service { url: cut(at + 1) },
+                Some(name) => {
+                    return Err(Error::new(ErrorKind::Usage, format!("the address asks a whole service for {name}"))
+                        .at_url(&cut(at + 1))
+                        .hint("give the address of a layer, whose conditions are taken over, or leave them out"));
+                }
+            },
         })
     }
 }
@@ -347,21 +355,19 @@ mod tests {
 
     #[test]
     fn a_layer_is_found_in_every_shape_that_people_paste() {
-        let plain = Target::Layer { url: url("/A/FeatureServer/3"), where_clause: None, fields: None };
-        for tail in ["", "/", "?f=html", "/query", "/query?where=1%3D1&outFields=*&f=json", "/#top", "/17", "/?token=abc", "//"] {
+        let plain = Target::Layer { url: url("/A/FeatureServer/3"), asked: Asked::default() };
+        for tail in ["", "/", "?f=html", "/query", "/query?where=1%3D1&outFields=*&f=json", "/#top", "/?token=abc", "//"] {
             assert_eq!(parse(&format!("/A/FeatureServer/3{tail}")), plain, "{tail}");
         }
         assert!(matches!(parse("/A/mapserver/500001/query"), Target::Layer { .. }));
+        let row = parse("/A/FeatureServer/3/17?f=html");
+        assert_eq!((row.url(), row.asked().and_then(|asked| asked.get("objectIds"))), (plain.url(), Some("17")));
     }
 
     #[test]
     fn layers_are_named_with_wildcards_and_operations_are_none() {
-        let named = |name: &str| Target::NamedLayers {
-            url: url("/A/FeatureServer"),
-            name: name.to_owned(),
-            where_clause: None,
-            fields: None,
-        };
+        let named =
+            |name: &str| Target::NamedLayers { url: url("/A/FeatureServer"), name: name.to_owned(), asked: Asked::default() };
         assert_eq!(parse("/A/FeatureServer/Main%20Roads"), named("Main Roads"));
         assert_eq!(parse("/A/FeatureServer/Road*/query?where=1=1"), named("Road*"));
         assert_eq!(parse("/A/FeatureServer/queryDomains"), Target::Service { url: url("/A/FeatureServer") });
@@ -386,8 +392,16 @@ mod tests {
     #[test]
     fn the_hints_of_a_pasted_query_are_kept() {
         let target = parse("/A/MapServer/0/query?where=NAME+%3D+%27x%27&OUTFIELDS=a,+b&f=pjson");
-        let fields = Some(vec!["a".to_owned(), "b".to_owned()]);
-        assert_eq!(target, Target::Layer { url: url("/A/MapServer/0"), where_clause: Some("NAME = 'x'".to_owned()), fields });
+        assert_eq!(target.url(), Some(&url("/A/MapServer/0")));
+        let asked = target.asked().unwrap();
+        assert_eq!((asked.get("where"), asked.get("outFields")), (Some("NAME = 'x'"), Some("a, b")));
+    }
+
+    #[test]
+    fn a_query_of_a_whole_service_is_refused() {
+        for tail in ["/A/FeatureServer/query?layerDefs=%7B%7D", "/A/MapServer/identify?geometry=1,2&f=json"] {
+            assert_eq!(Target::parse(&format!("{ROOT}{tail}")).unwrap_err().kind(), ErrorKind::Usage, "{tail}");
+        }
     }
 
     #[test]
@@ -423,7 +437,7 @@ mod tests {
 
     #[test]
     fn an_address_behind_a_resource_proxy_is_the_address_proper() {
-        let layer = Target::Layer { url: url("/A/FeatureServer/3"), where_clause: None, fields: None };
+        let layer = Target::Layer { url: url("/A/FeatureServer/3"), asked: Asked::default() };
         for query in [
             format!("{ROOT}/A/FeatureServer/3/query?f=html"),
             "https%3A%2F%2Fh.example%2Farcgis%2Frest%2Fservices%2FA%2FFeatureServer%2F3".to_owned(),

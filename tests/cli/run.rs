@@ -363,7 +363,7 @@ fn an_error_in_place_of_a_file_is_never_saved_as_data() {
         failed: the server wants a sign-in: 498 Invalid token. ("Error", SERVER/files/b.zip)
           hint: the token is invalid or has expired; get a new one
         failed: the server answered with an error: 404 ("Gone", SERVER/files/c.zip)
-          hint: check the address; `geohaul info` on the service shows what is there
+          hint: check the address; `geohaul ls` on the service, its folder or .../rest/services shows what is there
     "#
         )
     );

@@ -23,7 +23,7 @@ pub struct SelectionArgs {
     /// The same, and cut geometries at their border.
     #[arg(long, value_name = "FILE|JSON", group = "area", conflicts_with = "no_geometry")]
     pub clip: Option<String>,
-    /// Only rows of this time, on layers that know one: a day, a time, or two of them; nothing is an open end.
+    /// Only rows of this time, on layers that know one: a day, a year, a time, or two of them; nothing is an open end.
     #[arg(long, value_name = "FROM,TO", allow_hyphen_values = true)]
     pub time: Option<String>,
     /// Sort the rows: NAME DESC,AGE. Equal ones by object id.

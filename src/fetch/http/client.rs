@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use memchr::memmem;
 use reqwest::blocking::{Client, Response as Answer};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
 use url::Url;
 
@@ -98,11 +98,14 @@ impl Transport for HttpTransport {
                 call = call.header(name, sensitive(value.expose_secret()).map_err(located)?);
             }
             let began = Instant::now();
-            let answer = call.send().map_err(|why| located(explain(&why, &hop, self.connect_limit)));
+            let answer = call.send().map_err(|why| located(self.explain(&why, &hop)));
             let answer = answer.inspect_err(|fault| tell_fault(&hop, fault))?;
             match next_hop(&hop, &answer) {
                 Some(next) => hop = next.map_err(located)?,
                 None => {
+                    if let Some(fault) = windows_sign_in(&answer) {
+                        return Err(located(fault));
+                    }
                     let read = read(answer, request, deadline).map_err(located);
                     match &read {
                         Ok(response) => tell(&hop, response, began.elapsed()),
@@ -288,31 +291,104 @@ fn broken_body(why: &io::Error, received: usize, request: &Request) -> Fault {
     fault(FaultKind::CutOff, "the answer ends in the middle", format!("{} after {received} bytes", root_cause(why)))
 }
 
-/// One clear message for a request that got no answer.
-fn explain(why: &reqwest::Error, hop: &Request, connect_limit: Duration) -> Fault {
-    let host = hop.url.host_str().unwrap_or("the host").to_owned();
-    let cause = match why.is_connect() && why.is_timeout() {
-        true => format!("the connection was not taken for {} s", connect_limit.as_secs_f64()),
-        false => root_cause(why),
-    };
-    let (kind, what, hint) = if why.is_dns() {
-        (FaultKind::UnknownHost, format!("the host {host} is not known"), "check the address, and that this machine is online")
-    } else if mentions_tls(why) {
-        let hint = "the certificate may be expired, self-signed or made for another name; name its authority with --ca-bundle";
-        (FaultKind::Tls, format!("no secure connection to {host}"), hint)
-    } else if why.is_connect() {
-        let hint = "check the address and the port; the server may be down, or a firewall in between";
-        (FaultKind::NoConnection, format!("no connection to {host}"), hint)
-    } else if why.is_timeout() {
-        return timed_out(format!("nothing came for {} s", hop.idle_limit.as_secs()));
-    } else if why.is_builder() {
-        (FaultKind::Other, format!("the address {} can't be asked", redact(&hop.url)), "check the address")
-    } else {
-        (FaultKind::CutOff, format!("the connection to {host} broke"), "try again later")
-    };
-    let mut fault = fault(kind, what, cause);
+impl HttpTransport {
+    /// One clear message for a request that got no answer.
+    fn explain(&self, why: &reqwest::Error, hop: &Request) -> Fault {
+        let host = hop.url.host_str().unwrap_or("the host").to_owned();
+        let proxy = self.network.proxy_to(&hop.url).filter(|_| why.is_connect() || why.is_dns());
+        let cause = match why.is_connect() && why.is_timeout() {
+            true => format!("the connection was not taken for {} s", self.connect_limit.as_secs_f64()),
+            false => root_cause(why),
+        };
+        if mentions_tls(why) {
+            return untrusted(&host, &cause);
+        }
+        let (kind, what, hint) = if let Some(proxy) = proxy {
+            let kind = if why.is_dns() { FaultKind::UnknownHost } else { FaultKind::NoConnection };
+            let hint = "check the address and the port of the proxy, which --proxy or the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY) names";
+            (kind, format!("no connection to {host} through the proxy {proxy}"), hint)
+        } else if why.is_dns() {
+            (
+                FaultKind::UnknownHost,
+                format!("the host {host} is not known"),
+                "check the address, and that this machine is online",
+            )
+        } else if why.is_connect() {
+            let hint = "check the address and the port; the server may be down, or a firewall in between";
+            (FaultKind::NoConnection, format!("no connection to {host}"), hint)
+        } else if why.is_timeout() {
+            return timed_out(format!("nothing came for {} s", hop.idle_limit.as_secs()));
+        } else if why.is_builder() {
+            (FaultKind::Other, format!("the address {} can't be asked", redact(&hop.url)), "check the address")
+        } else {
+            (FaultKind::CutOff, format!("the connection to {host} broke"), "try again later")
+        };
+        let mut fault = fault(kind, what, cause);
+        fault.error = fault.error.hint(hint);
+        fault
+    }
+}
+
+/// What the words of the TLS library mean, and what to do: the part of its words, the cause, the hint.
+const DISTRUST: [(&str, &str, &str); 7] = [
+    (
+        "CaUsedAsEndEntity",
+        "the server shows the certificate of an authority (self-signed) in place of one of its own",
+        "--ca-bundle does not help with such a certificate: give the server one that the authority signed; --insecure takes any",
+    ),
+    (
+        "UnknownIssuer",
+        "nobody who is trusted vouches for its certificate",
+        "name its authority with --ca-bundle FILE; --insecure takes any certificate",
+    ),
+    (
+        "not valid for name",
+        "its certificate is made for another name",
+        "use the name that the certificate is made for; --insecure takes any certificate",
+    ),
+    ("not valid yet", "its certificate is not valid yet", "check the clock of this machine; --insecure takes any certificate"),
+    (
+        "certificate expired",
+        "its certificate has expired",
+        "check the clock of this machine, or ask the server's owner; --insecure takes any certificate",
+    ),
+    (
+        "handshake eof",
+        "it broke off the handshake",
+        "it may not speak TLS at this port (use http: where that is meant), or another version of it",
+    ),
+    ("InvalidContentType", "it does not speak TLS at this port", "use http: where that is meant, or another port"),
+];
+
+/// The fault of a handshake that failed with these words.
+fn untrusted(host: &str, words: &str) -> Fault {
+    let lower = words.to_lowercase();
+    let known = DISTRUST.iter().find(|(sign, ..)| lower.contains(&sign.to_lowercase()));
+    let (cause, hint) = known.map_or(
+        (
+            words,
+            "the certificate may not be trusted (--ca-bundle FILE, --insecure), or the server wants one of yours (--client-cert)",
+        ),
+        |(_, cause, hint)| (cause, hint),
+    );
+    let mut fault = fault(FaultKind::Tls, format!("no secure connection to {host}"), cause);
     fault.error = fault.error.hint(hint);
     fault
+}
+
+/// A sign-in that a password in the clear can't give.
+fn windows_sign_in(answer: &Answer) -> Option<Fault> {
+    let offers: Vec<&str> = answer.headers().get_all(WWW_AUTHENTICATE).iter().filter_map(|offer| offer.to_str().ok()).collect();
+    let schemes = offers.iter().filter_map(|offer| offer.split([' ', ',']).next());
+    let schemes: Vec<&str> = schemes.filter(|scheme| !scheme.is_empty()).collect();
+    let is_windows = |scheme: &&str| ["NTLM", "Negotiate", "Kerberos"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    if answer.status().as_u16() != 401 || schemes.is_empty() || !schemes.iter().all(is_windows) {
+        return None;
+    }
+    let error = Error::new(ErrorKind::SignIn, "the web server wants a Windows sign-in")
+        .because(format!("401, and it offers {}", schemes.join(", ")))
+        .hint("NTLM and Kerberos are not built in; --proxy names a local proxy that speaks them");
+    Some(Fault { kind: FaultKind::SignIn, error })
 }
 
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

@@ -79,6 +79,23 @@ impl Network {
         url.scheme() != "http" || self.proxy.is_some() || proxied()
     }
 
+    /// The host and port of the proxy that requests to `url` go through; `None` where there is none, or may be none: what
+    /// `NO_PROXY` takes out is not known here.
+    pub(super) fn proxy_to(&self, url: &Url) -> Option<String> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if ["NO_PROXY", "no_proxy"].into_iter().find_map(variable).is_some() {
+            return None;
+        }
+        let names = match url.scheme() {
+            "https" => ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
+            _ => ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
+        };
+        let of_environment = || names.into_iter().find_map(variable)?.parse().ok();
+        let proxy: Url = self.proxy.as_ref().map(|(url, _)| url.clone()).or_else(of_environment)?;
+        let host = proxy.host_str()?;
+        Some(proxy.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    }
+
     pub(super) fn apply(&self, mut builder: ClientBuilder) -> ClientBuilder {
         if let Some((_, proxy)) = &self.proxy {
             builder = builder.proxy(proxy.clone());

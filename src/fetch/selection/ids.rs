@@ -32,7 +32,8 @@ impl IdRanges {
         Self::parse(&text).map_err(|error| error.in_file(path))
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    /// Reads ids and ranges, and no file.
+    pub(in crate::fetch) fn parse(text: &str) -> Result<Self> {
         let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
         let mut ranges: Vec<_> = words.map(range).collect::<Result<_>>()?;
         if ranges.is_empty() {

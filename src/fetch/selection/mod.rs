@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn what_a_layer_can_not_do_is_an_error_and_not_ignored() {
         let refused = |selection: Selection| selection.check(&info()).unwrap_err().kind();
-        assert_eq!(refused(Selection { time: Some(TimeSpan::parse("0").unwrap()), ..Selection::default() }), ErrorKind::Usage);
+        assert_eq!(refused(Selection { time: Some(TimeSpan::parse("2024").unwrap()), ..Selection::default() }), ErrorKind::Usage);
         assert_eq!(refused(Selection { as_of: Some(0), ..Selection::default() }), ErrorKind::Unsupported);
         assert_eq!(refused(Selection { fields: Some(vec!["NAM".to_owned()]), ..Selection::default() }), ErrorKind::Usage);
     }

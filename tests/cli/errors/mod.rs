@@ -24,6 +24,23 @@ pub(super) fn broken_site() -> (Server, Desk) {
         match path.trim_end_matches("/query") {
             "/Refused/FeatureServer/0" => Reply::error(400, "Unable to complete operation."),
             "/Gone/FeatureServer/0" => Reply::error(400, "Invalid URL"),
+            "/Stopped/FeatureServer/0" => Reply::error(500, "Service Stopped/FeatureServer not started"),
+            "/Removed/FeatureServer/0" => Reply::error(404, "Service Removed/FeatureServer not found"),
+            "/Crashed/FeatureServer/0" => Reply::error(500, "Error exporting map"),
+            "/Members/FeatureServer/0" => Reply::error(403, "You do not have permissions to access this resource."),
+            "/Windows/FeatureServer/0" => {
+                let page = Reply::html("<title>401 - Unauthorized</title>").status(401);
+                page.header("WWW-Authenticate", "Negotiate").header("WWW-Authenticate", "NTLM")
+            }
+            "/Listed/FeatureServer" => Reply::json(&json!({"layers": [{"id": 0, "name": "Roads"}, {"id": 2, "name": "Rails"}],
+                "tables": [{"id": 5, "name": "Owners"}]})),
+            "/Listed/FeatureServer/7" => Reply::error(400, "Invalid URL"),
+            "/Edited/FeatureServer/0" if call.path.ends_with("/query") => {
+                Reply::error(400, "Requested operation is not supported.")
+            }
+            "/Edited/FeatureServer/0" => {
+                Layer { json: json!({"name": "Edited", "capabilities": "Create,Editing"}), ..layer.clone() }.reply(call)
+            }
             "/Secret/FeatureServer/0" => Reply::error(499, "Token Required"),
             "/Page/FeatureServer/0" => Reply::html("<html><head><title>Sign in to the city's GIS</title></head></html>"),
             "/Group/MapServer/0" => Reply::json(&json!({"id": 0, "name": "Transport", "type": "Group Layer",

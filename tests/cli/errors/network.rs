@@ -38,13 +38,31 @@ fn a_refused_connection_is_told_at_once() {
 }
 
 #[test]
+fn a_proxy_that_nobody_reaches_is_the_one_that_is_named() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (proxy, desk) = (format!("http://127.0.0.1:{port}"), Desk::beside("http://h.invalid"));
+    desk.refuses(
+        &["export", "http://h.invalid/arcgis/rest/services/A/FeatureServer/0", "-o", "a.geojson", "--proxy", &proxy],
+        1,
+        &format!(
+            "
+        error: no connection to h.invalid through the proxy 127.0.0.1:{port}
+        cause: Connection refused
+        where: SERVER/arcgis/rest/services/A/FeatureServer/0?f=json
+        hint: check the address and the port of the proxy, which --proxy or the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY) names
+    "
+        ),
+    );
+}
+
+#[test]
 fn a_server_without_tls_is_never_asked_without_it() {
     let (server, desk) = broken_site();
     let url = server.url(&format!("{ROOT}/Whole/FeatureServer/0")).to_string().replace("http://", "https://");
     let run = desk.run(&["export", &url, "-o", "a.geojson"]);
     assert_eq!(run.status, 1);
     assert!(run.stderr.starts_with("error: no secure connection to 127.0.0.1\n"), "{}", run.stderr);
-    assert!(run.stderr.contains("\nhint: the certificate may be"), "{}", run.stderr);
+    assert!(run.stderr.contains("at this port") && run.stderr.contains("use http: where that is meant"), "{}", run.stderr);
     assert!(server.calls().is_empty(), "nothing went out in the clear");
 }
 
@@ -81,5 +99,11 @@ fn a_certificate_that_nobody_vouches_for_is_refused_and_nothing_is_sent() {
     server.kill().unwrap();
     server.wait().unwrap();
     assert!(run.stderr.starts_with("error: no secure connection to 127.0.0.1\n"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("\ncause: the server shows the certificate of an authority (self-signed)")
+            && run.stderr.contains("--insecure"),
+        "{}",
+        run.stderr
+    );
     assert!(heard.starts_with("refused") && run.status == 1, "{heard}");
 }

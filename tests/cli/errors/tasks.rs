@@ -87,7 +87,7 @@ fn values_are_checked_before_the_task_runs() {
         error: the server answered with an error
         cause: 400 Invalid URL
         where: SERVER/arcgis/rest/services/Demo/GPServer/Erase?f=json
-        hint: check the address; `geohaul info` on the service shows what is there
+        hint: check the address; `geohaul ls` on the service, its folder or .../rest/services shows what is there
     ",
     );
 }
