@@ -120,16 +120,14 @@ impl Output {
                     .map_err(|error| error.hint("say --format NAME, such as --format geojsonseq, or give -o a file name")),
             };
         }
-        if path.exists() && !path.is_file() && !path.is_dir() {
-            return Err(Error::new(ErrorKind::Usage, "the output is neither a file nor a directory")
-                .in_file(&path)
-                .hint("give -o a file name; -o - is standard output"));
-        }
         let ending = path.extension().and_then(|ending| ending.to_str());
         let format = match (format, ending) {
             (Some(name), None) => {
                 let format = format_named(name)?;
-                path.set_extension(format.info().endings[0]);
+                // A device is refused by its own name.
+                if !path.exists() || path.is_file() || path.is_dir() {
+                    path.set_extension(format.info().endings[0]);
+                }
                 format
             }
             (Some(name), Some(_)) => format_named(name)?,

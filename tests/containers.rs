@@ -451,7 +451,7 @@ fn layers_are_added_to_a_file_that_stands_and_a_failure_leaves_it_as_it_was() {
     ok(dir.path(), &["export", &demo.atlas("/2"), "-o", "all.gpkg"]);
     let before = std::fs::read(dir.path().join("all.gpkg")).unwrap();
     assert_eq!(geohaul(dir.path(), &["export", &demo.atlas("/6"), "-o", "all.gpkg"]).status.code(), Some(1));
-    assert_eq!(geohaul(dir.path(), &["export", &demo.atlas("/9"), "-o", "all.gpkg", "--append"]).status.code(), Some(1));
+    assert_eq!(geohaul(dir.path(), &["export", &demo.atlas("/9"), "-o", "all.gpkg", "--append"]).status.code(), Some(2));
     assert_eq!(std::fs::read(dir.path().join("all.gpkg")).unwrap(), before);
     ok(dir.path(), &["export", &demo.atlas("/6"), "-o", "all.gpkg", "--append"]);
     let said = geohaul(dir.path(), &["export", &demo.atlas("/2"), "-o", "all.gpkg", "--append"]);

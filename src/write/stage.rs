@@ -97,7 +97,7 @@ impl Stage {
         if path.metadata().is_ok_and(|there| !there.is_file() && !replaces_folder) {
             return Err(Error::new(ErrorKind::Usage, "the output is a device or pipe")
                 .in_file(path)
-                .hint("outputs are renamed into place when they are whole; give -o a file name"));
+                .hint("outputs are renamed into place when they are whole; give -o a file name, or - for standard output"));
         }
         let stem = stem.to_owned();
         let parent = directory_of(path);

@@ -43,7 +43,7 @@ fn standard_output_has_no_size_and_a_device_is_no_file() {
     assert!(run.stderr.contains("  wrote standard output: 3 rows, EPSG:"), "{}", run.stderr);
     let run = desk.run(&["export", &url, "-o", "/dev/null", "--format", "csv"]);
     assert_eq!(run.status, 2, "/dev/null.csv is not what was meant");
-    assert!(run.stderr.starts_with("error: the output is neither a file nor a directory\n"), "{}", run.stderr);
+    assert!(run.stderr.starts_with("error: the output is a device or pipe\n"), "{}", run.stderr);
 }
 
 #[test]
