@@ -1,7 +1,7 @@
 //! All or nothing: files are written in a temporary directory beside the target and renamed at the end.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -118,11 +118,8 @@ impl Stage {
         let name = path.file_name().unwrap_or(&stem).to_string_lossy().replace('.', "_");
         let prefix = OsString::from(format!(".geohaul-{}-", &name[..name.floor_char_boundary(NAME_IN_STAGE)]));
         remove_abandoned(parent, &prefix);
-        let dir = tempfile::Builder::new()
-            .prefix(&prefix)
-            .tempdir_in(parent)
-            .map_err(|why| Error::file("can't write to the output's directory", parent, &why))?;
-        let lock = File::open(dir.path()).ok().filter(|handle| handle.try_lock().is_ok());
+        let (dir, lock) =
+            held_directory(parent, &prefix).map_err(|why| Error::file("can't write to the output's directory", parent, &why))?;
         Ok(Self { target, stem, dir, _lock: lock, is_stdout: false, layers: AtomicUsize::new(0) })
     }
 
@@ -379,16 +376,33 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// A new directory and the lock on it, where directories can be locked. Another run may take it for abandoned before it is
+/// locked, and remove it: then the next one is made.
+fn held_directory(parent: &Path, prefix: &OsStr) -> std::io::Result<(TempDir, Option<File>)> {
+    loop {
+        let dir = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
+        let lock = match File::open(dir.path()).map(|handle| (handle.try_lock(), handle)) {
+            Ok((Ok(()), handle)) => Some(handle),
+            Ok((Err(TryLockError::WouldBlock), _)) => continue,
+            Ok((Err(TryLockError::Error(_)), _)) | Err(_) => None,
+        };
+        if dir.path().is_dir() {
+            return Ok((dir, lock));
+        }
+    }
+}
+
 /// Removes the stages of this name that killed runs left, but for those that hold replaced files. Where directories
 /// can't be locked (Windows), nothing is known of them and they stay.
 fn remove_abandoned(parent: &Path, prefix: &OsStr) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.file_name().is_some_and(ours)) {
-        let abandoned = File::open(&path).is_ok_and(|handle| handle.try_lock().is_ok());
+        // Held until it is gone, so that whoever has just made it sees that.
+        let abandoned = File::open(&path).ok().filter(|handle| handle.try_lock().is_ok());
         let aside = |entry: fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(ASIDE.as_bytes());
         let holds_replaced = fs::read_dir(&path).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(aside)));
-        if abandoned && !holds_replaced {
+        if abandoned.is_some() && !holds_replaced {
             // What can't be removed is in nobody's way.
             let _ = fs::remove_dir_all(&path);
         }

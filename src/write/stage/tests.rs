@@ -15,6 +15,13 @@ fn stage(path: &Path, overwrite: bool, endings: &[&str]) -> Stage {
 }
 
 #[test]
+fn runs_that_begin_at_once_do_not_take_each_others_stages_for_abandoned() {
+    let dir = tempfile::tempdir().unwrap();
+    let begin = || (0..200).for_each(|_| drop(stage(&dir.path().join("a.csv"), true, &["csv"])));
+    std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(begin))));
+}
+
+#[test]
 fn a_stage_that_is_dropped_leaves_no_trace() {
     let dir = tempfile::tempdir().unwrap();
     drop(stage(&dir.path().join("a.shp"), false, &["shp", "dbf"]));
