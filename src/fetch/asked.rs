@@ -274,11 +274,11 @@ mod tests {
     #[test]
     fn a_box_and_a_polygon_are_areas_in_what_they_or_the_address_name() {
         let area = |query: &str| join(query).map(|options| options.selection.area.unwrap());
-        let plain = area("geometry=1,2,3,4&inSR=25832").unwrap();
-        assert_eq!((plain.envelope, plain.spatial_reference.wkid), (Some([1.0, 2.0, 3.0, 4.0]), Some(25832)));
-        let json = r#"geometry={"xmin":1,"ymin":2,"xmax":3,"ymax":4,"spatialReference":{"wkid":25832}}&inSR=4326"#;
+        let plain = area("geometry=1,2,3,4&inSR=3857").unwrap();
+        assert_eq!((plain.envelope, plain.spatial_reference.wkid), (Some([1.0, 2.0, 3.0, 4.0]), Some(3857)));
+        let json = r#"geometry={"xmin":1,"ymin":2,"xmax":3,"ymax":4,"spatialReference":{"wkid":3857}}&inSR=4326"#;
         assert_eq!(area(json).unwrap(), plain);
-        let polygon = r#"geometry={"rings":[[[0,0],[0,1],[1,1],[0,0]]]}&geometryType=esriGeometryPolygon&inSR={"wkid":25832}"#;
+        let polygon = r#"geometry={"rings":[[[0,0],[0,1],[1,1],[0,0]]]}&geometryType=esriGeometryPolygon&inSR={"wkid":3857}"#;
         assert_eq!(area(polygon).unwrap().rings.len(), 1);
         for (query, why) in [
             ("geometry=1,2,3,4", "does not say"),
