@@ -62,6 +62,8 @@ const REFUSED: [(&str, &[&str]); 10] = [
     ("use --datum-transformation, with --project server and --crs", &["datumTransformation"]),
 ];
 
+const LEAVE_OUT: &str = "leave it out";
+
 /// Parameters of a pasted address, as they stand there: those that change which rows or values come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked(Vec<(&'static str, String)>);
@@ -216,19 +218,20 @@ fn fields(list: &str) -> Vec<String> {
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T> {
-    value.parse().map_err(|_| usage(format!("{name} in the address is no number")).because(value))
+    value.parse().map_err(|_| usage(format!("{name} in the address is no number")).because(value).hint(LEAVE_OUT))
 }
 
 /// A code, or JSON.
 fn spatial_reference(name: &str, value: &str) -> Result<SpatialReference> {
     let json = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-    SpatialReference::from_json(&json)
-        .ok_or_else(|| usage(format!("{name} in the address is no spatial reference")).because(value))
+    SpatialReference::from_json(&json).ok_or_else(|| {
+        usage(format!("{name} in the address is no spatial reference")).because(value).hint("give it as a wkid, such as 4326")
+    })
 }
 
 fn refused(name: &str) -> Error {
     let hint = REFUSED.iter().find(|(_, names)| names.contains(&name)).map(|(hint, _)| *hint);
-    usage(format!("the address asks for {name}, which can't be taken over")).hint(hint.unwrap_or("leave it out"))
+    usage(format!("the address asks for {name}, which can't be taken over")).hint(hint.unwrap_or(LEAVE_OUT))
 }
 
 fn usage(what: String) -> Error {
@@ -300,7 +303,8 @@ mod tests {
             assert!(error.kind() == ErrorKind::Usage && error.what().contains(name) && error.hint_text().is_some(), "{error}");
         }
         for query in ["objectIds=@/etc/passwd", "time=2021-01-01", "outSR=x", "historicMoment=now", "where=A&where=B"] {
-            assert_eq!(join(query).unwrap_err().kind(), ErrorKind::Usage, "{query}");
+            let error = join(query).unwrap_err();
+            assert!(error.kind() == ErrorKind::Usage && error.hint_text().is_some(), "{query}: {error}");
         }
     }
 

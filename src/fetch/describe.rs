@@ -80,7 +80,7 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
         Target::Service { url } => Description::Service(ServiceInfo::of(&json(url)?)),
         Target::Layer { url, asked } => {
             let mut options = LayerOptions { wire: WireChoice::Json, ..LayerOptions::default() };
-            asked.join(&mut options)?;
+            asked.join(&mut options).map_err(|error| error.at_url(url))?;
             let info = LayerInfo::of(&json(url)?);
             let (header, warnings) = match LayerSource::open(session, url, options.clone(), Arc::clone(progress)) {
                 Ok(source) => (source.header().clone(), source.warnings()),

@@ -71,8 +71,8 @@ impl Layers {
         progress: Arc<dyn Progress>,
     ) -> Result<Self> {
         let session = session.watched_by(Arc::clone(&progress));
-        if let Some(asked) = target.asked() {
-            asked.join(&mut options)?;
+        if let (Some(asked), Some(url)) = (target.asked(), target.url()) {
+            asked.join(&mut options).map_err(|error| error.at_url(url))?;
         }
         let opener = Opener { session, options, progress };
         let (origin, mut pending) = opener.find(target)?;
