@@ -11,7 +11,7 @@ mod pbf;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::ops::Range;
 use std::process::ExitCode;
@@ -99,7 +99,7 @@ impl Layer {
         stream.set_nodelay(true).ok()?;
         let mut lines = BufReader::new(stream.try_clone().ok()?);
         loop {
-            let (mut request, mut gzip) = (String::new(), false);
+            let (mut request, mut gzip, mut posted) = (String::new(), false, 0);
             loop {
                 let mut line = String::new();
                 if lines.read_line(&mut line).ok()? == 0 {
@@ -108,13 +108,21 @@ impl Layer {
                 if line.trim().is_empty() {
                     break;
                 }
-                gzip |= line.to_ascii_lowercase().starts_with("accept-encoding:") && line.contains("gzip");
                 if request.is_empty() {
                     request = line;
+                    continue;
+                }
+                let (name, value) = line.split_once(':')?;
+                match name.to_ascii_lowercase().as_str() {
+                    "accept-encoding" => gzip = value.contains("gzip"),
+                    "content-length" => posted = value.trim().parse().ok()?,
+                    _ => {}
                 }
             }
+            let mut form = vec![0; posted];
+            lines.read_exact(&mut form).ok()?;
             let address = url::Url::parse("http://127.0.0.1").ok()?.join(request.split(' ').nth(1)?).ok()?;
-            let params: HashMap<String, String> = address.query_pairs().into_owned().collect();
+            let params = address.query_pairs().into_owned().chain(url::form_urlencoded::parse(&form).into_owned()).collect();
             std::thread::sleep(self.delay);
             let (body, kind, gzip) = self.answer(&address, &params, gzip && !self.plain);
             let encoding = if gzip { "Content-Encoding: gzip\r\n" } else { "" };
