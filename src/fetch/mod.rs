@@ -14,6 +14,7 @@ use crate::report::{MessageKind, Progress};
 pub mod areas;
 pub mod asked;
 pub mod auth;
+pub mod clock;
 pub mod describe;
 mod features;
 pub mod glob;
