@@ -6,6 +6,7 @@ mod curves;
 mod domains;
 mod features;
 mod geojson;
+mod paths;
 mod pbf_rows;
 pub mod plan;
 mod poles;
