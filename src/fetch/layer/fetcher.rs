@@ -5,12 +5,12 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::de::IgnoredAny;
 
 use super::query::Query;
 use super::wire::json_may_help;
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::{Failure, Shape};
+use crate::esri::features::check;
 use crate::esri::layer::LayerInfo;
 use crate::esri::{Syntax, feature_texts, object_ids, pbf};
 use crate::fetch::http::{Cancel, FaultKind, Request};
@@ -106,9 +106,11 @@ impl Fetcher {
                 let page = match PbfAnswer::of_body(body, self.query.layer_url()).ok()? {
                     PbfAnswer::Pbf { body, rows } => self.pbf_page(ask, body, &rows, took).ok()?,
                     PbfAnswer::Json(answer) => {
-                        serde_json::from_slice::<IgnoredAny>(&answer.body).ok()?;
+                        let page = self.json_page(ask, &answer, took).ok()?;
+                        let features = page.1.as_ref().map_or(0..0, |body| body.facts.features.clone());
+                        check(&answer.body, features).ok()?;
                         self.give_up_pbf("pages that were kept are in JSON");
-                        self.json_page(ask, &answer, took).ok()?
+                        page
                     }
                 };
                 let named = page.1.as_ref().and_then(|body| body.spatial_reference.as_ref());
