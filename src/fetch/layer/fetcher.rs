@@ -14,6 +14,7 @@ use crate::esri::features::check;
 use crate::esri::layer::LayerInfo;
 use crate::esri::{Syntax, feature_texts, object_ids, pbf};
 use crate::fetch::http::{Cancel, FaultKind, Request};
+use crate::fetch::id_set::IdSpan;
 use crate::fetch::paging::{Ask, Cost, Outcome};
 use crate::fetch::retry::{Cause, Refused};
 use crate::fetch::session::{Answer, PbfAnswer, Session};
@@ -81,6 +82,13 @@ impl Fetcher {
 
     fn request(&self, ask: &Ask, wire: Wire, cancel: &Cancel) -> Request {
         Request { cancel: cancel.clone(), ..self.query.request(&self.session, ask, wire) }
+    }
+
+    /// The server's count of all rows, where conditions choose among them and it can be had.
+    pub(super) fn count_of_all(&self) -> Option<u64> {
+        let query = self.query.without_conditions()?;
+        let answer = self.session.ask(&query.request(&self.session, &Ask::Count(IdSpan::ALL), Wire::Json), false).ok()?;
+        query.count_in(&answer.skeleton.value)
     }
 
     pub(super) fn fetch(&self, ask: &Ask, cancel: &Cancel) -> Fetched {
