@@ -50,7 +50,7 @@ fn parse_json(mut page: Page, header: &Header, read: &ReadPlan) -> Result<(Batch
     };
     let mut rows = Rows::new(text.as_bytes(), page, header, read);
     let walked = walk(text.as_bytes(), range, &mut rows);
-    let Rows { mut cells, geometry, shapes, unplaced, .. } = rows;
+    let Rows { mut cells, geometry, shapes, unplaced, present, .. } = rows;
     if let Err((fault, feature)) = walked {
         let words = feature_words(&text, header, page, feature);
         return Err(fault.explain(feature).of_feature(words).on_page(page.seq));
@@ -61,6 +61,7 @@ fn parse_json(mut page: Page, header: &Header, read: &ReadPlan) -> Result<(Batch
     for (name, Unplaced { count, first, why }) in unplaced {
         losses.add_many(LossKind::UnknownAttribute, Some(&name), count, why.map(str::to_owned), || Some(row_words(page, first)));
     }
+    tally_absent(&present, geometry.rows(), header, page, &mut losses);
     let batch = Batch { page: page.seq, rows_before: page.rows_before, text, columns: header.fields.len(), cells, geometry };
     Ok((batch, losses))
 }
@@ -73,6 +74,18 @@ pub(super) fn too_large(page: &Page) -> Error {
 pub(super) fn tally_shapes(shapes: &Shapes, page: &Page, losses: &mut Losses) {
     for (kind, (count, row)) in COUNTED.into_iter().zip(shapes.counts) {
         losses.add_many(kind, None, count, None, || Some(row_words(page, row)));
+    }
+}
+
+/// What rows lack: `present` counts the rows that hold each field, out of `rows`.
+pub(super) fn tally_absent(present: &[u64], rows: usize, header: &Header, page: &Page, losses: &mut Losses) {
+    for (column, (field, present)) in header.fields.iter().zip(present).enumerate() {
+        // What is not written is not asked for either, unless paging needs it.
+        if field.is_due() && !header.unwritten.contains(&column) {
+            let absent = (rows as u64).saturating_sub(*present);
+            let first = || Some(format!("the page that begins with {}", row_words(page, 0)));
+            losses.add_many(LossKind::AttributeAbsent, Some(&field.name), absent, None, first);
+        }
     }
 }
 
@@ -129,7 +142,11 @@ impl Fault {
 struct Rows<'a> {
     drop_rows: &'a [usize],
     row: usize,
+    /// The current row is one of them.
+    dropped: bool,
     names: Names<'a>,
+    /// Per column, the rows that hold it, be it as null.
+    present: Vec<u64>,
     cells: Vec<Cell>,
     columns: usize,
     geometry: Geometries,
@@ -154,7 +171,9 @@ impl<'a> Rows<'a> {
         let mut rows = Self {
             drop_rows: &page.drop_rows,
             row: 0,
+            dropped: false,
             names: Names::new(header),
+            present: vec![0; header.fields.len()],
             cells: Vec::with_capacity(page.facts.rows.saturating_mul(header.fields.len()).min(text.len())),
             columns: header.fields.len(),
             geometry: Geometries::default(),
@@ -171,33 +190,33 @@ impl<'a> Rows<'a> {
         self.start = self.cells.len();
         self.cells.resize(self.start + self.columns, Cell::Null);
         self.has_shape = false;
+        self.dropped = self.drop_rows.binary_search(&self.row).is_ok();
         self.names.next = 0;
     }
 
-    fn is_dropped(&self) -> bool {
-        self.drop_rows.binary_search(&self.row).is_ok()
-    }
-
     fn unplaced(&mut self, key: &[u8], why: Option<&'static str>) {
-        if !self.is_dropped() {
-            let name = unescape(&String::from_utf8_lossy(key));
-            self.unplaced.entry(name).or_insert(Unplaced { count: 0, first: self.row, why }).count += 1;
-        }
+        let name = unescape(&String::from_utf8_lossy(key));
+        self.unplaced.entry(name).or_insert(Unplaced { count: 0, first: self.row, why }).count += 1;
     }
 }
 
 impl FeatureVisitor<Fault> for Rows<'_> {
     #[inline]
     fn attribute(&mut self, key: Key<'_>, token: Token) -> Walked<Fault> {
-        if token == Token::Null {
-            // A cell is null until something else is known of it; the column is the next one's clue.
-            self.names.column(key);
+        if self.dropped {
             return Ok(());
         }
         let Some(column) = self.names.column(key) else {
-            self.unplaced(key.name, None);
+            if token != Token::Null {
+                self.unplaced(key.name, None);
+            }
             return Ok(());
         };
+        self.present[column] += 1;
+        if token == Token::Null {
+            // A cell is null until something else is known of it.
+            return Ok(());
+        }
         let at = self.start + column;
         if !matches!(self.cells[at], Cell::Null) {
             self.unplaced(key.name, Some("the row has another value for the same field"));
@@ -216,7 +235,7 @@ impl FeatureVisitor<Fault> for Rows<'_> {
 
     fn geometry(&mut self, cursor: &mut Cursor<'_>) -> Walked<Fault> {
         // A key that comes twice, or a row that another page holds already.
-        if self.has_shape || self.is_dropped() {
+        if self.has_shape || self.dropped {
             cursor.skip()?;
             return Ok(());
         }
@@ -225,7 +244,7 @@ impl FeatureVisitor<Fault> for Rows<'_> {
     }
 
     fn end(&mut self) -> Walked<Fault> {
-        if self.is_dropped() {
+        if self.dropped {
             self.cells.truncate(self.start);
         } else if !self.has_shape {
             self.geometry.end_row(crate::model::ShapeKind::Null);
