@@ -307,7 +307,7 @@ fn refuse_losses(read: &Losses, written: &[OutputReport]) -> Result<()> {
         None => Ok(()),
         Some(loss) => {
             let field = loss.field.as_ref().map_or(String::new(), |field| format!(" in field {field}"));
-            Err(Error::new(ErrorKind::Format, format!("{} ({} times{field})", loss.kind.describe(), loss.count))
+            Err(Error::new(ErrorKind::Incomplete, format!("{} ({} times{field})", loss.kind.describe(), loss.count))
                 .because("--strict allows no loss")
                 .hint("choose another format, or leave --strict out"))
         }
