@@ -24,6 +24,7 @@ use crate::write::{AnyFormat, Stage, Target, format_by_name, unique_file_stem, u
 #[cfg(feature = "cli")]
 pub(crate) use layer::refuse_to_add;
 pub use layer::{ExportedLayer, export_layer};
+pub(crate) use layer::{check_layer_name, one_name_for};
 pub use receipt::{Check, Receipt, check_files, check_server, is_unchanged};
 
 /// How an export is done.
@@ -185,6 +186,7 @@ pub fn export(
     options: &ExportOptions,
     progress: &Arc<dyn Progress>,
 ) -> Result<Report> {
+    check_layer_name(options.plan.layer_name.as_deref(), destination)?;
     let mut report = Report::begin(input.describe());
     let mut first_error = None;
     let mut fail = |error: Error, report: &mut Report| {

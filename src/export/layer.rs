@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::haul::{Lane, Way, haul};
-use super::{ExportOptions, Output, Placed, Receipt, receipt};
+use super::{Destination, ExportOptions, Output, Placed, Receipt, receipt};
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::http::Fault;
@@ -16,7 +16,7 @@ use crate::model::crs::Vertical;
 use crate::model::{Evidence, Header, Sketch, WritePlan, codebook};
 use crate::pipe::Permits;
 use crate::report::{LayerReport, Losses, OutputReport, Progress};
-use crate::write::{Stage, Target, Written, place_of};
+use crate::write::{Stage, Target, Written, place_of, table_name};
 
 /// Pages under way at least, so that as many connections as there may be have something to do.
 const PAGES_UNDER_WAY: usize = 2 * MOST_CONNECTIONS;
@@ -261,6 +261,37 @@ pub(crate) fn refuse_to_add(output: &Output) -> Result<()> {
     Err(Error::new(ErrorKind::Usage, format!("{} holds one layer, so none can be added", info.title))
         .in_file(&output.path)
         .hint("leave out --append, or write a format that holds many, such as GeoPackage"))
+}
+
+/// Refuses a name that an output can't give its layer as it is, and one for all layers of a directory.
+pub(crate) fn check_layer_name(name: Option<&str>, destination: &Destination) -> Result<()> {
+    let Some(name) = name else { return Ok(()) };
+    let wrong = |what: String, hint: String| Err(Error::new(ErrorKind::Usage, what).hint(hint));
+    let outputs = match destination {
+        _ if name.trim().is_empty() => {
+            return wrong("the layer's name is empty".to_owned(), "give it one: --layer-name roads".to_owned());
+        }
+        Destination::Directory { .. } => {
+            let what = "one name is given for the layers of a directory, where files are named by their layers";
+            return wrong(what.to_owned(), "name the file: -o roads.gpkg; or leave out --layer-name".to_owned());
+        }
+        Destination::Files(outputs) => outputs,
+    };
+    let table = table_name(name, &HashSet::new());
+    match outputs.iter().find(|output| output.format.info().many_layers && table != name) {
+        None => Ok(()),
+        Some(output) => wrong(
+            format!("a layer of a {} can't be called \"{name}\"", output.format.info().title),
+            format!("its name has letters, digits and _: --layer-name {table}"),
+        ),
+    }
+}
+
+/// The error of one name that is given for several layers.
+pub(crate) fn one_name_for(names: &[&str]) -> Error {
+    Error::new(ErrorKind::Usage, "one name is given for several layers")
+        .because(names.join(", "))
+        .hint("leave out --layer-name, or choose one: --layers NAME of a service, .../jobs/ID/results/NAME of a job")
 }
 
 /// Says among kept pages that outputs which stand are ours.

@@ -35,7 +35,6 @@ pub mod ogr;
 mod related;
 pub mod shapefile;
 mod stage;
-#[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 mod tables;
 pub mod typed;
 mod unzip;
@@ -44,6 +43,7 @@ mod xml;
 
 pub use names::{safe_file_stem, unique_file_stem};
 pub use stage::{Stage, Target, is_folder_data_set, place_of};
+pub(crate) use tables::table_name;
 pub use unzip::unzip;
 
 /// All formats, in the order of the help.
