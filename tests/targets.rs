@@ -289,7 +289,7 @@ fn an_item_of_a_portal_leads_to_its_service() {
         1,
         &["Item does not exist", "hint: check the id", "--user"],
     );
-    says(&desk.export(&item('4'), &["--portal", &portal, "-o", "b/"]), 1, &["\"Numbers\" holds no layers", "Dashboard"]);
+    says(&desk.export(&item('4'), &["--portal", &portal, "-o", "b/"]), 2, &["\"Numbers\" holds no layers", "Dashboard"]);
 }
 
 #[test]
