@@ -76,6 +76,11 @@ impl ExportOptions {
 pub struct Placed(Arc<Mutex<HashSet<PathBuf>>>);
 
 impl Placed {
+    /// Counts files that stand already among those of the run.
+    pub fn add<'a>(&self, files: impl IntoIterator<Item = &'a PathBuf>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(files.into_iter().cloned());
+    }
+
     /// Puts a stage in place, unless it would replace one of them.
     fn commit(&self, stage: Stage) -> Result<Vec<PathBuf>> {
         // Held while files are renamed: another output may want the same names.

@@ -194,9 +194,10 @@ fn no_job_replaces_a_file_of_another_job_of_the_same_run() {
     bench.jobs(
         "[[job]]\nname='north'\nsource='north.json'\noutput='out/'\n[[job]]\nname='south'\nsource='south.json'\noutput='out/'",
     );
-    for _ in 0..2 {
-        let (code, words) = bench.run(&[]);
-        assert_eq!(code, 3, "{words}");
+    // What is gone on with is the same run.
+    for arguments in [&[][..], &[], &["--resume"], &["--resume", "--jobs", "1"]] {
+        let (code, words) = bench.run(arguments);
+        assert_eq!(code, 3, "{arguments:?}: {words}");
         assert!(words.contains("the file is another output of this run"), "{words}");
         let report = bench.json("jobs.report.json");
         assert_eq!((&report["totals"]["done"], &report["totals"]["failed"]), (&json!(1), &json!(1)), "{report}");
@@ -204,6 +205,20 @@ fn no_job_replaces_a_file_of_another_job_of_the_same_run() {
         let rows = bench.json("out/Parcels.geojson")["features"].as_array().unwrap().len();
         assert_eq!(rows, if done["name"] == "north" { 1 } else { 2 }, "{report}");
     }
+}
+
+#[test]
+fn no_job_replaces_a_file_that_stands_unchanged_for_another_job() {
+    let bench = Bench::new(0);
+    let job = |name: &str| format!("[[job]]\nname='{name}'\nsource='${{demo}}/Demo/FeatureServer/1'\noutput='out/'\n");
+    bench.jobs(&job("all"));
+    assert_eq!(bench.run(&[]).0, 0);
+    let before = bench.json("out/Stations.geojson");
+    bench.jobs(&format!("{}{}where='OBJECTID < 9'\n", job("all"), job("some")));
+    let (status, said) = bench.run(&["--only-changed", "--jobs", "1"]);
+    assert_eq!(status, 3, "{said}");
+    assert!(said.contains("[all] unchanged") && said.contains("the file is another output of this run"), "{said}");
+    assert!(bench.json("out/Stations.geojson") == before);
 }
 
 #[test]

@@ -142,12 +142,15 @@ fn do_jobs(args: &BatchArgs, journal: &Journal, shared: &Shared<'_>, orders: Vec
         (since(args, shared.run, journal, order), mark, failed)
     });
     let todo: Vec<(Order, String, Option<Failure>)> = todo.collect();
+    let before = |name: &str, mark: &str| journal.record(name, mark).filter(|record| record.outcome.is_good());
+    for (order, mark, _) in &todo {
+        shared.placed.add(before(&order.name, mark).iter().flat_map(JobRecord::written));
+    }
     let (unwritten, any_failed) = (Mutex::new(None), AtomicBool::new(false));
     let cancel = interrupt::cancel();
     let go_on = || !(cancel.is_cancelled() || args.fail_fast && any_failed.load(Ordering::Relaxed));
     let records = side_by_side(&todo, usize::try_from(args.jobs).unwrap_or(1), go_on, |(order, mark, failed), begin| {
-        let before = journal.record(&order.name, mark).filter(|record| record.outcome.is_good());
-        let record = match (before, failed) {
+        let record = match (before(&order.name, mark), failed) {
             (Some(record), _) => {
                 work::tell(&format!("[{}] {} already\n", order.name, record.outcome.describe()));
                 record

@@ -78,6 +78,8 @@ pub(super) fn work(order: &Order, mark: &str, last: Option<&Last>, shared: &Shar
         record.server_time = as_the_run_began(&record, shared.run).or(record.server_time);
     }
     if record.outcome.is_good() {
+        // What stands unchanged is of this run as well.
+        shared.placed.add(record.written());
         forget(&pages);
         if let Some(keep) = order.keep.or(shared.keep)
             && record.outcome == Outcome::Done
