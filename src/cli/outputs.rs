@@ -9,7 +9,9 @@ use super::setting::{Delivered, Setting};
 use super::status::Status;
 use crate::convert::{CrsChoice, PlanOptions};
 use crate::error::{Error, ErrorKind, Result, redact};
-use crate::export::{Destination, ExportOptions, Output, check_layer_name, export, format_named, one_name_for, refuse_to_add};
+use crate::export::{
+    Destination, ExportOptions, Output, check_layer_name, export, format_named, one_name_for, refuse_archives, refuse_to_add,
+};
 use crate::fetch::Input;
 use crate::model::plan::FormatInfo;
 use crate::model::{Crs, codebook};
@@ -235,6 +237,7 @@ pub(super) fn check(destination: &Destination, args: &OutputArgs, resume: bool) 
             if args.append {
                 outputs.iter().try_for_each(refuse_to_add)?;
             }
+            outputs.iter().try_for_each(|output| refuse_archives(&output.path, output.format))?;
             let files = outputs.iter().filter(|output| output.path.as_os_str() != "-");
             files.map(|output| &output.path).try_for_each(|path| open(path))?;
         }
@@ -242,7 +245,10 @@ pub(super) fn check(destination: &Destination, args: &OutputArgs, resume: bool) 
             return Err(Error::new(ErrorKind::Usage, "--append adds to a file, and the output is a directory")
                 .hint("name the file: -o all.gpkg"));
         }
-        Destination::Directory { path, .. } => check_directory(path)?,
+        Destination::Directory { path, formats } => {
+            formats.iter().try_for_each(|format| refuse_archives(&path.join("layer"), *format))?;
+            check_directory(path)?;
+        }
     }
     side_files(args).filter(|(_, path)| path.as_os_str() != "-").try_for_each(|(_, path)| open(path))
 }

@@ -16,7 +16,7 @@ use crate::model::crs::Vertical;
 use crate::model::{Evidence, Header, Sketch, WritePlan, codebook};
 use crate::pipe::Permits;
 use crate::report::{LayerReport, Losses, OutputReport, Progress};
-use crate::write::{Stage, Target, Written, place_of, table_name};
+use crate::write::{AnyFormat, Stage, Target, Written, place_of, table_name};
 
 /// Pages under way at least, so that as many connections as there may be have something to do.
 const PAGES_UNDER_WAY: usize = 2 * MOST_CONNECTIONS;
@@ -235,6 +235,7 @@ pub(super) fn open_stages(outputs: &[Output], options: &ExportOptions, kept: Opt
     }
     let mut seen = HashSet::new();
     for output in outputs {
+        refuse_archives(&output.path, output.format)?;
         if !seen.insert(place_of(&output.path)) {
             return Err(Error::new(ErrorKind::Usage, "the same output is given twice")
                 .in_file(&output.path)
@@ -250,6 +251,28 @@ pub(super) fn open_stages(outputs: &[Output], options: &ExportOptions, kept: Opt
         if options.append { Stage::open_to_append(path) } else { Stage::open(Target { path, overwrite }) }
     };
     Ok((outputs.iter().map(open).collect::<Result<_>>()?, overwrite))
+}
+
+/// Refuses a spreadsheet of GDAL in a directory that is called like an archive: the drivers take it for one, and write an
+/// empty file or none.
+pub(crate) fn refuse_archives(path: &Path, format: &dyn AnyFormat) -> Result<()> {
+    let name = format.info().name;
+    if !["XLSX", "ODS"].iter().any(|driver| driver.eq_ignore_ascii_case(name)) {
+        return Ok(());
+    }
+    let is_archive = |folder: &&Path| {
+        let ending = folder.extension().unwrap_or_default().to_ascii_lowercase();
+        ["zip", "kmz", "dwf", "ods", "xlsx", "xlsm"].iter().any(|archive| ending == *archive)
+    };
+    match std::path::absolute(path).unwrap_or_default().ancestors().skip(1).find(is_archive) {
+        None => Ok(()),
+        Some(folder) => {
+            Err(Error::new(ErrorKind::Usage, format!("{name} can't be written in a directory that is called like an archive"))
+                .because("GDAL's driver takes it for one")
+                .in_file(folder)
+                .hint("give the directory another name"))
+        }
+    }
 }
 
 /// Refuses to add layers to an output that holds one: it would be replaced.

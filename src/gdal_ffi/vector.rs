@@ -101,9 +101,10 @@ impl Driver {
         self.metadata(key).as_deref() == Some("YES")
     }
 
-    /// The usual file ending, without the dot.
+    /// The usual file ending, without the dot: where there are several, the first.
     pub(crate) fn ending(&self) -> Option<String> {
-        self.metadata("DMD_EXTENSION").filter(|ending| !ending.is_empty())
+        let first = |key| Some(self.metadata(key)?.split_whitespace().next()?.to_owned());
+        first("DMD_EXTENSION").or_else(|| first("DMD_EXTENSIONS"))
     }
 
     /// Whether there is such an option for layers.
