@@ -11,7 +11,7 @@ use super::order::Order;
 use crate::batch::{JobRecord, Last, LayerRecord, Outcome, Run, keep_copies};
 use crate::cli::args::Verb;
 use crate::cli::printer::{self, Manner, say};
-use crate::cli::progress::Repeats;
+use crate::cli::progress::{Json, Repeats};
 use crate::cli::setting::{Delivered, Job, Setting};
 use crate::cli::status::Status;
 use crate::cli::{convert, export, outputs, run};
@@ -125,6 +125,7 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
     let progress: Arc<dyn Progress> = match printer::manner() {
         _ if printer::is_quiet() => Arc::new(Silent),
         Manner::Silent => Arc::new(Silent),
+        Manner::Json => Arc::new(Json::of_job(&order.name)),
         _ => Arc::new(Tagged { name: order.name.clone(), repeats: Repeats::default() }),
     };
     let layer_by_layer = |args| Ok::<_, Error>(matches!(outputs::destination(args)?, Destination::Directory { .. }));
