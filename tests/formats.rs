@@ -208,6 +208,36 @@ fn a_flatgeobuf_takes_no_geometry_of_another_kind_than_its_layer_says() {
     assert!(read.contains("POINT (1 2)") && read.contains("POINT (3 4)"), "{read}");
 }
 
+#[cfg(feature = "geopackage")]
+#[test]
+fn an_index_over_more_rows_than_are_sorted_in_memory_finds_each_of_them() {
+    const ROWS: usize = 200_000;
+    let dir = tempfile::tempdir().unwrap();
+    let place = |row: usize| (row * 7919 % 199_999, row * 104_729 % 199_967);
+    let rows: Vec<String> = (1..=ROWS)
+        .map(|row| format!(r#"{{"attributes":{{"ID":{row}}},"geometry":{{"x":{},"y":{}}}}}"#, place(row).0, place(row).1))
+        .collect();
+    let text = format!(
+        r#"{{"geometryType":"esriGeometryPoint","spatialReference":{{"wkid":3857}},"fields":[
+        {{"name":"ID","type":"esriFieldTypeOID"}}],"features":[{}]}}"#,
+        rows.join(",")
+    );
+    std::fs::write(dir.path().join("in.json"), text).unwrap();
+    ok(dir.path(), &["convert", "in.json", "-o", "a.gpkg", "-o", "a.fgb"]);
+    let checked = judge(dir.path(), "sqlite3", &["a.gpkg", "SELECT rtreecheck('rtree_in_geom'), count(*) FROM rtree_in_geom"]);
+    assert_eq!(checked, format!("ok|{ROWS}\n"));
+    let (low, high) = (50_000, 90_000);
+    let inside = |at: usize| (low..=high).contains(&at);
+    let expected = (1..=ROWS).map(place).filter(|(x, y)| inside(*x) && inside(*y)).count();
+    let (low, high) = (low.to_string(), high.to_string());
+    for file in ["a.gpkg", "a.fgb"] {
+        let all = judge(dir.path(), "ogrinfo", &["-al", "-so", file]);
+        assert!(all.contains(&format!("Feature Count: {ROWS}\n")), "{all}");
+        let found = judge(dir.path(), "ogrinfo", &["-al", "-so", file, "-spat", &low, &low, &high, &high]);
+        assert!(found.contains(&format!("Feature Count: {expected}\n")), "{expected}: {found}");
+    }
+}
+
 #[cfg(feature = "gdal")]
 #[test]
 fn any_driver_of_gdal_writes_with_its_options_and_its_limits_are_told() {

@@ -34,6 +34,7 @@ pub mod ogr;
 )]
 mod related;
 pub mod shapefile;
+mod sorter;
 mod stage;
 mod tables;
 pub mod typed;

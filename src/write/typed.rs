@@ -229,13 +229,17 @@ fn fill(
     }
 }
 
+/// A box that meets no other, and widens none that it is joined with.
+pub(crate) const NOWHERE: [f64; 4] = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+
+/// The box around two boxes.
+pub(crate) fn join(one: [f64; 4], other: [f64; 4]) -> [f64; 4] {
+    [one[0].min(other[0]), one[1].min(other[1]), one[2].max(other[2]), one[3].max(other[3])]
+}
+
 /// The box around vertices: least x and y, greatest x and y.
 pub(crate) fn bounds(xy: &[[f64; 2]]) -> [f64; 4] {
-    let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
-    for &[x, y] in xy {
-        bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x), bounds[3].max(y)];
-    }
-    bounds
+    xy.iter().fold(NOWHERE, |all, &[x, y]| join(all, [x, y, x, y]))
 }
 
 /// The value as its column's type; `None` where it is none.

@@ -1,4 +1,4 @@
-//! What needs no library: WGS 84 and spherical web mercator.
+//! What needs no library: WGS 84 and spherical web mercator, in which most layers are.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
@@ -27,7 +27,15 @@ pub(super) fn wgs84() -> Crs {
     }
 }
 
-#[cfg(not(feature = "gdal"))]
+/// The system of a current code of EPSG, where it is one of the two.
+pub(super) fn by_epsg_code(code: u32) -> Option<Crs> {
+    match code {
+        4326 => Some(wgs84()),
+        3857 => Some(web_mercator()),
+        _ => None,
+    }
+}
+
 fn web_mercator() -> Crs {
     Crs {
         name: "WGS 84 / Pseudo-Mercator".to_owned(),
@@ -74,14 +82,17 @@ pub(super) fn wgs84_to_web_mercator(xy: &mut [[f64; 2]]) {
 
 #[cfg(not(feature = "gdal"))]
 pub(super) fn crs_of(sr: &SpatialReference) -> Result<Crs> {
-    match sr.code() {
-        Some(4326) => Ok(wgs84()),
-        Some(3857 | 3785 | 102_100 | 102_113 | 900_913) => Ok(web_mercator()),
-        _ => {
-            let listed = [sr.latest_wkid, sr.wkid].into_iter().flatten().find_map(|code| Some((code, tables::geographic(code)?)));
-            listed.map(geographic).ok_or_else(|| without_gdal(unknown(&sr.to_string())))
-        }
-    }
+    let code = match sr.code() {
+        Some(3785 | 102_100 | 102_113 | 900_913) => Some(3857),
+        code => code,
+    };
+    code.and_then(by_epsg_code).map_or_else(|| listed(sr), Ok)
+}
+
+#[cfg(not(feature = "gdal"))]
+fn listed(sr: &SpatialReference) -> Result<Crs> {
+    let listed = [sr.latest_wkid, sr.wkid].into_iter().flatten().find_map(|code| Some((code, tables::geographic(code)?)));
+    listed.map(geographic).ok_or_else(|| without_gdal(unknown(&sr.to_string())))
 }
 
 /// A system of Esri's list.

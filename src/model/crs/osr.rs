@@ -7,7 +7,7 @@ use gdal::config::{clear_thread_local_config_option, set_thread_local_config_opt
 use gdal::errors::GdalError;
 use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
 
-use super::{Crs, Dialect, Method, SpatialReference, Transform, did_you_mean_code, first_system, tables, unknown};
+use super::{Crs, Dialect, Method, SpatialReference, Transform, did_you_mean_code, first_system, formula, tables, unknown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gdal_ffi::{self, Area, Candidate, Pipeline};
 
@@ -73,6 +73,14 @@ fn current(code: u32) -> u32 {
 }
 
 fn by_authority(authority: &str, code: u32) -> Result<Crs, Cause> {
+    // PROJ takes some 30 ms to open its registry.
+    match formula::by_epsg_code(code).filter(|_| authority == "EPSG") {
+        Some(crs) => Ok(crs),
+        None => in_registry(authority, code),
+    }
+}
+
+fn in_registry(authority: &str, code: u32) -> Result<Crs, Cause> {
     let definition = format!("{authority}:{code}");
     let srs = horizontal(|| SpatialRef::from_definition(&definition))?;
     let mut crs = describe(&srs, registered(&srs).or_else(|| identify(&srs)))?;
@@ -405,4 +413,17 @@ pub(super) fn apply(transform: &Transform, xy: &mut [[f64; 2]]) -> Result<()> {
         ready[at].1.run(xy);
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_without_the_registry_is_what_the_registry_says() {
+        for code in [4326, 3857] {
+            assert_eq!(formula::by_epsg_code(code).unwrap(), in_registry("EPSG", code).unwrap());
+        }
+        assert_eq!(formula::by_epsg_code(27_700), None);
+    }
 }

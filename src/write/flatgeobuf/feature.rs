@@ -2,12 +2,11 @@
 
 use flatbuffers::{FlatBufferBuilder, WIPOffset};
 
-use super::NOWHERE;
 use super::header::{declared, geometry_type as types};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{GeometryKind, Part, Shape, ShapeKind, WritePlan};
 use crate::report::Losses;
-use crate::write::typed::{self, Datum, TypedRows};
+use crate::write::typed::{self, Datum, NOWHERE, TypedRows};
 use crate::write::{Rows, feature_words};
 
 type Table = WIPOffset<flatbuffers::TableFinishedWIPOffset>;

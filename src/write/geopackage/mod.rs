@@ -7,6 +7,7 @@
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement};
 
+use super::hilbert::Boxed;
 use super::tables::taken_words;
 use super::typed::{self, Datum, TypedRows};
 use super::{Encoded, Event, Format, Rows, Stage, Written};
@@ -153,7 +154,8 @@ fn write_layer(
         plan,
         blob: Vec::new(),
     };
-    let (mut boxes, mut waiting) = (Vec::new(), TypedRows::default());
+    let disk = |why: std::io::Error| stage.write_error(&why);
+    let (mut boxes, mut waiting) = (Boxed::new(stage.scratch()?), TypedRows::default());
     for event in events {
         match event? {
             Event::Begin(_) => return Err(Error::new(ErrorKind::Internal, "a layer begins inside another")),
@@ -164,7 +166,9 @@ fn write_layer(
                         None => insert.row_anew(&chunk, cells, shape, &mut losses).map_err(failed)?,
                         Some(id) => id,
                     };
-                    boxes.extend(shape.map(|shape| (id, shape.bounds)));
+                    if let Some(shape) = shape {
+                        boxes.push(&shape.bounds, &id.to_le_bytes()).map_err(disk)?;
+                    }
                 }
                 written.rows += rows as u64;
                 written.losses.append(losses);
@@ -174,10 +178,12 @@ fn write_layer(
     }
     for (cells, shape) in waiting.rows() {
         let id = insert.row_anew(&waiting, cells, shape, &mut written.losses).map_err(failed)?;
-        boxes.extend(shape.map(|shape| (id, shape.bounds)));
+        if let Some(shape) = shape {
+            boxes.push(&shape.bounds, &id.to_le_bytes()).map_err(disk)?;
+        }
     }
     drop(insert);
-    table.finish(file, &boxes).map_err(failed)?;
+    table.finish(file, stage, boxes).map_err(|error| error.in_layer(&plan.layer))?;
     written.warnings.extend(taken_words(&plan.layer, &table.name));
     written.table = Some(table.name);
     Ok(())

@@ -5,72 +5,109 @@
 //! the tree (in the root) and number of cells, 16 bits each, then cells of a 64-bit id and four 32-bit floats, all
 //! big-endian. `rtreecheck` of SQLite judges it in the tests.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 
-use super::quoted;
-use crate::write::hilbert;
+use super::{quoted, sqlite_error};
+use crate::error::Result;
+use crate::write::Stage;
+use crate::write::hilbert::Boxed;
+use crate::write::sorter::Sorter;
 
 const CELL: usize = 24;
 const NODE_HEAD: usize = 4;
 const ROOT: i64 = 1;
 
+/// Turned over, ids sort as unsigned numbers.
+const SIGN: u64 = 1 << 63;
+
 /// A cell: the id of a row or node, and its box as least x, greatest x, least y, greatest y.
 type Cell = (i64, [f32; 4]);
 
-/// Creates the index `name` over the boxes (least x and y, greatest x and y) of rows.
-pub(super) fn create(file: &Connection, name: &str, rows: &[(i64, [f64; 4])], extent: &[f64; 4]) -> rusqlite::Result<()> {
-    file.execute_batch(&format!("CREATE VIRTUAL TABLE {} USING rtree(id, minx, maxx, miny, maxy)", quoted(name)))?;
-    if rows.is_empty() {
+/// Creates the index `name` over the boxes of rows, whose records are their ids (64 bits, little-endian).
+pub(super) fn create(file: &Connection, stage: &Stage, name: &str, rows: Boxed) -> Result<()> {
+    let sql = |why: rusqlite::Error| sqlite_error(stage, why);
+    let disk = |why: std::io::Error| stage.write_error(&why);
+    file.execute_batch(&format!("CREATE VIRTUAL TABLE {} USING rtree(id, minx, maxx, miny, maxy)", quoted(name))).map_err(sql)?;
+    if rows.count() == 0 {
         return Ok(());
     }
     let table = |part: &str| quoted(&format!("{name}_{part}"));
-    let node_size: i64 =
-        file.query_row(&format!("SELECT length(data) FROM {} WHERE nodeno = 1", table("node")), [], |r| r.get(0))?;
+    let first = format!("SELECT length(data) FROM {} WHERE nodeno = 1", table("node"));
+    let node_size: i64 = file.query_row(&first, [], |row| row.get(0)).map_err(sql)?;
     let node_size = usize::try_from(node_size).unwrap_or(0).max(NODE_HEAD + CELL);
-    let most = (node_size - NODE_HEAD) / CELL;
+    let put_node = format!("INSERT OR REPLACE INTO {} VALUES (?1, ?2)", table("node"));
+    let mut nodes = Nodes { insert: file.prepare(&put_node).map_err(sql)?, size: node_size, next: ROOT + 1, depth: 0 };
 
-    let mut places: Vec<(u32, usize)> = rows.iter().enumerate().map(|(at, row)| (hilbert::place(&row.1, extent), at)).collect();
-    places.sort_unstable();
-    let mut level: Vec<Cell> = places.iter().map(|(_, at)| (rows[*at].0, outward(&rows[*at].1))).collect();
-    drop(places);
-
-    let mut insert_node = file.prepare(&format!("INSERT OR REPLACE INTO {} VALUES (?1, ?2)", table("node")))?;
-    let mut insert_parent = file.prepare(&format!("INSERT INTO {} VALUES (?1, ?2)", table("parent")))?;
-    let mut leaves: Vec<(i64, i64)> = Vec::with_capacity(rows.len());
-    let mut next = ROOT + 1;
-    let mut depth = 0;
-    loop {
-        let is_root = level.len() <= most;
-        let nodes = level.len().div_ceil(most);
-        let mut above = Vec::with_capacity(nodes);
-        for node in 0..nodes {
-            // As evenly as can be: no node is nearly empty.
-            let cells = &level[level.len() * node / nodes..level.len() * (node + 1) / nodes];
-            let number = if is_root { ROOT } else { next };
-            next += i64::from(!is_root);
-            insert_node.execute(params![number, node_data(cells, if is_root { depth } else { 0 }, node_size)])?;
-            for (id, _) in cells {
-                if depth == 0 {
-                    leaves.push((*id, number));
-                } else {
-                    insert_parent.execute(params![id, number])?;
-                }
-            }
-            above.push((number, around(cells)));
+    let lengths = nodes.lengths(rows.count());
+    let is_root = lengths.len() == 1;
+    let mut along_curve = rows.sorted(stage.scratch()?).map_err(disk)?;
+    let mut leaves = Sorter::new(stage.scratch()?);
+    let mut level = Vec::new();
+    for length in lengths {
+        let mut cells = Vec::with_capacity(length);
+        while cells.len() < length
+            && let Some((bounds, id)) = along_curve.next().map_err(disk)?
+        {
+            cells.push((id.try_into().map_or(0, i64::from_le_bytes), outward(&bounds)));
         }
-        if is_root {
-            break;
+        let node = nodes.put(&cells, is_root).map_err(sql)?;
+        for (id, _) in &cells {
+            leaves.push(*id as u64 ^ SIGN, &node.0.to_le_bytes()).map_err(disk)?;
+        }
+        level.push(node);
+    }
+    let mut insert_parent = file.prepare(&format!("INSERT INTO {} VALUES (?1, ?2)", table("parent"))).map_err(sql)?;
+    while level.len() > 1 {
+        nodes.depth += 1;
+        let lengths = nodes.lengths(level.len());
+        let is_root = lengths.len() == 1;
+        let mut left = level.as_slice();
+        let mut above = Vec::with_capacity(lengths.len());
+        for length in lengths {
+            let cells;
+            (cells, left) = left.split_at(length);
+            let node = nodes.put(cells, is_root).map_err(sql)?;
+            for (id, _) in cells {
+                insert_parent.execute(params![id, node.0]).map_err(sql)?;
+            }
+            above.push(node);
         }
         level = above;
-        depth += 1;
     }
     // In the order of the ids, the rows are appended to their table.
-    leaves.sort_unstable();
-    let mut insert_row = file.prepare(&format!("INSERT INTO {} VALUES (?1, ?2)", table("rowid")))?;
-    for (id, node) in leaves {
-        insert_row.execute(params![id, node])?;
+    let mut insert_row = file.prepare(&format!("INSERT INTO {} VALUES (?1, ?2)", table("rowid"))).map_err(sql)?;
+    let mut leaves = leaves.sorted().map_err(disk)?;
+    while let Some((id, node)) = leaves.next().map_err(disk)? {
+        let node = node.try_into().map_or(0, i64::from_le_bytes);
+        insert_row.execute(params![(id ^ SIGN) as i64, node]).map_err(sql)?;
     }
     Ok(())
+}
+
+/// The table of nodes, filled level by level.
+struct Nodes<'a> {
+    insert: Statement<'a>,
+    /// Bytes of a node.
+    size: usize,
+    next: i64,
+    /// Levels below the one that is filled.
+    depth: u16,
+}
+
+impl Nodes<'_> {
+    /// How many cells each node of a level gets, as evenly as can be: no node is nearly empty.
+    fn lengths(&self, cells: usize) -> impl ExactSizeIterator<Item = usize> + use<> {
+        let nodes = cells.div_ceil((self.size - NODE_HEAD) / CELL);
+        (0..nodes).map(move |node| cells * (node + 1) / nodes - cells * node / nodes)
+    }
+
+    /// Adds a node; its cell for the level above.
+    fn put(&mut self, cells: &[Cell], is_root: bool) -> rusqlite::Result<Cell> {
+        let number = if is_root { ROOT } else { self.next };
+        self.next += i64::from(!is_root);
+        self.insert.execute(params![number, node_data(cells, if is_root { self.depth } else { 0 }, self.size)])?;
+        Ok((number, around(cells)))
+    }
 }
 
 fn node_data(cells: &[Cell], depth: u16, size: usize) -> Vec<u8> {

@@ -5,9 +5,12 @@ use std::collections::HashSet;
 use rusqlite::{Connection, params};
 use serde_json::{Value as Json, json};
 
-use super::{quoted, rtree, srs};
+use super::{quoted, rtree, sqlite_error, srs};
+use crate::error::Result;
 use crate::model::schema::Domain;
 use crate::model::{Column, Crs, FieldType, GeometryKind, Relationship, WritePlan, time};
+use crate::write::Stage;
+use crate::write::hilbert::Boxed;
 use crate::write::tables::{table_name, unused_name};
 use crate::write::typed::{CellType, object_id_column};
 
@@ -204,24 +207,24 @@ impl Table {
     }
 
     /// After the last row: the extent, and the spatial index over the boxes of all rows.
-    pub(super) fn finish(&self, file: &Connection, boxes: &[(i64, [f64; 4])]) -> rusqlite::Result<()> {
-        file.execute("UPDATE gpkg_contents SET last_change = ?2 WHERE table_name = ?1", params![self.name, moment_now()])?;
+    pub(super) fn finish(&self, file: &Connection, stage: &Stage, boxes: Boxed) -> Result<()> {
+        let failed = |why: rusqlite::Error| sqlite_error(stage, why);
+        file.execute("UPDATE gpkg_contents SET last_change = ?2 WHERE table_name = ?1", params![self.name, moment_now()])
+            .map_err(failed)?;
         let Some(geometry) = &self.geometry else { return Ok(()) };
-        let extent = boxes.iter().fold([f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY], |all, (_, one)| {
-            [all[0].min(one[0]), all[1].min(one[1]), all[2].max(one[2]), all[3].max(one[3])]
-        });
-        if !boxes.is_empty() {
-            let [min_x, min_y, max_x, max_y] = extent;
+        if boxes.count() > 0 {
+            let [min_x, min_y, max_x, max_y] = boxes.extent();
             file.execute(
                 "UPDATE gpkg_contents SET min_x = ?2, min_y = ?3, max_x = ?4, max_y = ?5 WHERE table_name = ?1",
                 params![self.name, min_x, min_y, max_x, max_y],
-            )?;
+            )
+            .map_err(failed)?;
         }
         let index = format!("rtree_{}_{geometry}", self.name);
-        rtree::create(file, &index, boxes, &extent)?;
-        file.execute_batch(&rtree::triggers(&index, &self.name, geometry, &self.id))?;
+        rtree::create(file, stage, &index, boxes)?;
+        file.execute_batch(&rtree::triggers(&index, &self.name, geometry, &self.id)).map_err(failed)?;
         let definition = "http://www.geopackage.org/spec120/#extension_rtree";
-        extension(file, &self.name, Some(geometry), "gpkg_rtree_index", definition)
+        extension(file, &self.name, Some(geometry), "gpkg_rtree_index", definition).map_err(failed)
     }
 }
 

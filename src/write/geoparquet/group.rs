@@ -14,7 +14,7 @@ use crate::write::typed::Datum;
 /// A row group ends with the page that brings it to so many rows,
 const MOST_ROWS: usize = 1 << 16;
 /// or to so many bytes in memory.
-const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES: usize = 32 << 20;
 
 /// The pages of the row group under way.
 #[derive(Default)]
