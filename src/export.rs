@@ -21,10 +21,10 @@ use crate::model::Area;
 use crate::report::{Failure, Progress, Report};
 use crate::write::{AnyFormat, Stage, Target, format_by_name, unique_file_stem, unzip};
 
+pub(crate) use layer::check_layer_name;
 pub use layer::{ExportedLayer, export_layer};
-pub(crate) use layer::{check_layer_name, one_name_for};
 #[cfg(feature = "cli")]
-pub(crate) use layer::{refuse_archives, refuse_to_add};
+pub(crate) use layer::{one_name_for, refuse_archives, refuse_to_add};
 pub use receipt::{Check, Receipt, check_files, check_server, is_unchanged};
 
 /// How an export is done.
