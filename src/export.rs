@@ -160,10 +160,22 @@ pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
         }
         let infos = || crate::write::FORMATS.iter().map(|format| format.info());
         let known = infos().map(|info| info.name).collect::<Vec<_>>().join(", ");
+        if let Some(driver) = driver_for(name) {
+            return Error::new(ErrorKind::Usage, format!("\"{name}\" is no format of geohaul's own"))
+                .hint(format!("GDAL writes it: add --driver {driver}; see geohaul formats for what is there without it"));
+        }
         let meant = did_you_mean(name, infos().flat_map(|info| info.endings.iter().chain([&info.name])).copied());
         Error::new(ErrorKind::Usage, format!("there is no format \"{name}\""))
             .hint(format!("{meant}the formats are: {known}; see geohaul formats"))
     })
+}
+
+#[cfg(feature = "gdal")]
+use crate::write::ogr::driver_for;
+
+#[cfg(not(feature = "gdal"))]
+fn driver_for(_: &str) -> Option<String> {
+    None
 }
 
 /// Where the items of an input go.

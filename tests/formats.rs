@@ -263,6 +263,12 @@ fn any_driver_of_gdal_writes_with_its_options_and_its_limits_are_told() {
     // A greater one is not clamped.
     assert_eq!(lost("value-dropped"), [("OBJECTID", None)]);
     assert!(!read.contains("2147483647"), "{read}");
+    for (output, hint) in
+        [("b.tab", "add --driver \"MapInfo File\""), ("b.GML", "add --driver GML"), ("b.dxf", "add --driver DXF")]
+    {
+        let words = refused(dir.path(), &["convert", "layer.json", "-o", output]);
+        assert!(words.contains("is no format of geohaul's own") && words.contains(hint), "{words}");
+    }
     let words = refused(dir.path(), &["convert", "layer.json", "-o", "a.xyz", "--driver", "Nope"]);
     assert!(words.contains("no driver \"Nope\"") && words.contains("hint:"), "{words}");
 }

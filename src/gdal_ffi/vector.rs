@@ -101,10 +101,10 @@ impl Driver {
         self.metadata(key).as_deref() == Some("YES")
     }
 
-    /// The usual file ending, without the dot: where there are several, the first.
-    pub(crate) fn ending(&self) -> Option<String> {
-        let first = |key| Some(self.metadata(key)?.split_whitespace().next()?.to_owned());
-        first("DMD_EXTENSION").or_else(|| first("DMD_EXTENSIONS"))
+    /// The file endings, without the dot, the usual one first.
+    pub(crate) fn endings(&self) -> Vec<String> {
+        let lists = ["DMD_EXTENSION", "DMD_EXTENSIONS"].into_iter().filter_map(|key| self.metadata(key));
+        lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
     }
 
     /// Whether there is such an option for layers.

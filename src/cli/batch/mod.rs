@@ -199,7 +199,7 @@ fn tell_end(record: &JobRecord, words: &str) {
                 "job": record.name,
                 "outcome": record.outcome,
                 "rows": record.rows,
-                "seconds": record.seconds,
+                "seconds": (record.seconds * 1000.0).round() / 1000.0,
                 "outputs": outputs().collect::<Vec<_>>(),
                 "failures": record.failures,
             }),
