@@ -132,7 +132,7 @@ impl Fault {
         match self {
             Self::Syntax(why) => Error::new(ErrorKind::Input, "a feature can't be read").because(why.within(feature)),
             Self::Unfit(unfit) => {
-                Error::new(ErrorKind::Unsupported, "a geometry can't be converted").because(unfit.why()).hint(unfit.hint())
+                Error::new(ErrorKind::Input, "a geometry can't be converted").because(unfit.why()).hint(unfit.hint())
             }
         }
     }

@@ -59,7 +59,8 @@ pub(super) enum What {
 }
 
 impl Layers {
-    /// Finds out what a target holds. `only` are names (with wildcards) or numbers of layers; none is all.
+    /// Finds out what a target holds. `only` are names (with wildcards) or numbers of layers; none is
+    /// all, and those behind a `!` are left out.
     ///
     /// # Errors
     /// Where the target can't be asked, holds no layers, or none that `only` names.
@@ -76,22 +77,9 @@ impl Layers {
         }
         let opener = Opener { session, options, progress };
         let (origin, mut pending) = opener.find(target)?;
-        if !only.is_empty() {
-            let given: Vec<String> = pending.iter().map(|layer| layer.name.clone()).collect();
-            let globs: Vec<Glob> = only.iter().map(|name| Glob::new(name.trim())).collect();
-            let named = |layer: &Pending| globs.iter().any(|glob| glob.matches(&layer.name) || layer.is_numbered(glob));
-            for (glob, name) in globs.iter().zip(only) {
-                if !pending.iter().any(|layer| glob.matches(&layer.name) || layer.is_numbered(glob)) {
-                    return Err(no_layer(name, given.iter().map(String::as_str)).because(redact(&origin)));
-                }
-            }
-            pending.retain(named);
-        }
-        let named = |layer: &Pending| {
-            let plain = only.iter().map(|name| name.trim()).filter(|name| !name.contains('*')).map(Glob::new);
-            plain.into_iter().any(|glob| glob.matches(&layer.name) || layer.is_numbered(&glob))
-        };
-        let goes = |layer: &Pending| layer.lacks().is_none() || named(layer);
+        pending = choose(pending, only).map_err(|error| error.because(redact(&origin)))?;
+        let plain: Vec<Glob> = only.iter().map(|name| name.trim()).filter(|name| !name.contains('*')).map(Glob::new).collect();
+        let goes = |layer: &Pending| layer.lacks().is_none() || plain.iter().any(|glob| layer.is_called(glob));
         let mut left_out = Vec::new();
         // Of a service that has nothing else, the first says why.
         if pending.iter().any(goes) {
@@ -164,6 +152,11 @@ impl Pending {
             What::Layer { lacks, .. } => lacks.as_deref(),
             _ => None,
         }
+    }
+
+    /// Whether a pattern stands for its name or its number.
+    fn is_called(&self, glob: &Glob) -> bool {
+        glob.matches(&self.name) || self.is_numbered(glob)
     }
 
     /// Whether a pattern is the number of the layer in its service.
@@ -290,6 +283,27 @@ impl Opener {
             What::Lost(error) => Err(error),
         }
     }
+}
+
+/// Those that names or numbers choose: all where there are none, but for what stands behind a `!`.
+fn choose(pending: Vec<Pending>, names: &[String]) -> Result<Vec<Pending>> {
+    let given = || pending.iter().map(|layer| layer.name.as_str());
+    let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+    for name in names.iter().map(|name| name.trim()) {
+        let (name, globs) = name.strip_prefix('!').map_or((name, &mut kept), |name| (name, &mut left_out));
+        let glob = Glob::new(name);
+        if !pending.iter().any(|layer| layer.is_called(&glob)) {
+            return Err(no_layer(name, given()));
+        }
+        globs.push(glob);
+    }
+    let is_one = |globs: &[Glob], layer: &Pending| globs.iter().any(|glob| layer.is_called(glob));
+    let goes = |layer: &&Pending| (kept.is_empty() || is_one(&kept, layer)) && !is_one(&left_out, layer);
+    if !pending.is_empty() && !pending.iter().any(|layer| goes(&layer)) {
+        let all = given().collect::<Vec<_>>().join(", ");
+        return Err(Error::new(ErrorKind::Usage, "no layer is left").hint(format!("the layers are: {all}")));
+    }
+    Ok(pending.into_iter().filter(|layer| goes(&layer)).collect())
 }
 
 /// The layers and tables of a service in its order, without groups.

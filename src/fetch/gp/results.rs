@@ -181,7 +181,7 @@ impl Results {
                 Err(fail(ErrorKind::Incomplete, "it has more rows than the service hands out")
                     .hint(recovery::advice(&self.origin, &self.url)))
             } else if scalar.value.get("mapImage").is_some() {
-                Err(fail(ErrorKind::Unsupported, "the server gives a picture of it only"))
+                Err(fail(ErrorKind::Server, "the server gives a picture of it only"))
             } else {
                 Ok(Item::Value(scalar))
             }];
