@@ -25,6 +25,7 @@ pub mod layer;
 pub mod layers;
 pub mod listing;
 mod open;
+mod opener;
 mod pacer;
 pub mod paging;
 pub mod pasted;
