@@ -40,7 +40,13 @@ pub(super) fn parse(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Ba
         answer: &answer,
         columns: answer.fields.iter().map(|field| header.field_index(&field.name)).collect(),
         present: vec![0; columns],
-        batch: Batch { page: page.seq, rows_before: page.rows_before, columns, ..Batch::default() },
+        batch: Batch {
+            page: page.seq,
+            rows_before: page.rows_before,
+            columns,
+            cells: Vec::with_capacity(answer.rows.saturating_mul(columns).min(bytes.len())),
+            ..Batch::default()
+        },
         shapes: Shapes::new(header, read),
         quantized: Quantized::default(),
         not_utf8: None,

@@ -158,9 +158,15 @@ pub struct WritePlan {
 impl WritePlan {
     /// A date of a field (milliseconds since 1970) as ISO 8601 text; `None` beyond the years -9999 to 9999.
     pub fn iso(&self, field: &Field, epoch_ms: i64) -> Option<String> {
+        let mut text = Vec::new();
+        self.push_iso(&mut text, field, epoch_ms).then(|| String::from_utf8(text).ok())?
+    }
+
+    /// Appends [`WritePlan::iso`]; `false` where there is none.
+    pub(crate) fn push_iso(&self, out: &mut Vec<u8>, field: &Field, epoch_ms: i64) -> bool {
         match (&self.time_zone, self.dates_are_utc || field.always_utc) {
-            (Some(zone), true) => time::iso_in(epoch_ms, zone),
-            (_, utc) => time::iso(epoch_ms, utc),
+            (Some(zone), true) => time::iso_in(epoch_ms, zone).map(|text| out.extend_from_slice(text.as_bytes())).is_some(),
+            (_, utc) => time::push_iso(out, epoch_ms, utc),
         }
     }
 }

@@ -42,10 +42,51 @@ pub(crate) fn epoch_ms(at: DateTime) -> Option<i64> {
 /// assert_eq!(iso(i64::MAX, true), None);
 /// ```
 pub fn iso(epoch_ms: i64, zone_known: bool) -> Option<String> {
-    let mut text = civil(epoch_ms)?.to_string();
-    if zone_known {
-        text.push('Z');
+    let mut text = Vec::with_capacity(LONGEST);
+    push_iso(&mut text, epoch_ms, zone_known).then(|| String::from_utf8(text).ok())?
+}
+
+/// The bytes of `YYYY-MM-DDTHH:MM:SS.mmmZ`.
+const LONGEST: usize = 24;
+
+/// Appends [`iso`]; `false` where there is none.
+pub(crate) fn push_iso(out: &mut Vec<u8>, epoch_ms: i64, zone_known: bool) -> bool {
+    let Some(at) = civil(epoch_ms) else { return false };
+    match stamp(at) {
+        Some(stamp) => {
+            let zeros = stamp.iter().rev().take_while(|byte| **byte == b'0').count();
+            let length = if zeros >= 3 { SECONDS } else { stamp.len() - zeros };
+            out.extend_from_slice(&stamp[..length]);
+        }
+        // Before the year 0 there are more digits.
+        None => out.extend_from_slice(at.to_string().as_bytes()),
     }
+    if zone_known {
+        out.push(b'Z');
+    }
+    true
+}
+
+/// The bytes of `YYYY-MM-DDTHH:MM:SS`.
+const SECONDS: usize = 19;
+
+/// `YYYY-MM-DDTHH:MM:SS.mmm`; `None` before the year 0. Layers have many dates, and a formatter takes its time.
+pub(crate) fn stamp(at: DateTime) -> Option<[u8; 23]> {
+    let year = u32::try_from(at.year()).ok()?;
+    let mut text = *b"0000-00-00T00:00:00.000";
+    let mut put = |place: usize, number: u32| {
+        text[place] += (number / 10) as u8;
+        text[place + 1] += (number % 10) as u8;
+    };
+    let parts = [at.month(), at.day(), at.hour(), at.minute(), at.second()];
+    put(0, year / 100);
+    put(2, year % 100);
+    for (part, place) in parts.into_iter().zip([5, 8, 11, 14, 17]) {
+        put(place, u32::from(part.unsigned_abs()));
+    }
+    let millis = u32::from(at.millisecond().unsigned_abs());
+    put(20, millis / 10);
+    text[22] += (millis % 10) as u8;
     Some(text)
 }
 
@@ -82,4 +123,18 @@ pub fn compact_date(epoch_ms: i64) -> Option<String> {
 pub fn now() -> String {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_moment_is_the_one_that_the_calendar_writes() {
+        let day = 86_400_000;
+        let moments = (-800_000..2_932_896).step_by(997).map(|days| days * day + days * 7919 % day);
+        for moment in moments.chain([0, -1, 100, 10, 1, -62_167_219_200_000, -62_167_219_200_001, 253_402_300_799_999]) {
+            assert_eq!(iso(moment, false).unwrap(), civil(moment).unwrap().to_string(), "{moment}");
+        }
+    }
 }

@@ -188,7 +188,7 @@ impl Encoder<'_> {
             Cell::Integer(value) => self.push(itoa::Buffer::new().format(value)),
             // As ArcGIS itself writes what JSON has no number for.
             Cell::Real(value) if !value.is_finite() => self.push(&format!("\"{}\"", real_text(value))),
-            Cell::Real(value) => self.push(&real_text(value)),
+            Cell::Real(value) => self.push(zmij::Buffer::new().format_finite(value)),
         }
     }
 

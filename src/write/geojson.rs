@@ -10,7 +10,6 @@ use super::{Encoded, Event, Format, Rows, Stage, Written, feature_words};
 use crate::error::Result;
 use crate::model::geometry::Part;
 use crate::model::plan::{Column, ColumnKind, CrsRule, FormatInfo};
-use crate::model::value::real_text;
 use crate::model::{Batch, Cell, Crs, Shape, ShapeKind, Value, WritePlan};
 use crate::report::{LossKind, Losses};
 
@@ -204,7 +203,7 @@ impl Encoder<'_> {
                 self.extend(&[text.as_deref().unwrap_or("null")]);
             }
             Cell::Integer(value) => self.extend(&[itoa::Buffer::new().format(value)]),
-            Cell::Real(value) if value.is_finite() => self.extend(&[&real_text(value)]),
+            Cell::Real(value) if value.is_finite() => self.extend(&[zmij::Buffer::new().format_finite(value)]),
             Cell::Real(_) => {
                 self.out.extend_from_slice(b"null");
                 self.lose(LossKind::ValueDropped, Some(&column.field.name), row);
@@ -225,12 +224,14 @@ impl Encoder<'_> {
     /// A date that has no ISO text (a fraction, or beyond year 9999) stays the number that it is.
     fn date(&mut self, column: &Column, row: usize) {
         let value = self.batch.value(row, column.from);
-        match value.as_i64().and_then(|ms| self.plan.iso(&column.field, ms)) {
-            Some(text) => self.extend(&["\"", &text, "\""]),
-            None => {
-                self.extend(&[value.to_text().as_deref().unwrap_or("null")]);
-                self.lose(LossKind::TypeWidened, Some(&column.field.name), row);
-            }
+        let start = self.out.len();
+        self.out.push(b'"');
+        if value.as_i64().is_some_and(|ms| self.plan.push_iso(&mut self.out, &column.field, ms)) {
+            self.out.push(b'"');
+        } else {
+            self.out.truncate(start);
+            self.extend(&[value.to_text().as_deref().unwrap_or("null")]);
+            self.lose(LossKind::TypeWidened, Some(&column.field.name), row);
         }
     }
 

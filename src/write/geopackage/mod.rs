@@ -278,9 +278,15 @@ impl Insert<'_> {
 
 /// A moment as the standard wants it, to the millisecond; without `Z` where the zone is unknown.
 fn moment(millis: i64, utc: bool) -> Option<String> {
-    let text = time::iso(millis, false)?;
-    let millis = if text.contains('.') { "" } else { ".000" };
-    Some(format!("{text}{millis}{}", if utc { "Z" } else { "" }))
+    let at = time::civil(millis)?;
+    let mut text = match time::stamp(at) {
+        Some(stamp) => String::from_utf8(stamp.to_vec()).ok()?,
+        None => at.to_string(),
+    };
+    if utc {
+        text.push('Z');
+    }
+    Some(text)
 }
 
 /// A name as SQL.
