@@ -145,6 +145,13 @@ fn an_area_outside_of_the_layer_finds_no_row_and_a_warning_says_where_both_are()
 }
 
 #[test]
+fn a_star_is_all_fields_as_in_a_query() {
+    let all = export(choosy(Layer::of(1..=2), |_, _| true), "a.geojson", &[]).ok();
+    let star = export(choosy(Layer::of(1..=2), |_, _| true), "a.geojson", &["--fields", "*"]).ok();
+    assert_eq!(star.json("a.geojson"), all.json("a.geojson"));
+}
+
+#[test]
 fn every_question_carries_every_condition_whatever_the_way_of_paging() {
     for paging in [true, false] {
         let mut json = capable();

@@ -16,7 +16,12 @@ pub(super) fn read(args: &SelectionArgs) -> Result<(Selection, Option<Area>)> {
     };
     let selection = Selection {
         where_clause: args.where_clause.clone(),
-        fields: args.fields.as_ref().map(|names| names.iter().map(|name| name.trim().to_owned()).collect()),
+        // `*` is all of them, as in a query.
+        fields: args
+            .fields
+            .as_ref()
+            .filter(|names| *names != &["*"])
+            .map(|names| names.iter().map(|name| name.trim().to_owned()).collect()),
         ids: args.ids.as_deref().map(IdRanges::read).transpose()?,
         area,
         time: args.time.as_deref().map(TimeSpan::parse).transpose()?,
