@@ -131,7 +131,7 @@ fn an_area_outside_of_the_layer_finds_no_row_and_a_warning_says_where_both_are()
         let layer = Layer { json: json!({"extent": extent}), ..Layer::of(1..=3) };
         export(choosy(layer, move |_, _| found), "a.geojson", args).ok().stderr
     };
-    let said = "warning: no row was found, since the area lies wholly outside the layer";
+    let said = "warning: \"Roads\": no row was found, since the area lies wholly outside the layer";
     let words = find(false, &extent, &["--bbox", "46,7,47,8"]);
     let of_both = "west,south,east,north are 46,7,47,8 of the area and 5,45,10.5,48 of the layer, in EPSG:4326 (WGS 84)";
     assert!(words.contains(&format!("{said}; its x and y seem to be swapped: {of_both}")), "{words}");
