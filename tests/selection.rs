@@ -145,6 +145,15 @@ fn an_area_outside_of_the_layer_finds_no_row_and_a_warning_says_where_both_are()
 }
 
 #[test]
+fn a_table_is_not_said_to_be_generalised() {
+    let table = Layer { json: json!({"type": "Table", "geometryType": null}), ..Layer::of(1..=3) };
+    for (layer, said) in [(table, false), (Layer::of(1..=3), true)] {
+        let words = export(choosy(layer, |_, _| true), "a.csv", &["--max-offset", "5"]).ok().stderr;
+        assert_eq!(words.contains("generalised the geometries"), said, "{words}");
+    }
+}
+
+#[test]
 fn a_star_is_all_fields_as_in_a_query() {
     let all = export(choosy(Layer::of(1..=2), |_, _| true), "a.geojson", &[]).ok();
     let star = export(choosy(Layer::of(1..=2), |_, _| true), "a.geojson", &["--fields", "*"]).ok();

@@ -1,6 +1,7 @@
 //! From selection arguments to what a layer is asked for.
 
 use super::args::SelectionArgs;
+use super::outputs;
 use crate::error::Result;
 use crate::fetch::areas;
 use crate::fetch::selection::{IdRanges, Selection, TimeSpan, parse_moment};
@@ -10,7 +11,7 @@ use crate::model::Area;
 pub(super) fn read(args: &SelectionArgs) -> Result<(Selection, Option<Area>)> {
     let clip = args.clip.as_deref().map(areas::of_polygons).transpose()?;
     let area = match (&args.bbox, &args.intersects) {
-        (Some(sides), _) => Some(areas::of_box(sides)?),
+        (Some(sides), _) => Some(areas::of_box(sides).map_err(|error| outputs::named_by("--bbox", error))?),
         (None, Some(polygons)) => Some(areas::of_polygons(polygons)?),
         (None, None) => clip.clone(),
     };
