@@ -93,6 +93,8 @@ pub enum LossKind {
     NotTransformed,
     /// An attribute that the field list does not name is not in the file.
     UnknownAttribute,
+    /// A row lacks an attribute that the field list names, even as null; it is null in the file.
+    AttributeAbsent,
     /// A geometry that lies across the 180th meridian was cut there.
     CutAtAntimeridian,
     /// Longitudes beyond ±180 were folded into range.
@@ -133,6 +135,7 @@ impl LossKind {
             Self::VertexDropped => "vertex without x or y left out",
             Self::NotTransformed => "geometry could not be reprojected, left null",
             Self::UnknownAttribute => "attribute is not among the layer's fields, left out",
+            Self::AttributeAbsent => "not sent with the row, left null",
             Self::CutAtAntimeridian => "geometry cut at the 180th meridian",
             Self::Densified => "curved segment made of straight ones",
             Self::Folded => "longitudes beyond 180 degrees folded into range",

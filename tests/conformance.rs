@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 
 use geohaul::model::GeometryKind;
-use geohaul::report::silent;
+use geohaul::report::{LossKind, silent};
 use geohaul::write::csv::{Csv, CsvGeometry};
 use geohaul::write::{AnyFormat, FORMATS};
 use geohaul::{Destination, ErrorKind, ExportOptions, Output, Report, Saved, export};
@@ -285,6 +285,35 @@ fn each_kind_of_geometry_arrives_with_the_ordinates_that_the_format_holds() {
             });
         }
     }
+}
+
+#[test]
+fn a_vertex_without_z_among_others_is_left_so_or_has_0_which_is_counted() {
+    let lines = [json!({"paths": [[[1, 2, 7], [3, 4]]]}), json!({"paths": [[[5, 6, 8], [7, 8, 9]]]})];
+    Case::new(Some(GeometryKind::Polyline), "z", &lines, &[]).each(|format, report, read| {
+        let name = format.info().name;
+        let (kind, vertices) = read.geometry(0);
+        let [first, second] = [&vertices[0][..], &vertices[1][..]];
+        let lost: Vec<_> =
+            report.layers[0].outputs[0].losses.iter().filter(|loss| loss.field.is_none()).map(|loss| loss.kind).collect();
+        assert!(kind.starts_with("LINESTRING"), "{name}: {kind}");
+        let (z, told): (&[f64], &[LossKind]) = match name {
+            // NaN says it.
+            "geopackage" | "flatgeobuf" | "geoparquet" => (&[7.0, f64::NAN], &[]),
+            // So does a position without; GDAL makes 0 of it.
+            "geojson" | "geojsonseq" | "esrijson" => (&[7.0, 0.0], &[]),
+            // Heights of some of the vertices would put the line into the ground.
+            "kmz" | "kml" => (&[], &[LossKind::ZDropped]),
+            _ => (&[7.0, 0.0], &[LossKind::OrdinateFilled]),
+        };
+        assert_eq!(lost, told, "{name}");
+        let same = |vertex: &[f64], at: usize| match z.get(at) {
+            Some(z) => vertex.get(2).is_some_and(|found| found == z || (z.is_nan() && found.is_nan())),
+            None => vertex.get(2).is_none_or(|found| *found == 0.0),
+        };
+        assert!(first[..2] == [1.0, 2.0] && second[..2] == [3.0, 4.0], "{name}: {vertices:?}");
+        assert!(same(first, 0) && same(second, 1), "{name}: {vertices:?}");
+    });
 }
 
 #[test]

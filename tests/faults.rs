@@ -242,14 +242,54 @@ fn fields_that_differ_in_case_only_are_told_apart() {
     assert_eq!(haul.report().layers[0].evidence.rows, 10);
 }
 
+/// Per field, the rows that lack it.
+fn absent(haul: &Haul) -> Vec<(&str, u64)> {
+    let losses = haul.report().layers[0].losses.iter().filter(|loss| loss.kind == LossKind::AttributeAbsent);
+    losses.map(|loss| (loss.field.as_deref().unwrap(), loss.count)).collect()
+}
+
 #[test]
 fn fields_of_the_layer_that_are_not_sent_are_named() {
     let json = json!({"fields": [{"name": "OBJECTID", "type": "esriFieldTypeOID"}, {"name": "NAME", "type": "esriFieldTypeString"},
         {"name": "OWNER", "type": "esriFieldTypeString"}, {"name": "PHOTO", "type": "esriFieldTypeBlob"}]});
     let layer = Layer { json, ..Layer::of(1..=10) };
     let haul = haul(4, move |call| layer.reply(call));
-    let told: Vec<&String> = haul.report().warnings.iter().filter(|warning| warning.contains("does not send")).collect();
-    assert!(matches!(told[..], [told] if told.ends_with(": OWNER")), "{told:?}");
+    assert_eq!(absent(&haul), [("OWNER", 10)]);
+}
+
+#[test]
+fn a_field_that_later_pages_leave_out_or_rename_is_counted() {
+    let gone = fault_in_the_middle(1, |reply| {
+        let mut page: Value = serde_json::from_slice(&reply.body).unwrap();
+        for row in page["features"].as_array_mut().unwrap() {
+            row["attributes"].as_object_mut().unwrap().remove("NAME");
+        }
+        Reply::json(&page)
+    });
+    assert_eq!(absent(&gone), [("NAME", 4)]);
+    assert_eq!(gone.rows()[4], Row { name: String::new(), ..Row::of(5) });
+    let renamed = fault_in_the_middle(1, |reply| change(reply, "\"NAME\":\"row", "\"TITLE\":\"row"));
+    assert_eq!(absent(&renamed), [("NAME", 4)]);
+    // Case alone does no harm.
+    let other_case = fault_in_the_middle(1, |reply| change(reply, "\"NAME\":\"row", "\"name\":\"row"));
+    assert_eq!(absent(&other_case), []);
+    other_case.is_whole(1..=10);
+}
+
+#[test]
+fn a_field_that_some_rows_lack_is_counted_and_null_is_there() {
+    let haul = fault_in_the_middle(1, |reply| change(change(reply, "\"NAME\":\"row 6\",", ""), ",\"NAME\":\"row 6\"", ""));
+    assert_eq!(absent(&haul), [("NAME", 1)]);
+    let null = fault_in_the_middle(1, |reply| change(reply, "\"NAME\":\"row 6\"", "\"NAME\":null"));
+    assert_eq!(absent(&null), []);
+}
+
+#[test]
+fn a_field_that_rows_lack_is_a_loss() {
+    let layer = Layer::of(1..=10);
+    let server = Server::start(move |call| change(layer.reply(call), "\"NAME\":\"row 6\"", "\"TITLE\":null"));
+    let options = ExportOptions { strict: true, ..ExportOptions::default() };
+    Haul::with(&server.url(LAYER), 4, &options).failed(ErrorKind::Format, &["not sent with the row", "NAME"]);
 }
 
 #[test]
@@ -505,18 +545,21 @@ fn a_byte_order_mark_does_no_harm() {
 fn edits_during_the_export_are_noticed_and_mended() {
     // After the first page row 2 is deleted and row 11 added, which moves row 5 before the second page's offset.
     let (before, after) = (Layer::of(1..=10), Layer::of((1..=11).filter(|id| *id != 2)));
-    let (before, after) = (edited_at(before, 1000), edited_at(after, 2000));
-    let seen = AtomicUsize::new(0);
-    let haul = haul(4, move |call| {
-        if call.param("resultOffset") == "4" {
-            seen.store(1, Ordering::SeqCst);
-        }
-        if seen.load(Ordering::SeqCst) == 0 { before.reply(call) } else { after.reply(call) }
-    });
-    let rows = haul.rows();
-    assert!((3..=11).all(|id| rows.contains(&Row::of(id))), "{rows:?}");
-    assert!(haul.report().layers[0].evidence.edited);
-    assert!(haul.report().warnings.iter().any(|warning| warning.contains("was edited")), "{:?}", haul.report().warnings);
+    // Whether or not the layer says when it was edited.
+    for (before, after) in [(edited_at(before.clone(), 1000), edited_at(after.clone(), 2000)), (before, after)] {
+        let seen = AtomicUsize::new(0);
+        let haul = haul(4, move |call| {
+            if call.param("resultOffset") == "4" {
+                seen.store(1, Ordering::SeqCst);
+            }
+            let first = seen.load(Ordering::SeqCst) == 0 || call.param("resultOffset") == "0";
+            if first { before.reply(call) } else { after.reply(call) }
+        });
+        let rows = haul.rows();
+        assert!((3..=11).all(|id| rows.contains(&Row::of(id))), "{rows:?}");
+        assert!(haul.report().layers[0].evidence.edited);
+        assert!(haul.report().warnings.iter().any(|warning| warning.contains("was edited")), "{:?}", haul.report().warnings);
+    }
 }
 
 /// The same, saying when it was last edited.

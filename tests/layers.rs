@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use geohaul::error::{Error, ErrorKind};
 use geohaul::fetch::Source;
+use geohaul::fetch::clock::Clock;
 use geohaul::fetch::http::HttpTransport;
 use geohaul::fetch::layer::{LayerOptions, LayerSource};
-use geohaul::fetch::retry::{Clock, Retry, RetryPolicy};
+use geohaul::fetch::retry::{Retry, RetryPolicy};
 use geohaul::fetch::selection::Selection;
 use geohaul::fetch::session::Session;
 use geohaul::model::{Evidence, GeometryKind, Header, ReadPlan, SpatialReference};
@@ -125,7 +126,7 @@ fn a_plain_layer_comes_whole_and_in_order_with_a_request_per_page() {
     let server = serve(Layer::of(1..=25));
     let export = export(&layer_url(&server), 10).unwrap();
     assert_eq!(export.ids, (1..=25).collect::<Vec<_>>());
-    assert_eq!((export.evidence.pages, export.evidence.requests), (3, 7), "layer, count, probe, 3 pages, count");
+    assert_eq!((export.evidence.pages, export.evidence.requests), (3, 8), "layer, count, probe, 3 pages, count, ids");
     assert_eq!(export.evidence.requests, server.calls().len() as u64);
     assert_eq!(export.slept, Duration::ZERO);
     assert_eq!((export.evidence.count_before, export.evidence.count_after), (Some(25), Some(25)));

@@ -239,6 +239,28 @@ fn a_page_that_an_export_failed_over_is_asked_for_again() {
 }
 
 #[test]
+fn kept_pages_that_are_no_strict_json_are_as_good_as_fresh_ones() {
+    let (layer, broken) = (Layer::of(1..=30), Arc::new(AtomicBool::new(true)));
+    let breaks = Arc::clone(&broken);
+    let server = Server::start(move |call| {
+        let mut reply = layer.reply(call);
+        let page = String::from_utf8(reply.body).unwrap().replace("\"x\":15,", "\"x\":NaN,").replace("row 16", "row\u{b}16");
+        reply.body = page.into_bytes();
+        let last = call.param("resultOffset") == "20" && breaks.load(Ordering::SeqCst);
+        if last { Reply::error(499, "Token Required") } else { reply }
+    });
+    let slow = Slow { server, layer: Arc::new(Mutex::new(Layer::of([]))) };
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.geojson");
+    assert_ne!(slow.export(&output).arg("--resume").output().unwrap().status.code(), Some(0));
+    broken.store(false, Ordering::SeqCst);
+    let from = slow.server.calls().len();
+    finished(&slow.export(&output).arg("--resume").output().unwrap());
+    assert_eq!(slow.offsets(from).first(), Some(&20), "the others were good");
+    assert_eq!(std::fs::read_to_string(&output).unwrap().matches("\"Feature\"").count(), 30);
+}
+
+#[test]
 fn a_service_that_is_killed_in_its_second_layer_goes_on_there() {
     let slow = Slow::start(Duration::from_millis(5));
     let folder = tempfile::tempdir().unwrap();

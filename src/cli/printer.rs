@@ -166,8 +166,11 @@ fn layer_text(text: &mut String, layer: &LayerReport) {
 fn completeness(evidence: &Evidence) -> String {
     match (evidence.missing(), evidence.count_after.or(evidence.count_before)) {
         (0, _) if evidence.limit == Some(evidence.rows) => "as many as asked for".to_owned(),
+        (0, Some(count)) if count == evidence.rows && evidence.shifts_unseen => {
+            format!("as many as the server counts, {count}; it tells neither edits nor ids, so a row that moved would not show")
+        }
         (0, Some(count)) if count == evidence.rows => format!("complete, the server counts {count}"),
-        (0, Some(count)) if evidence.count_before == Some(count) => {
+        (0, Some(count)) if evidence.count_before == Some(count) && !evidence.edited => {
             format!("complete, although the server counts {count} only, before and after")
         }
         (0, Some(count)) => format!("complete, the server counted {count} (rows were removed meanwhile)"),

@@ -11,9 +11,10 @@ use crate::model::geometry::Role;
 use crate::model::{Batch, Cell, Geometries, GeometryKind, Header, Page, ReadPlan, ShapeKind, Span};
 use crate::report::{LossKind, Losses};
 
+use super::fault::{Fault, Unfit};
 use super::rings;
-use super::rows::{Fault, row_words, tally_shapes, too_large};
-use super::shapes::{PATHS, Shapes, Unfit, VERTICES, even_out};
+use super::shapes::{PATHS, Shapes, VERTICES, even_out};
+use super::tally::{row_words, tally_absent, tally_shapes, too_large};
 
 /// A page of few bytes may claim a great many rows and fields, but real rows hold their values: so many cells are
 /// always allowed, and so many more for each byte.
@@ -38,6 +39,7 @@ pub(super) fn parse(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Ba
         header,
         answer: &answer,
         columns: answer.fields.iter().map(|field| header.field_index(&field.name)).collect(),
+        present: vec![0; columns],
         batch: Batch { page: page.seq, rows_before: page.rows_before, columns, ..Batch::default() },
         shapes: Shapes::new(header, read),
         quantized: Quantized::default(),
@@ -55,7 +57,7 @@ pub(super) fn parse(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Ba
             return Err(fault.explain(place).of_feature(rows.words(start, page, row)).on_page(page.seq));
         }
     }
-    let Rows { batch, shapes, not_utf8, lost, .. } = rows;
+    let Rows { batch, shapes, not_utf8, lost, present, .. } = rows;
     let mut losses = Losses::default();
     if u32::try_from(batch.text.len()).is_err() {
         return Err(too_large(page));
@@ -64,6 +66,7 @@ pub(super) fn parse(page: &Page, header: &Header, read: &ReadPlan) -> Result<(Ba
         losses.add_many(LossKind::BytesReplaced, None, count, None, || Some(row_words(page, row)));
     }
     tally_shapes(&shapes, page, &mut losses);
+    tally_absent(&present, batch.rows(), header, page, &mut losses);
     for ((kind, name), (count, row)) in lost {
         losses.add_many(kind, Some(&name), count, None, || Some(row_words(page, row)));
     }
@@ -76,6 +79,8 @@ struct Rows<'a> {
     answer: &'a pbf::Rows,
     /// Per field of the answer, the column it goes to.
     columns: Vec<Option<usize>>,
+    /// Per column of the batch, the rows that hold it, be it as null.
+    present: Vec<u64>,
     batch: Batch,
     shapes: Shapes,
     quantized: Quantized,
@@ -119,6 +124,7 @@ impl Rows<'_> {
             }
             return;
         };
+        self.present[column] += 1;
         self.batch.cells[start + column] = match datum {
             Datum::Null => Cell::Null,
             Datum::Bool(value) => Cell::Bool(value),

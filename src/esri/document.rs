@@ -10,7 +10,7 @@ use super::failure;
 use super::fields::{fields_of, mark_edit_dates, subtypes_of};
 use super::skeleton::{FeatureArray, PageRange, Skeleton, exceeded_transfer_limit};
 use super::survey::Survey;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, redact};
 use crate::model::{FieldType, GeometryKind, Header, SpatialReference};
 
 /// One thing that a document holds.
@@ -38,6 +38,8 @@ pub struct FeatureSet {
     pub rows: FeatureArray,
     /// The server said that there is more than this.
     pub cut_off: bool,
+    /// The document holds rows of nothing else, and names nothing else that has rows.
+    pub alone: bool,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -54,7 +56,7 @@ pub type ReadRange<'a> = &'a dyn Fn(PageRange) -> Result<Bytes>;
 /// The server's error where the document states one; [`ErrorKind::Input`] where it holds nothing of use, or rows in a
 /// place where they would be lost.
 pub fn contents(skeleton: &Skeleton, name: &str, read: ReadRange<'_>) -> Result<Vec<Found>> {
-    let mut contents = Contents { skeleton, read, found: Vec::new() };
+    let mut contents = Contents { skeleton, read, found: Vec::new(), left: Vec::new() };
     contents.collect(&skeleton.value, name)?;
     if contents.found.is_empty() {
         return Err(explain(&skeleton.value));
@@ -65,13 +67,23 @@ pub fn contents(skeleton: &Skeleton, name: &str, read: ReadRange<'_>) -> Result<
         return Err(Error::new(ErrorKind::Input, "the file holds several lists of features where there should be one")
             .because(format!("{} of {all} features would be lost: is \"features\" in an object twice?", all - read)));
     }
-    Ok(contents.found)
+    let Contents { mut found, left, .. } = contents;
+    let mut sets: Vec<&mut FeatureSet> =
+        found.iter_mut().filter_map(|found| if let Found::Rows(set) = found { Some(&mut **set) } else { None }).collect();
+    let alone = sets.len() == 1 && left.is_empty();
+    sets.iter_mut().for_each(|set| set.alone = alone);
+    if let (Some(set), false) = (sets.first_mut(), left.is_empty()) {
+        set.warnings.push(format!("\"{name}\" names more than the rows that were taken: {}", left.join(", ")));
+    }
+    Ok(found)
 }
 
 struct Contents<'a> {
     skeleton: &'a Skeleton,
     read: ReadRange<'a>,
     found: Vec<Found>,
+    /// What has rows that are not taken, in words.
+    left: Vec<String>,
 }
 
 impl Contents<'_> {
@@ -97,8 +109,12 @@ impl Contents<'_> {
             self.rows(name, definition, set)?;
         } else {
             // `layers`, `results`, `value`, `featureCollection`, and whatever else wraps them.
-            let members = value.as_object().into_iter().flat_map(serde_json::Map::values);
+            let before = (self.found.len(), self.left.len());
+            let members = value.as_object().into_iter().flatten().filter(|(key, _)| *key != "baseMap").map(|(_, member)| member);
             members.filter(|member| member.is_object() || member.is_array()).try_for_each(|inner| self.collect(inner, name))?;
+            if before == (self.found.len(), self.left.len()) {
+                self.left.extend(layer_without_rows(value));
+            }
         }
         Ok(())
     }
@@ -125,8 +141,35 @@ impl Contents<'_> {
         let mut warnings = Vec::new();
         let header = header(name, definition, set, &rows, self.read, &mut warnings)?;
         let cut_off = exceeded_transfer_limit(set) || exceeded_transfer_limit(&self.skeleton.value);
-        self.found.push(Found::Rows(Box::new(FeatureSet { header, rows, cut_off, warnings })));
+        self.found.push(Found::Rows(Box::new(FeatureSet { header, rows, cut_off, alone: true, warnings })));
+        let members = set.as_object().into_iter().flatten().filter(|(_, member)| member.is_array());
+        let left = members.map(|(key, member)| (key, rows_in(member))).filter(|(_, rows)| *rows > 0);
+        self.left.extend(left.map(|(key, rows)| format!("{rows} rows in \"{key}\"")));
         Ok(())
+    }
+}
+
+/// A layer that a map or a collection names, and of whose rows it holds none.
+fn layer_without_rows(value: &Value) -> Option<String> {
+    let definition = value.get("layerDefinition");
+    let url = value.get("url").and_then(Value::as_str);
+    let name = definition.and_then(|definition| definition.get("name")).or_else(|| value.get("title")).and_then(Value::as_str);
+    let url = url.map(|url| url.parse().map_or_else(|_| url.to_owned(), |url| redact(&url)));
+    match (name, url) {
+        (Some(name), Some(url)) => Some(format!("\"{name}\" ({url})")),
+        (Some(name), None) => definition.map(|_| format!("\"{name}\"")),
+        (None, url) => definition.map(|_| url.unwrap_or_else(|| "a layer without name".to_owned())),
+    }
+}
+
+/// How many objects in it look like rows.
+fn rows_in(value: &Value) -> usize {
+    match value {
+        Value::Array(entries) => entries.iter().map(rows_in).sum(),
+        Value::Object(members) if members.get("attributes").is_some_and(Value::is_object) => 1,
+        // Templates for new rows have attributes, too.
+        Value::Object(members) => members.iter().filter(|(key, _)| *key != "prototype").map(|(_, member)| rows_in(member)).sum(),
+        _ => 0,
     }
 }
 

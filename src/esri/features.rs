@@ -223,6 +223,45 @@ pub fn object_ids(bytes: &[u8], range: std::ops::Range<usize>, field: &str) -> R
     Ok(visitor.ids)
 }
 
+/// Reads the features in `range` value by value, as tolerant as their conversion is.
+///
+/// # Errors
+/// Where the text is no list of features.
+pub fn check(bytes: &[u8], range: std::ops::Range<usize>) -> Result<(), Syntax> {
+    struct Check;
+    impl FeatureVisitor<Syntax> for Check {
+        fn attribute(&mut self, _: Key<'_>, _: Token) -> Walked<Syntax> {
+            Ok(())
+        }
+        fn geometry(&mut self, cursor: &mut Cursor<'_>) -> Walked<Syntax> {
+            // Bounds the depth.
+            cursor.clone().skip()?;
+            value(cursor)
+        }
+        fn end(&mut self) -> Walked<Syntax> {
+            Ok(())
+        }
+    }
+    walk(bytes, range, &mut Check).map_err(|(error, _)| error)
+}
+
+/// Consumes a value and all that is in it.
+fn value(cursor: &mut Cursor<'_>) -> Walked<Syntax> {
+    let mut first = true;
+    if cursor.take(b'[') {
+        while cursor.element(&mut first)? {
+            value(cursor)?;
+        }
+    } else if cursor.take(b'{') {
+        while cursor.key(&mut first)?.is_some() {
+            value(cursor)?;
+        }
+    } else {
+        token(cursor)?;
+    }
+    Ok(())
+}
+
 /// Where each of the features in `range` stands.
 ///
 /// # Errors
@@ -259,6 +298,19 @@ mod tests {
         ] {
             assert_eq!(object_ids(text, 0..text.len(), "FID"), Ok(vec![Some(1), Some(2)]));
         }
+    }
+
+    #[test]
+    fn what_is_no_json_and_can_be_read_all_the_same_passes_the_check_and_what_can_not_does_not() {
+        let passes = |geometry: &str| {
+            let text = format!("{{\"attributes\":{{\"a\":\"\u{b}\",\"b\":NaN}},\"geometry\":{geometry}}}");
+            check(text.as_bytes(), 0..text.len()).is_ok()
+        };
+        let good = [r#"{"x":NaN,"y":1}"#, r#"{"x":"NaN","y":.5}"#, "null", r#"{"rings":[[[0,1,],[Infinity,-2e3]]]}"#];
+        let bad = [r#"{"x":1 2}"#, r#"{"x":}"#, r#"{"rings":[[[0 1]]]}"#, r#"{"x":1]"#, r#"{"x":tru}"#, "[[1,]", ""];
+        assert!(good.iter().all(|text| passes(text)));
+        assert!(!bad.iter().any(|text| passes(text)));
+        assert!(!passes(&"[".repeat(100_000)));
     }
 
     #[test]

@@ -29,6 +29,7 @@ fn field_of(value: &Value) -> Option<Field> {
         length: length.and_then(|length| u32::try_from(length).ok()),
         domain: value.get("domain").and_then(domain_of),
         always_utc: false,
+        listed: true,
         name,
     })
 }

@@ -53,7 +53,7 @@ impl Survey {
                 Seen::Double => FieldType::Double,
                 Seen::Nothing | Seen::Text => FieldType::String,
             };
-            Field::new(name.clone(), field_type)
+            Field { listed: false, ..Field::new(name.clone(), field_type) }
         })
     }
 

@@ -174,8 +174,11 @@ pub(super) fn fill(
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
     }
     if hauled.evidence.edited {
-        warnings
-            .push(format!("\"{}\" was edited while it was exported; what came is what the server lists at the end", header.name));
+        warnings.push(format!(
+            "\"{}\" was edited while it was exported: all rows came that the server lists at the end, perhaps beside some that it \
+             removed meanwhile",
+            header.name
+        ));
     }
     if options.cancel.is_cancelled() {
         return Err(Fault::cancelled().error);
@@ -331,6 +334,23 @@ fn shortfall(header: &Header, evidence: &Evidence, remedy: Option<&str>, allowed
     }
     let error = Error::new(ErrorKind::Incomplete, "rows are missing").in_layer(&header.name);
     let expected = evidence.count_after.or(evidence.count_before);
+    if evidence.may_count_regardless() {
+        let (rows, count) = (evidence.rows, expected.unwrap_or_default());
+        let listed = if evidence.listed { ", and lists no object ids that did not come" } else { "" };
+        return Some(
+            error
+                .because(format!(
+                    "{rows} rows came of the {count} that the server counts; it counts as many without the conditions{listed}, so its \
+                     count may ignore them, and then nothing tells whether {rows} are all"
+                ))
+                .hint(match allowed {
+                    true => "what there is was written; to be sure, export all rows and choose from the file (ogr2ogr -where, -spat)",
+                    false => {
+                        "export all rows and choose from the file (ogr2ogr -where, -spat); or write what there is with --allow-partial"
+                    }
+                }),
+        );
+    }
     Some(match (evidence.cut_off, expected) {
         (true, _) => error
             .because(format!(

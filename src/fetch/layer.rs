@@ -4,7 +4,6 @@
 //! plain offsets, object ids, one query), and what its answers say of the spatial reference: not what the layer
 //! claims, but what the answer names, is what the coordinates are in.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result, redact};
 use crate::esri::layer::{LayerInfo, likely_object_id};
 use crate::esri::service::{LayerEntry, ServiceInfo};
 use crate::esri::{fields_of, object_ids};
-use crate::model::{Carriage, Field, FieldType, GeometryKind, Header, Origin, ReadPlan, SpatialReference};
+use crate::model::{Carriage, FieldType, GeometryKind, Header, Origin, ReadPlan, SpatialReference};
 use crate::pipe::Permits;
 use crate::report::Progress;
 
@@ -383,10 +382,6 @@ impl Opening<'_> {
         header.relations = info.relations.clone();
         header.about = info.about.clone();
         let told = said.get("fields").map(fields_of).unwrap_or_default();
-        let unsent = self.unsent(&told, answer);
-        if !unsent.is_empty() {
-            warnings.push(format!("the server does not send these fields of the layer, which are empty: {}", unsent.join(", ")));
-        }
         for field in told.into_iter().filter(|field| field.field_type != FieldType::Geometry) {
             // The layer's own list knows more (domains); the answer's may hold more.
             if header.field_index(&field.name).is_none() {
@@ -435,22 +430,6 @@ impl Opening<'_> {
 pub(super) fn no_queries(capabilities: &[String]) -> String {
     let list = capabilities.join(", ");
     format!("the layer allows no queries (its capabilities are: {list}); ask its owner for Query")
-}
-
-impl Opening<'_> {
-    /// The fields that were asked for, and that neither the answer's list of fields nor its row holds.
-    fn unsent(&self, told: &[Field], answer: Option<&Answer>) -> Vec<&str> {
-        let row = answer.and_then(wire::first_row).filter(|_| !told.is_empty());
-        let Some(attributes) = row.as_ref().and_then(|row| row.get("attributes")?.as_object()) else { return Vec::new() };
-        let unqualified = |name: &str| name.rsplit('.').next().unwrap_or(name).to_lowercase();
-        let sent: HashSet<String> =
-            told.iter().map(|field| field.name.as_str()).chain(attributes.keys().map(String::as_str)).map(unqualified).collect();
-        let asked = |name: &str| self.query.fields().is_none_or(|asked| asked.iter().any(|one| one == name));
-        // Pictures and the like are sent by no query.
-        let is_sent_at_all = |field: &&Field| !matches!(field.field_type, FieldType::Blob | FieldType::Raster);
-        let fields = self.info.fields.iter().filter(is_sent_at_all).map(|field| field.name.as_str());
-        fields.filter(|name| asked(name) && !sent.contains(&unqualified(name))).collect()
-    }
 }
 
 /// Puts the listed fields in front, in the order of the list; the others are read and not written.

@@ -227,10 +227,11 @@ fn contents_of(body: Body, name: &str) -> Result<Vec<Content>> {
     let content = |found| match found {
         Found::Value { name, data_type, value } => Content::Value(Scalar { name, data_type, value }),
         Found::Rows(set) => {
-            let FeatureSet { header, rows, cut_off, warnings: own } = *set;
+            let FeatureSet { header, rows, cut_off, alone, warnings: own } = *set;
             let part = Part { body: Arc::clone(&body), wire: Wire::Json, pages: rows.pages, exceeded: cut_off };
             let warnings = warnings.iter().cloned().chain(own).collect();
-            Content::Layer(Box::new(SavedLayer { header, parts: vec![part], cut_off, carriage: Carriage::default(), warnings }))
+            let carriage = Carriage::default();
+            Content::Layer(Box::new(SavedLayer { header, parts: vec![part], cut_off, alone, carriage, warnings }))
         }
     };
     Ok(found.into_iter().map(content).collect())
@@ -254,7 +255,7 @@ fn pbf_layer(bytes: Bytes, name: &str) -> Result<SavedLayer> {
     let part = Part { body: Arc::new(Body::Memory(bytes)), wire: Wire::Pbf, pages: vec![page], exceeded: rows.exceeded };
     let scale = header.geometry.map(|_| rows.grid.x.scale());
     let carriage = Carriage { wire: Wire::Pbf, scale, ..Carriage::default() };
-    Ok(SavedLayer { header, parts: vec![part], cut_off: rows.exceeded, carriage, warnings: Vec::new() })
+    Ok(SavedLayer { header, parts: vec![part], cut_off: rows.exceeded, alone: true, carriage, warnings: Vec::new() })
 }
 
 fn open_file(path: &Path) -> Result<(String, Body)> {
@@ -294,6 +295,8 @@ struct SavedLayer {
     header: Header,
     parts: Vec<Part>,
     cut_off: bool,
+    /// All rows of its documents are here.
+    alone: bool,
     carriage: Carriage,
     warnings: Vec<String>,
 }
@@ -343,6 +346,7 @@ impl SavedLayer {
         self.parts.extend(page.parts);
         // Every page of a query but the last says that there is more.
         self.cut_off &= page.cut_off;
+        self.alone &= page.alone;
         self.warnings.extend(page.warnings);
         Ok(())
     }
@@ -365,10 +369,12 @@ impl Source for SavedLayer {
     fn open(self: Box<Self>, _read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
         let in_memory = self.parts.iter().all(|part| matches!(*part.body, Body::Memory(_)));
         let several = self.parts.len() > 1;
-        let strategy = match (in_memory, several) {
-            (true, _) => "answer",
-            (false, false) => "saved file",
-            (false, true) => "saved files",
+        let strategy = match (self.alone, in_memory, several) {
+            (false, _, false) => "feature set",
+            (false, _, true) => "feature sets",
+            (true, true, _) => "answer",
+            (true, false, false) => "saved file",
+            (true, false, true) => "saved files",
         };
         let object_id = self.header.object_id.and_then(|index| self.header.fields.get(index)).filter(|_| several);
         let ids = object_id.map(|field| PageIds::of(&field.name));

@@ -97,6 +97,10 @@ pub struct Evidence {
     pub count_before: Option<u64>,
     /// The same after the last page.
     pub count_after: Option<u64>,
+    /// The same of all rows, whatever the conditions, where fewer came than it counts with them and nothing says which are
+    /// missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count_of_all: Option<u64>,
     /// No more rows than this were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
@@ -120,8 +124,11 @@ pub struct Evidence {
     pub gap: Option<String>,
     /// The server listed all object ids, and what came was compared with the list.
     pub listed: bool,
-    /// The layer was edited while it was read: its last edit is another one, or its count.
+    /// The layer was edited while it was read: its last edit is another one, or its count, or its ids.
     pub edited: bool,
+    /// Rows came by position over several pages, the layer does not say when it was edited, and the ids that came could not
+    /// be compared with the server's list: where as many rows were added as removed meanwhile, one may be missing.
+    pub shifts_unseen: bool,
     /// The SHA-256 of all object ids that came, ascending, each with a line feed; `None` where rows have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids_digest: Option<String>,
@@ -134,6 +141,11 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// The server counts as many rows with the conditions as without, so that its count may ignore them.
+    pub fn may_count_regardless(&self) -> bool {
+        self.count_of_all.is_some() && self.count_of_all == self.count_after.or(self.count_before)
+    }
+
     /// How many rows are known to be missing; 0 is complete as far as the source can tell.
     ///
     /// The count after the last page is what counts: rows added or removed meanwhile are an edit, not a loss.

@@ -115,12 +115,20 @@ pub struct Field {
     pub domain: Option<Domain>,
     /// Its dates are UTC even where the layer's time zone is unknown: an edit tracker writes them.
     pub always_utc: bool,
+    /// A list of fields names it, so that a row without it lacks something; if not, rows alone tell of it.
+    #[serde(skip)]
+    pub listed: bool,
 }
 
 impl Field {
     /// A field of `name` and `field_type`, nothing else known.
     pub fn new(name: impl Into<String>, field_type: FieldType) -> Self {
-        Self { name: name.into(), field_type, alias: None, length: None, domain: None, always_utc: false }
+        Self { name: name.into(), field_type, alias: None, length: None, domain: None, always_utc: false, listed: true }
+    }
+
+    /// Whether each row should hold it, be it as null. Pictures and the like are sent by no query.
+    pub fn is_due(&self) -> bool {
+        self.listed && !matches!(self.field_type, FieldType::Blob | FieldType::Raster)
     }
 
     /// The last segment of a qualified name: `FIELD` of `DB.OWNER.TABLE.FIELD`.

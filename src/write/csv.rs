@@ -80,7 +80,7 @@ impl Format for Csv {
             match self.geometry {
                 _ if plan.geometry.is_none() => {}
                 CsvGeometry::Xy => self.push_point(&mut out, plan, rows, row)?,
-                CsvGeometry::Wkt => self.push_wkt(&mut out, plan, rows, row),
+                CsvGeometry::Wkt => self.push_wkt(&mut out, plan, rows, row, &mut losses),
                 CsvGeometry::None => {}
             }
             self.push_attributes(&mut out, plan, rows, row, &mut losses);
@@ -186,10 +186,12 @@ impl Csv {
     }
 
     /// The geometry as WKT, with a delimiter behind it; empty for null.
-    fn push_wkt(&self, out: &mut Vec<u8>, plan: &WritePlan, rows: Rows<'_>, row: usize) {
+    fn push_wkt(&self, out: &mut Vec<u8>, plan: &WritePlan, rows: Rows<'_>, row: usize, losses: &mut Losses) {
         let start = out.len();
         out.push(b'"');
-        wkt::push(out, plan, rows.batch, rows.geometry.shape(row));
+        if wkt::push(out, plan, rows.batch, rows.geometry.shape(row)) {
+            losses.add(LossKind::OrdinateFilled, None, || Some(feature_words(plan, rows.batch, row)));
+        }
         // There is nothing in it that would have to be doubled.
         if memchr::memchr(self.delimiter, &out[start..]).is_some() {
             out.push(b'"');

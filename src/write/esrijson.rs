@@ -224,9 +224,9 @@ impl Encoder<'_> {
         let xy = String::from_utf8_lossy(&xy).replace(',', ",\"y\":");
         self.push(&format!("{{\"x\":{xy}"));
         for (key, written, values) in [("z", z, part.z), ("m", m, part.m)] {
-            if written {
+            if let Some(value) = values.first().filter(|value| written && value.is_finite()) {
                 self.push(&format!(",\"{key}\":"));
-                self.ordinate(values, 0);
+                push_coordinate(&mut self.out, *value, None);
             }
         }
         self.out.push(b'}');
@@ -248,19 +248,23 @@ impl Encoder<'_> {
         self.list(0..part.xy.len(), |encoder, at| {
             encoder.out.push(b'[');
             push_xy(&mut encoder.out, encoder.batch, &part, at, encoder.plan.decimals);
-            for (written, values) in [(z, part.z), (m, part.m)] {
-                if written {
-                    encoder.out.push(b',');
-                    encoder.ordinate(values, at);
-                }
+            let of = |written: bool, values: &[f64]| values.get(at).copied().filter(|value| written && value.is_finite());
+            let known = [of(z, part.z), of(m, part.m)];
+            // GDAL reads no geometry with a null in it, so a vertex that has none is written without. Of a vertex that has
+            // one of two, the place says which.
+            if known.iter().any(Option::is_some) {
+                let written = known.into_iter().zip([z, m]).filter(|(_, written)| *written);
+                written.for_each(|(value, _)| encoder.ordinate(value));
             }
             encoder.out.push(b']');
         });
     }
 
-    fn ordinate(&mut self, values: &[f64], at: usize) {
-        match values.get(at).filter(|value| value.is_finite()) {
-            Some(value) => push_coordinate(&mut self.out, *value, None),
+    /// With a comma before it.
+    fn ordinate(&mut self, value: Option<f64>) {
+        self.out.push(b',');
+        match value {
+            Some(value) => push_coordinate(&mut self.out, value, None),
             None => self.push("null"),
         }
     }

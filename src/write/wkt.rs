@@ -4,12 +4,13 @@
 use super::number::{push_coordinate, push_xy_apart};
 use crate::model::{Batch, Part, Shape, ShapeKind, WritePlan};
 
-/// Appends a geometry; nothing for null.
-pub(super) fn push(out: &mut Vec<u8>, plan: &WritePlan, batch: &Batch, shape: Shape<'_>) {
-    // A geometry that has none is written without: GDAL reads no WKT with a `nan` in it.
+/// Appends a geometry; nothing for null. `true` where a vertex lacks a z or m that another one of it has: GDAL reads no WKT
+/// with a `nan` in it, so 0 stands there.
+pub(super) fn push(out: &mut Vec<u8>, plan: &WritePlan, batch: &Batch, shape: Shape<'_>) -> bool {
+    // A geometry that has none is written without.
     let has = |values: &[f64]| values.iter().any(|value| value.is_finite());
     let (z, m) = (plan.z && has(shape.z()), plan.m && has(shape.m()));
-    let mut writer = Writer { out, batch, decimals: plan.decimals, z, m };
+    let mut writer = Writer { out, batch, decimals: plan.decimals, z, m, filled: false };
     match shape.kind {
         ShapeKind::Null => {}
         ShapeKind::Point => {
@@ -45,6 +46,7 @@ pub(super) fn push(out: &mut Vec<u8>, plan: &WritePlan, batch: &Batch, shape: Sh
             }
         }
     }
+    writer.filled
 }
 
 struct Writer<'a> {
@@ -53,6 +55,7 @@ struct Writer<'a> {
     decimals: Option<u8>,
     z: bool,
     m: bool,
+    filled: bool,
 }
 
 impl Writer<'_> {
@@ -86,10 +89,9 @@ impl Writer<'_> {
         for (written, values) in [(self.z, part.z), (self.m, part.m)] {
             if written {
                 self.out.push(b' ');
-                match values.get(at).filter(|value| value.is_finite()) {
-                    Some(value) => push_coordinate(self.out, *value, None),
-                    None => self.out.extend_from_slice(b"nan"),
-                }
+                let known = values.get(at).copied().filter(|value| value.is_finite());
+                self.filled |= known.is_none();
+                push_coordinate(self.out, known.unwrap_or(0.0), None);
             }
         }
     }

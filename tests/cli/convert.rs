@@ -81,6 +81,39 @@ fn a_page_that_seems_to_be_missing_is_told_and_nothing_is_called_complete_that_n
 }
 
 #[test]
+fn what_a_document_holds_or_names_beside_the_rows_that_are_taken_is_told() {
+    let desk = Desk::new();
+    let rows: Value = serde_json::from_str(&page(1..=2, false)).unwrap();
+    let says = |document: &Value, to: &str, words: &[&str]| {
+        desk.write("a.json", &document.to_string());
+        let said = desk.ok(&["convert", "a.json", "-o", to, "--overwrite"]);
+        for words in words {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        assert!(!said.contains("all rows of the saved file"), "{said}");
+    };
+    let roads = json!({"layerDefinition": {"name": "Roads"}, "featureSet": rows});
+    let elsewhere = json!({"title": "Rails", "url": "https://h.example/FeatureServer/1"});
+    says(
+        &json!({"operationalLayers": [{"featureCollection": {"layers": [roads]}}, elsewhere],
+            "baseMap": {"baseMapLayers": [{"title": "World", "url": "https://h.example/MapServer"}]}}),
+        "a.geojson",
+        &[
+            "all rows of the feature set\n",
+            "names more than the rows that were taken: \"Rails\" (https://h.example/FeatureServer/1)\n",
+        ],
+    );
+    says(&json!({"layers": [roads, {"layerDefinition": {"name": "Rails"}}]}), "a.geojson", &["were taken: \"Rails\"\n"]);
+    let mut related = rows.clone();
+    related["relatedRecordGroups"] =
+        json!([{"objectId": 1, "relatedRecords": [{"attributes": {"A": 1}}, {"attributes": {"A": 2}}]}]);
+    says(&related, "a.geojson", &["were taken: 2 rows in \"relatedRecordGroups\"\n"]);
+    // Of two sets each has all of its own rows.
+    let both = json!({"layers": [roads, {"layerDefinition": {"name": "Rails"}, "featureSet": rows}]});
+    says(&both, "out/", &["\"Roads\": 2 point features in EPSG:4326 (WGS 84); all rows of the feature set\n"]);
+}
+
+#[test]
 fn files_that_do_not_belong_together_are_refused() {
     let desk = Desk::new();
     desk.write("1.json", &page(1..=2, true));

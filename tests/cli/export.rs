@@ -131,6 +131,24 @@ fn the_short_report_says_what_was_written_and_how_its_coordinates_came_about() {
 }
 
 #[test]
+fn where_rows_may_move_unseen_it_is_not_called_complete() {
+    // An order that was wished for allows no comparison by ids.
+    let (_server, desk, url) = serve(Layer::of(1..=5));
+    let ordered = ["--page-size", "2", "--order-by", "NAME"];
+    let said = desk.ok(&[&["export", &url, "-o", "a.geojson", "--report", "r.json"], &ordered[..]].concat());
+    assert!(
+        said.contains("; as many as the server counts, 5; it tells neither edits nor ids,") && !said.contains("complete"),
+        "{said}"
+    );
+    assert_eq!(desk.json("r.json")["layers"][0]["evidence"]["shiftsUnseen"], true);
+    let said = desk.ok(&["export", &url, "-o", "b.geojson", "--page-size", "2"]);
+    assert!(said.contains("; complete, the server counts 5\n"), "{said}");
+    let (_server, desk, url) = serve(Layer { json: json!({"editingInfo": {"lastEditDate": 1}}), ..Layer::of(1..=5) });
+    let said = desk.ok(&[&["export", &url, "-o", "a.geojson"], &ordered[..]].concat());
+    assert!(said.contains("; complete, the server counts 5\n"), "{said}");
+}
+
+#[test]
 fn the_whole_report_says_all_there_is_to_know() {
     let long = json!([{"name": "OBJECTID", "type": "esriFieldTypeOID"},
         {"name": "NAME", "type": "esriFieldTypeString", "length": 50},

@@ -133,7 +133,7 @@ fn a_missing_z_becomes_0_and_is_counted_and_a_missing_m_is_no_data() {
     assert_eq!(read["shapes"][0]["m"], json!([8.0, null, null, 8.0, null]));
     assert_eq!((&read["z"], &read["m"]), (&json!([0.0, 7.0]), &json!([8.0, 8.0])));
     let loss = written.losses.iter().next().unwrap();
-    assert_eq!((loss.kind, loss.count, loss.first.as_deref()), (LossKind::ZDropped, 3, Some("object id 17")));
+    assert_eq!((loss.kind, loss.count, loss.first.as_deref()), (LossKind::OrdinateFilled, 1, Some("object id 17")));
 }
 
 #[test]

@@ -57,8 +57,9 @@ impl LayerSource {
         let bytes = count.zip(by_sample(|page| page.bytes as f64)).map(|(count, each)| (count as f64 * each).round() as u64);
         let rounds = pages.map(|pages| pages.div_ceil(at_once) as f64);
         let seconds = rounds.zip(sample.as_ref()).map(|(rounds, page)| rounds * page.seconds);
-        // The count is asked for once more, and the last edit where the layer tells it.
-        let closing = 1 + u64::from(self.situation.tells_edits);
+        // The count is asked for once more, and the last edit, or else the ids behind which rows may have shifted.
+        let by_offset = matches!(self.situation.start, Start::Offsets) && pages.is_some_and(|pages| pages > 1);
+        let closing = 1 + u64::from(self.situation.tells_edits || (by_offset && self.situation.has_ids));
         Ok(Estimate {
             rows: count,
             page_size,

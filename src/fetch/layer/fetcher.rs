@@ -5,15 +5,16 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::de::IgnoredAny;
 
 use super::query::Query;
 use super::wire::json_may_help;
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::{Failure, Shape};
+use crate::esri::features::check;
 use crate::esri::layer::LayerInfo;
 use crate::esri::{Syntax, feature_texts, object_ids, pbf};
 use crate::fetch::http::{Cancel, FaultKind, Request};
+use crate::fetch::id_set::IdSpan;
 use crate::fetch::paging::{Ask, Cost, Outcome};
 use crate::fetch::retry::{Cause, Refused};
 use crate::fetch::session::{Answer, PbfAnswer, Session};
@@ -83,6 +84,13 @@ impl Fetcher {
         Request { cancel: cancel.clone(), ..self.query.request(&self.session, ask, wire) }
     }
 
+    /// The server's count of all rows, where conditions choose among them and it can be had.
+    pub(super) fn count_of_all(&self) -> Option<u64> {
+        let query = self.query.without_conditions()?;
+        let answer = self.session.ask(&query.request(&self.session, &Ask::Count(IdSpan::ALL), Wire::Json), false).ok()?;
+        query.count_in(&answer.skeleton.value)
+    }
+
     pub(super) fn fetch(&self, ask: &Ask, cancel: &Cancel) -> Fetched {
         if ask.is_page() {
             return self.kept(ask).unwrap_or_else(|| self.fetch_page(ask, cancel));
@@ -106,9 +114,11 @@ impl Fetcher {
                 let page = match PbfAnswer::of_body(body, self.query.layer_url()).ok()? {
                     PbfAnswer::Pbf { body, rows } => self.pbf_page(ask, body, &rows, took).ok()?,
                     PbfAnswer::Json(answer) => {
-                        serde_json::from_slice::<IgnoredAny>(&answer.body).ok()?;
+                        let page = self.json_page(ask, &answer, took).ok()?;
+                        let features = page.1.as_ref().map_or(0..0, |body| body.facts.features.clone());
+                        check(&answer.body, features).ok()?;
                         self.give_up_pbf("pages that were kept are in JSON");
-                        self.json_page(ask, &answer, took).ok()?
+                        page
                     }
                 };
                 let named = page.1.as_ref().and_then(|body| body.spatial_reference.as_ref());

@@ -316,7 +316,7 @@ impl Pages for LayerPages {
             there.insert(*id);
         }
         let told = there.runs() > 0 || self.rows == 0;
-        Ok(Evidence {
+        let mut evidence = Evidence {
             rows: self.rows,
             pages: self.pages,
             requests: self.opening.sent() + self.fetcher.session.sent(),
@@ -325,6 +325,7 @@ impl Pages for LayerPages {
             server_time: self.opening.server_time(),
             count_before: self.count_before,
             count_after: self.pager.count_after(),
+            count_of_all: None,
             duplicates: self.pager.duplicates(),
             missing_because: self.alone.as_ref().filter(|_| !missing_ids.is_empty()).map(ToString::to_string),
             missing_ids,
@@ -333,12 +334,18 @@ impl Pages for LayerPages {
             listed: self.pager.listed(),
             not_there: self.wanted.as_ref().filter(|_| told).and_then(|wanted| wanted.absent(&there)),
             edited: self.pager.edited(),
+            shifts_unseen: self.pager.shifts_unseen() && !sated,
             ids_digest: Some(self.pager.ids()).filter(|ids| ids.runs() > 0 && self.most.is_none()).map(digest),
             cut_off: self.pager.cut_off() && !sated,
             limit: self.most,
             strategy: self.pager.describe(),
             carriage: self.fetcher.carriage(),
-        })
+        };
+        if evidence.missing() > 0 && evidence.missing_ids.is_empty() && !evidence.cut_off {
+            evidence.count_of_all = self.fetcher.count_of_all();
+            evidence.requests = self.opening.sent() + self.fetcher.session.sent();
+        }
+        Ok(evidence)
     }
 }
 

@@ -206,6 +206,13 @@ impl Query {
         self
     }
 
+    /// The same for all rows; `None` where that is what it asks for.
+    pub(super) fn without_conditions(&self) -> Option<Self> {
+        let conditions = vec![("where", "1=1".to_owned())];
+        let chosen = !self.picks_ids() && self.selection.conditions != conditions;
+        chosen.then(|| Self { selection: Checked { conditions, ..self.selection.clone() }, ..self.clone() })
+    }
+
     /// The same with a condition that no row meets.
     pub(super) fn without_rows(mut self) -> Self {
         for (_, condition) in self.selection.conditions.iter_mut().filter(|(key, _)| *key == "where") {

@@ -73,8 +73,16 @@ pub struct Pager {
     refused: Option<Ask>,
     /// The layer was edited while it was read.
     edited: bool,
+    /// Pages of rows that came by offset.
+    windows: u32,
+    /// Every id that came was compared with the server's list of them.
+    compared: bool,
+    /// Ids came that the server does not list at the end, so that the number of rows proves nothing.
+    strange: bool,
     /// The id list was the way to go on.
     listed: bool,
+    /// Rows were asked for by lists of ids.
+    by_lists: bool,
     /// The map was divided.
     divided: bool,
     searches: u32,
@@ -116,7 +124,11 @@ impl Pager {
             prints: HashSet::new(),
             refused: None,
             edited: false,
+            windows: 0,
+            compared: false,
+            strange: false,
             listed: false,
+            by_lists: false,
             divided: false,
             searches: 0,
             rows_then: None,
@@ -162,6 +174,17 @@ impl Pager {
         self.listed
     }
 
+    /// Rows came by offset over several pages, of a layer that does not say when it was edited: a row that was removed
+    /// meanwhile moves another one between two pages, and a row that was added makes up the number.
+    fn may_have_shifted(&self) -> bool {
+        self.windows > 1 && !self.situation.tells_edits
+    }
+
+    /// The same, and the ids that came could not be compared with the server's list.
+    pub fn shifts_unseen(&self) -> bool {
+        self.may_have_shifted() && !self.compared
+    }
+
     /// All object ids that came.
     pub fn ids(&self) -> &IdSet {
         &self.seen
@@ -186,7 +209,7 @@ impl Pager {
             Start::OneQuery => "one query",
         };
         let divided = if self.divided { ", then parts of the map" } else { "" };
-        let mended = (self.listed || self.searches > 0) && self.situation.start != Start::ObjectIds;
+        let mended = self.by_lists && self.situation.start != Start::ObjectIds;
         format!("{start}{divided}{}", if mended { ", then lists of object ids" } else { "" })
     }
 
@@ -309,6 +332,7 @@ impl Pager {
                     }
                 };
                 self.flag_seen |= exceeded;
+                self.windows += u32::from(rows > 0 && matches!(ask, Ask::Window { .. }));
                 self.lost = if rows > 0 { 0 } else { self.lost };
                 let step = match ask {
                     Ask::Window { offset, limit } => {
@@ -545,6 +569,7 @@ impl Pager {
         }
         let Some(ids) = ids else { return Step { then: Then::Fail, ..Step::default() } };
         self.listed = true;
+        self.by_lists = true;
         self.phase = Phase::Objects { left: self.not_seen(ids), next: 0 };
         Step::default()
     }
@@ -560,8 +585,13 @@ impl Pager {
     /// The search is at its end: asks for what it found.
     fn found(&mut self) {
         let Phase::Search(search) = std::mem::replace(&mut self.phase, Phase::Done) else { return };
+        self.compared |= search.is_proof() && !self.repeats;
+        self.strange |= search.is_strange();
+        // Where a row that came is gone, another one may stand in its place.
+        self.edited |= search.is_strange() && !self.repeats;
         let left = search.into_missing();
         if !left.is_empty() {
+            self.by_lists = true;
             self.phase = Phase::Objects { left, next: 0 };
         }
     }
@@ -578,15 +608,16 @@ impl Pager {
             None => !self.listed && self.searches == 0,
         };
         let settled = self.rows_then == Some(self.rows) || (self.searches > 0 && !short);
-        if (short || self.edited) && !settled && self.situation.has_ids && self.searches < MOST_SEARCHES {
+        let thorough = self.edited || self.shifts_unseen();
+        if (short || thorough) && !settled && self.situation.has_ids && self.searches < MOST_SEARCHES {
             self.searches += 1;
             self.rows_then = Some(self.rows);
             self.missing.clear();
-            self.phase = Phase::Search(Search::new(count, self.situation.spans, self.edited));
+            self.phase = Phase::Search(Search::new(count, self.situation.spans, thorough).wary(!short && !self.edited));
             return;
         }
         // Listed but deleted before they were asked for: the count says that none is missing.
-        if self.count_after == Some(self.rows) && !self.repeats {
+        if self.count_after == Some(self.rows) && !self.repeats && !self.strange {
             self.missing.clear();
         }
         self.phase = Phase::Done;

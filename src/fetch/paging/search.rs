@@ -7,6 +7,9 @@ use crate::fetch::id_set::{IdSet, IdSpan};
 /// A span of so many rows is listed and not halved: the answer has some hundred kilobytes.
 const MOST_LISTED: u64 = 20_000;
 
+/// The same where everything is listed anyway.
+const MOST_LISTED_OF_ALL: u64 = 100_000;
+
 /// A search under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Search {
@@ -17,12 +20,45 @@ pub(super) struct Search {
     /// The server has shown that it lists or counts no spans.
     whole_only: bool,
     missing: Vec<i64>,
+    /// Ids came that the server does not list.
+    strange: bool,
+    /// A list has fewer ids than the server counts rows.
+    partial: bool,
+    /// Nothing says that rows are missing, so that lists which disagree with the count are not believed: the server may
+    /// list ids whatever the condition is.
+    wary: bool,
+    /// The server's count of all.
+    count: Option<u64>,
 }
 
 impl Search {
     /// `spans`: conditions on the object id can be asked.
     pub(super) fn new(count: Option<u64>, spans: bool, thorough: bool) -> Self {
-        Self { todo: vec![(IdSpan::ALL, count)], thorough, whole_only: !spans || count.is_none(), missing: Vec::new() }
+        Self {
+            todo: vec![(IdSpan::ALL, count)],
+            thorough,
+            whole_only: !spans || count.is_none(),
+            missing: Vec::new(),
+            strange: false,
+            partial: false,
+            wary: false,
+            count,
+        }
+    }
+
+    /// The same where nothing says that rows are missing.
+    pub(super) fn wary(self, wary: bool) -> Self {
+        Self { wary, ..self }
+    }
+
+    /// Every id that came was compared with a list that is as long as the server's count.
+    pub(super) fn is_proof(&self) -> bool {
+        (self.thorough || self.whole_only) && !self.partial
+    }
+
+    /// Ids came that the server does not list, as far as was looked and lists can be trusted.
+    pub(super) fn is_strange(&self) -> bool {
+        self.strange && !self.partial
     }
 
     /// The next question; `None` at the end.
@@ -34,12 +70,14 @@ impl Search {
             }
             let Some(count) = count else { return Some(Ask::Count(span)) };
             let ours = seen.count(span);
+            self.strange |= count < ours;
             if count == 0 || (!self.thorough && count <= ours) {
                 self.todo.pop();
                 continue;
             }
             // Where most is missing, its list is what is needed.
-            let middle = if count <= MOST_LISTED || ours < count / 2 { None } else { seen.nth(span, ours / 2) };
+            let most = if self.thorough { MOST_LISTED_OF_ALL } else { MOST_LISTED };
+            let middle = if count <= most || ours < count / 2 { None } else { seen.nth(span, ours / 2) };
             let Some(middle) = middle.filter(|middle| *middle < span.to) else { return Some(Ask::IdList(span)) };
             self.todo.pop();
             self.todo.push((IdSpan { from: middle + 1, to: span.to }, None));
@@ -59,8 +97,17 @@ impl Search {
     pub(super) fn listed(&mut self, ids: Option<Vec<i64>>, seen: &IdSet) -> bool {
         match ids {
             Some(ids) => {
-                self.missing.extend(ids.into_iter().filter(|id| !seen.contains(*id)));
-                self.todo.pop();
+                let (span, count) = self.todo.pop().unwrap_or((IdSpan::ALL, None));
+                let listed = ids.len() as u64;
+                self.partial |= count.is_some_and(|count| listed < count || (self.wary && listed != count));
+                if self.wary && self.partial {
+                    return true;
+                }
+                let listed: IdSet = ids.into_iter().filter(|id| (span.from..=span.to).contains(id)).collect();
+                let before = self.missing.len();
+                self.missing.extend(listed.iter().filter(|id| !seen.contains(*id)));
+                let found = (self.missing.len() - before) as u64;
+                self.strange |= listed.count(IdSpan::ALL) - found < seen.count(span);
                 true
             }
             None if self.whole_only => false,
@@ -73,7 +120,8 @@ impl Search {
 
     fn only_whole(&mut self) {
         self.whole_only = true;
-        self.todo = vec![(IdSpan::ALL, None)];
+        self.todo = vec![(IdSpan::ALL, self.count)];
+        self.strange = false;
         self.missing.clear();
     }
 
@@ -147,6 +195,25 @@ mod tests {
         assert!(search.listed(Some((0..50_000).rev().collect()), &seen));
         assert_eq!(search.next_ask(&seen), None);
         assert_eq!(search.into_missing(), [49_999]);
+    }
+
+    #[test]
+    fn a_list_that_is_shorter_than_the_count_proves_nothing_and_ids_that_it_lacks_tell_of_removed_rows() {
+        let seen: IdSet = (0..100).collect();
+        let compared = |ids: std::ops::Range<i64>, count| {
+            let mut search = Search::new(Some(count), true, true);
+            assert_eq!(search.next_ask(&seen), Some(Ask::IdList(IdSpan::ALL)));
+            assert!(search.listed(Some(ids.collect()), &seen));
+            (search.is_proof(), search.is_strange(), search.into_missing())
+        };
+        assert_eq!(compared(0..100, 100), (true, false, vec![]));
+        assert_eq!(compared(1..101, 100), (true, true, vec![100]));
+        assert_eq!(compared(0..50, 100), (false, false, vec![]));
+        // Of all rows, and not of those that were chosen.
+        let mut search = Search::new(Some(100), true, true).wary(true);
+        search.next_ask(&seen);
+        assert!(search.listed(Some((0..500).collect()), &seen));
+        assert!(!search.is_proof() && search.into_missing().is_empty());
     }
 
     #[test]

@@ -131,12 +131,12 @@ pub(super) fn encode(
         let name = || feature_words(plan, batch, row);
         let fate = encoder.row(&geometry.shape(row)).map_err(|e| e.in_layer(&plan.layer).of_feature(name()))?;
         let (kind, count, detail) = match fate {
-            Fate::Kept => (LossKind::ZDropped, 0, ""),
-            Fate::WithoutZ(count) => (LossKind::ZDropped, count, "no z: 0 is written"),
-            Fate::NotFinite => (LossKind::ValueDropped, 1, "infinite x or y"),
+            Fate::Kept => (LossKind::OrdinateFilled, 0, None),
+            Fate::WithoutZ => (LossKind::OrdinateFilled, 1, None),
+            Fate::NotFinite => (LossKind::ValueDropped, 1, Some("infinite x or y")),
         };
         if count > 0 {
-            losses.add_many(kind, None, count, Some(detail.to_owned()), || Some(name()));
+            losses.add_many(kind, None, count, detail.map(str::to_owned), || Some(name()));
         }
         // `row` refused what is larger than a file may be.
         lengths.push((encoder.bytes.len() - begin) as u32);
@@ -148,8 +148,8 @@ pub(super) fn encode(
 enum Fate {
     /// It was written, or is null.
     Kept,
-    /// It was written, with 0 for this many vertices without z.
-    WithoutZ(u64),
+    /// It was written, with 0 for vertices without z.
+    WithoutZ,
     /// An x or y is no number that the format may hold: a null shape was written.
     NotFinite,
 }
@@ -206,12 +206,12 @@ impl Encoder {
                 self.xy(shape);
             }
         }
-        let without_z = if z { self.z(shape) } else { 0 };
+        let without_z = z && self.z(shape);
         // The M of a point is not optional in a Z file.
         if m || (z && kind == ShapeKind::Point) {
             self.m(shape);
         }
-        Ok(if without_z > 0 { Fate::WithoutZ(without_z) } else { Fate::Kept })
+        Ok(if without_z { Fate::WithoutZ } else { Fate::Kept })
     }
 
     /// The bounding box of x and y.
@@ -229,17 +229,17 @@ impl Encoder {
         }
     }
 
-    /// Writes the z block and returns how many vertices had no z.
-    fn z(&mut self, shape: &Shape<'_>) -> u64 {
+    /// Writes the z block; `true` where a vertex had no z.
+    fn z(&mut self, shape: &Shape<'_>) -> bool {
         let clean = |z: f64| if z.is_finite() { z } else { 0.0 };
         let range = Range::of(each(shape.z(), shape).map(clean));
         self.bounds.z = self.bounds.z.join(range);
         if self.shape_type.kind != ShapeKind::Point {
             self.reals([range.min, range.max]);
         }
-        let mut missing = 0;
+        let mut missing = false;
         for z in each(shape.z(), shape) {
-            missing += u64::from(!z.is_finite());
+            missing |= !z.is_finite();
             self.reals([clean(z)]);
         }
         missing

@@ -1,6 +1,8 @@
 //! What is not whole, and what a format can't hold.
 
 use super::{ROOT, broken_site};
+use crate::layer::Layer;
+use crate::server::Server;
 use crate::{Desk, saved};
 
 #[test]
@@ -16,6 +18,28 @@ fn missing_rows_fail_and_are_named() {
         cause: 2 rows came of the 3 that the server counts; 1 missing, object id 2
         where: "Roads"
         hint: run the same command again; or write what there is with --allow-partial
+    "#,
+    );
+}
+
+#[test]
+fn a_count_that_ignores_the_conditions_is_named_as_the_likely_cause() {
+    let (all, chosen) = (Layer::of(1..=5), Layer::of(1..=2));
+    let server = Server::start(move |call| {
+        let ignored = call.param("returnCountOnly") == "true" || call.param("where") == "1=1";
+        if ignored { all.reply(call) } else { chosen.reply(call) }
+    });
+    let desk = Desk::beside(server.url(ROOT).as_str());
+    let url = server.url(&format!("{ROOT}/Roads/FeatureServer/0"));
+    desk.refuses(
+        &["export", url.as_str(), "-o", "a.geojson", "--where", "NAME < 'row 3'"],
+        1,
+        r#"
+        reading "Roads", 5 rows
+        error: rows are missing
+        cause: 2 rows came of the 5 that the server counts; it counts as many without the conditions, and lists no object ids that did not come, so its count may ignore them, and then nothing tells whether 2 are all
+        where: "Roads"
+        hint: export all rows and choose from the file (ogr2ogr -where, -spat); or write what there is with --allow-partial
     "#,
     );
 }

@@ -183,9 +183,26 @@ fn whole(mut server: Server, start: Start, page_size: u64, ahead: usize) -> (Pag
 }
 
 #[test]
-fn a_plain_layer_takes_one_question_per_page_and_one_count() {
+fn a_plain_layer_takes_one_question_per_page_a_count_and_a_list_unless_it_tells_edits_or_is_one_page() {
     let (pager, asked) = whole(Server::of(0..25), Start::Offsets, 10, 4);
-    assert_eq!((asked, pager.describe().as_str()), (4, "offsets"));
+    assert_eq!((asked, pager.describe().as_str(), pager.shifts_unseen()), (5, "offsets", false));
+    let (pager, asked) = whole(Server::of(0..9), Start::Offsets, 10, 4);
+    assert_eq!((asked, pager.shifts_unseen()), (2, false));
+    let mut pager = Pager::new(Situation { tells_edits: true, ..situation(Start::Offsets, 10, Some(25)) });
+    let mut asked = Vec::new();
+    while let Some(ask) = pager.next_ask(0) {
+        pager.outcome(&ask, Server::of(0..25).answer(&ask));
+        asked.push(ask);
+    }
+    assert_eq!((asked.len(), &asked[3..]), (5, &[Ask::Count(ALL), Ask::Edits][..]));
+}
+
+#[test]
+fn a_list_that_can_not_be_had_leaves_it_open_whether_rows_moved() {
+    let (pager, _) = whole(Server { lists: false, ..Server::of(0..25) }, Start::Offsets, 10, 4);
+    assert!(pager.shifts_unseen());
+    let (pager, _) = whole(Server { lists: false, ..Server::of(0..25) }, Start::OneQuery, 10, 4);
+    assert!(!pager.shifts_unseen());
 }
 
 #[test]
@@ -277,8 +294,8 @@ fn a_count_that_is_too_low_is_not_the_end() {
             assert!(asked <= 6, "{asked} questions");
         }
     }
-    // The flag says where the end is.
-    assert_eq!(miscounted(Server { flags: true, ..Server::of(0..40) }, 40).1, 4);
+    // The flag says where the end is, and the ids are compared.
+    assert_eq!(miscounted(Server { flags: true, ..Server::of(0..40) }, 40).1, 5);
 }
 
 #[test]
@@ -457,9 +474,19 @@ fn a_server_that_says_more_for_ever_is_left_after_a_while() {
 }
 
 #[test]
-fn a_row_that_shifted_behind_the_offsets_is_found_by_the_edit_that_moved_it() {
-    // Row 1 is deleted and row 10 added after the first page, so that row 4 falls between two pages.
-    let mut pager = Pager::new(Situation { tells_edits: true, ..situation(Start::Offsets, 3, Some(6)) });
+fn a_row_that_shifted_behind_the_offsets_is_found_whether_or_not_the_edit_is_told_that_moved_it() {
+    for (tells_edits, sends) in [(true, true), (false, true), (false, false)] {
+        let (kept, pager) = shifted(tells_edits, sends);
+        assert_eq!(kept, if sends { vec![1, 2, 3, 5, 6, 10, 4] } else { vec![1, 2, 3, 5, 6, 10] });
+        // The number of rows is that of the count, and yet it is no proof.
+        assert_eq!((pager.edited(), pager.missing()), (true, if sends { &[][..] } else { &[4] }));
+    }
+}
+
+/// Row 1 is deleted and row 10 added after the first page, so that row 4 falls between two pages. `sends`: it is sent when
+/// it is asked for.
+fn shifted(tells_edits: bool, sends: bool) -> (Vec<i64>, Pager) {
+    let mut pager = Pager::new(Situation { tells_edits, ..situation(Start::Offsets, 3, Some(6)) });
     let pages = [vec![1, 2, 3], vec![5, 6, 10]];
     let mut kept = Vec::new();
     while let Some(ask) = pager.next_ask(0) {
@@ -468,7 +495,7 @@ fn a_row_that_shifted_behind_the_offsets_is_found_by_the_edit_that_moved_it() {
             Ask::Count(_) => Outcome::Count(Some(6)),
             Ask::Edits => Outcome::Edited(true),
             Ask::IdList(_) => Outcome::IdList(Some(vec![2, 3, 4, 5, 6, 10])),
-            Ask::Objects(ids) => rows(ids, false),
+            Ask::Objects(ids) => rows(if sends { ids } else { &[] }, false),
             other => panic!("{other:?}"),
         };
         if let Outcome::Rows { ids: Some(ids), .. } = &outcome {
@@ -476,7 +503,7 @@ fn a_row_that_shifted_behind_the_offsets_is_found_by_the_edit_that_moved_it() {
         }
         pager.outcome(&ask, outcome);
     }
-    assert_eq!((kept, pager.edited()), (vec![1, 2, 3, 5, 6, 10, 4], true));
+    (kept, pager)
 }
 
 #[test]
