@@ -289,7 +289,7 @@ fn a_field_that_rows_lack_is_a_loss() {
     let layer = Layer::of(1..=10);
     let server = Server::start(move |call| change(layer.reply(call), "\"NAME\":\"row 6\"", "\"TITLE\":null"));
     let options = ExportOptions { strict: true, ..ExportOptions::default() };
-    Haul::with(&server.url(LAYER), 4, &options).failed(ErrorKind::Format, &["not sent with the row", "NAME"]);
+    Haul::with(&server.url(LAYER), 4, &options).failed(ErrorKind::Incomplete, &["not sent with the row", "NAME"]);
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn an_area_outside_of_the_layer_finds_no_row_and_a_warning_says_where_both_are()
         let layer = Layer { json: json!({"extent": extent}), ..Layer::of(1..=3) };
         export(choosy(layer, move |_, _| found), "a.geojson", args).ok().stderr
     };
-    let said = "warning: no row was found, since the area lies wholly outside the layer";
+    let said = "warning: \"Roads\": no row was found, since the area lies wholly outside the layer";
     let words = find(false, &extent, &["--bbox", "46,7,47,8"]);
     let of_both = "west,south,east,north are 46,7,47,8 of the area and 5,45,10.5,48 of the layer, in EPSG:4326 (WGS 84)";
     assert!(words.contains(&format!("{said}; its x and y seem to be swapped: {of_both}")), "{words}");
@@ -142,6 +142,22 @@ fn an_area_outside_of_the_layer_finds_no_row_and_a_warning_says_where_both_are()
     assert!(!find(false, &extent, &["--bbox", "7,46,8,47"]).contains("outside"));
     assert!(!find(true, &extent, &["--bbox", "46,7,47,8"]).contains("outside"));
     assert!(!find(false, &Value::Null, &["--bbox", "46,7,47,8"]).contains("outside"));
+}
+
+#[test]
+fn a_table_is_not_said_to_be_generalised() {
+    let table = Layer { json: json!({"type": "Table", "geometryType": null}), ..Layer::of(1..=3) };
+    for (layer, said) in [(table, false), (Layer::of(1..=3), true)] {
+        let words = export(choosy(layer, |_, _| true), "a.csv", &["--max-offset", "5"]).ok().stderr;
+        assert_eq!(words.contains("generalised the geometries"), said, "{words}");
+    }
+}
+
+#[test]
+fn a_star_is_all_fields_as_in_a_query() {
+    let all = export(choosy(Layer::of(1..=2), |_, _| true), "a.geojson", &[]).ok();
+    let star = export(choosy(Layer::of(1..=2), |_, _| true), "a.geojson", &["--fields", "*"]).ok();
+    assert_eq!(star.json("a.geojson"), all.json("a.geojson"));
 }
 
 #[test]

@@ -213,15 +213,17 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
 
 /// A spatial reference that an option names.
 pub(super) fn crs(option: &str, text: &str) -> Result<Crs> {
-    Crs::parse(text).map_err(|error| {
-        if error.kind() != ErrorKind::SpatialReference {
-            return error;
-        }
-        // Here it is the command that is wrong, and not the data.
-        let usage = Error::new(ErrorKind::Usage, format!("{option}: {}", error.what()));
-        let usage = error.why().map_or(usage.clone(), |why| usage.because(why));
-        error.hint_text().map_or(usage.clone(), |hint| usage.hint(hint))
-    })
+    Crs::parse(text).map_err(|error| named_by(option, error))
+}
+
+/// The error about a spatial reference that an option names: it is the command that is wrong, and not the data.
+pub(super) fn named_by(option: &str, error: Error) -> Error {
+    if error.kind() != ErrorKind::SpatialReference {
+        return error;
+    }
+    let usage = Error::new(ErrorKind::Usage, format!("{option}: {}", error.what()));
+    let usage = error.why().map_or(usage.clone(), |why| usage.because(why));
+    error.hint_text().map_or(usage.clone(), |hint| usage.hint(hint))
 }
 
 /// Everything about the outputs that can be wrong before the input is known. What stands may be that of the run that is

@@ -1,6 +1,7 @@
 //! From selection arguments to what a layer is asked for.
 
 use super::args::SelectionArgs;
+use super::outputs;
 use crate::error::Result;
 use crate::fetch::areas;
 use crate::fetch::selection::{IdRanges, Selection, TimeSpan, parse_moment};
@@ -10,13 +11,18 @@ use crate::model::Area;
 pub(super) fn read(args: &SelectionArgs) -> Result<(Selection, Option<Area>)> {
     let clip = args.clip.as_deref().map(areas::of_polygons).transpose()?;
     let area = match (&args.bbox, &args.intersects) {
-        (Some(sides), _) => Some(areas::of_box(sides)?),
+        (Some(sides), _) => Some(areas::of_box(sides).map_err(|error| outputs::named_by("--bbox", error))?),
         (None, Some(polygons)) => Some(areas::of_polygons(polygons)?),
         (None, None) => clip.clone(),
     };
     let selection = Selection {
         where_clause: args.where_clause.clone(),
-        fields: args.fields.as_ref().map(|names| names.iter().map(|name| name.trim().to_owned()).collect()),
+        // `*` is all of them, as in a query.
+        fields: args
+            .fields
+            .as_ref()
+            .filter(|names| *names != &["*"])
+            .map(|names| names.iter().map(|name| name.trim().to_owned()).collect()),
         ids: args.ids.as_deref().map(IdRanges::read).transpose()?,
         area,
         time: args.time.as_deref().map(TimeSpan::parse).transpose()?,

@@ -98,7 +98,7 @@ impl Contents<'_> {
             return self.collect_result(value, name);
         }
         if value.get("type").and_then(Value::as_str) == Some("FeatureCollection") {
-            return Err(Error::new(ErrorKind::Input, "the input is GeoJSON, not Esri JSON")
+            return Err(Error::new(ErrorKind::Usage, "the input is GeoJSON, not Esri JSON")
                 .hint("geohaul reads f=json answers; ogr2ogr converts from GeoJSON"));
         }
         if self.skeleton.features_of(value).is_some() {

@@ -11,7 +11,7 @@ use super::layers::Layers;
 use super::saved::Saved;
 use super::session::Session;
 use super::target::Target;
-use super::{Input, Item, Scalar, Source};
+use super::{Input, Item, Scalar, Source, gp};
 use crate::error::{Error, ErrorKind, Result, redact};
 use crate::esri::job::Job;
 use crate::esri::layer::LayerInfo;
@@ -103,14 +103,7 @@ pub fn describe(session: &Session, target: &Target, progress: &Arc<dyn Progress>
             contents(&mut Layers::open(session, target, LayerOptions::default(), &[], Arc::clone(progress))?)?
         }
         Target::GpService { url } => Description::GpService(task::Service::from_json(&json(url)?)),
-        Target::GpTask { url } => {
-            let task = task::Task::from_json(&json(url)?);
-            Description::GpTask(task.ok_or_else(|| {
-                Error::new(ErrorKind::Usage, "there is no geoprocessing task at this address")
-                    .at_url(url)
-                    .hint("geohaul info on the GPServer lists its tasks")
-            })?)
-        }
+        Target::GpTask { url } => Description::GpTask(gp::description(&session.watched_by(Arc::clone(progress)), url)?.1),
         Target::GpJob { url, .. } => Description::GpJob(Job::from_json(&json(url)?)),
         Target::OtherService { url, service_type } => {
             return Err(not_read(service_type).at_url(url));

@@ -309,7 +309,7 @@ impl Opening<'_> {
                 .push("the server does not count the rows, so nothing but its own word says that all of them came".to_owned());
         }
         if let (Some(0), Some(area)) = (count, &selection.area) {
-            warnings.extend(outside::lies_outside(area, self.info));
+            warnings.extend(outside::lies_outside(area, self.info).map(|words| format!("\"{name}\": {words}")));
         }
         let probed = self.probe(selection, page_size, scouted);
         let Probed { start, query, ids, asked, answer, in_pbf } = probed.map_err(|error| match &self.info.capabilities {

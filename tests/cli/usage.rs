@@ -125,6 +125,8 @@ fn the_exit_status_is_2_where_another_command_is_needed_and_1_where_the_work_fai
         (2, &["export", &stations, "-o", "a.csv", "--fields", "none"]),
         (2, &["export", &service, "-o", "a/", "--layers", "none"]),
         (2, &["export", &format!("{service}/99"), "-o", "a.csv"]),
+        (2, &["export", &stations, "-o", "a.csv", "--bbox", "1,2,3,4,EPSG:1"]),
+        (2, &["export", &stations, "-o", "a.csv", "--crs", "EPSG:2056", "--transformation", "none"]),
         // The data, the disk, the server.
         (1, &["convert", &saved("zm-polygons.json"), "-o", "a.geojson", "--strict"]),
         (1, &["convert", &no_place, "-o", "a.geojson"]),

@@ -7,7 +7,7 @@ pub struct SelectionArgs {
     /// Only the rows for which this SQL condition holds.
     #[arg(long = "where", value_name = "SQL")]
     pub where_clause: Option<String>,
-    /// Only these attributes, in this order. The object id is written only where it is listed.
+    /// Only these attributes, in this order; * is all. The object id is written only where it is listed.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub fields: Option<Vec<String>>,
     /// Only rows with these object ids: 1,2,5-9, or @file with ids.

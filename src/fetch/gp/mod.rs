@@ -36,7 +36,8 @@ use url::Url;
 use super::http::{FaultKind, Method, Request};
 use super::retry::{Cause, Refused};
 use super::session::{Answer, Session};
-use crate::error::{Error, ErrorKind, Result, redact};
+use super::target::decoded;
+use crate::error::{Error, ErrorKind, Result, did_you_mean, redact};
 use crate::esri::failure::Shape;
 use crate::esri::job::Job as JobStatus;
 use crate::esri::task::{Service, Task as TaskInfo};
@@ -139,20 +140,7 @@ impl Task {
     /// # Errors
     /// Where the server can't be asked, or there is no task at `url`.
     pub fn open(session: &Session, url: &Url) -> Result<Self> {
-        let answer = session.ask(&session.request(&task_url(url), &[]), false)?;
-        // A redirect turns POST into GET, so everything else goes straight to where it led.
-        let url = task_url(&answer.url);
-        let json = &answer.skeleton.value;
-        let Some(info) = TaskInfo::from_json(json) else {
-            let error = Error::new(ErrorKind::Usage, "there is no geoprocessing task at this address").at_url(&url);
-            let tasks = Service::from_json(json).tasks;
-            return Err(match tasks.as_slice() {
-                [] => error.hint("give the address of a task: https://.../GPServer/<task>"),
-                tasks => {
-                    error.because(format!("it is a service with the tasks {}", tasks.join(", "))).hint("append the task's name")
-                }
-            });
-        };
+        let (url, info) = description(session, url)?;
         let service = Arc::new(OnceLock::new());
         let execution = match info.execution {
             Some(execution) => execution,
@@ -433,6 +421,44 @@ fn out_service(name: &str, service: &Service) -> String {
         return name.to_owned();
     }
     json!({"serviceProperties": {"name": name}}).to_string()
+}
+
+/// What the server says of the task at an address, and where it led.
+///
+/// # Errors
+/// As [`Task::open`].
+pub(super) fn description(session: &Session, url: &Url) -> Result<(Url, TaskInfo)> {
+    let asked = task_url(url);
+    let answer = session
+        .ask(&session.request(&asked, &[]), false)
+        .map_err(|refused| no_task_there(session, &asked, &refused).unwrap_or(refused.error))?;
+    // A redirect turns POST into GET, so everything else goes straight to where it led.
+    let url = task_url(&answer.url);
+    let json = &answer.skeleton.value;
+    if let Some(info) = TaskInfo::from_json(json) {
+        return Ok((url, info));
+    }
+    let error = Error::new(ErrorKind::Usage, "there is no geoprocessing task at this address").at_url(&url);
+    Err(match Service::from_json(json).tasks.as_slice() {
+        [] => error.hint("give the address of a task: https://.../GPServer/<task>"),
+        tasks => error.because(format!("it is a service with the tasks {}", tasks.join(", "))).hint("append the task's name"),
+    })
+}
+
+/// What a service says of a name that none of its tasks has. `None` where it has it, or is not there itself.
+fn no_task_there(session: &Session, url: &Url, refused: &Refused) -> Option<Error> {
+    let absent = matches!(&refused.cause, Cause::Failure(failure) if matches!(failure.code, Some(400 | 404)));
+    let name = decoded(url.path_segments()?.next_back().filter(|_| absent)?);
+    let mut service = url.clone();
+    service.path_segments_mut().ok()?.pop();
+    let tasks = Service::from_json(&session.json(&service, &[]).ok()?).tasks;
+    if tasks.is_empty() || tasks.contains(&name) {
+        return None;
+    }
+    let meant = did_you_mean(&name, tasks.iter().map(String::as_str));
+    let said = refused.error.why().unwrap_or("it is in no list of the service");
+    let error = Error::new(ErrorKind::Usage, format!("there is no task \"{name}\"")).because(said).at_url(&service);
+    Some(error.hint(format!("{meant}the tasks are: {}", tasks.join(", "))))
 }
 
 /// The address of the task itself.

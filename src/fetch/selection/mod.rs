@@ -195,7 +195,7 @@ impl Selection {
     /// What the user should know of this selection on a layer.
     pub(super) fn doubts(&self, info: &LayerInfo) -> Vec<String> {
         let mut doubts = Vec::new();
-        if let Some(distance) = self.max_offset {
+        if let Some(distance) = self.max_offset.filter(|_| !info.is_table()) {
             doubts.push(format!(
                 "the server generalised the geometries: lines may lie up to {distance} units off (maxAllowableOffset)"
             ));

@@ -14,7 +14,11 @@ pub(in crate::fetch) fn find<'a>(fields: &'a [Field], name: &str) -> Result<&'a 
         .or_else(|| by(&|field| field.short_name().eq_ignore_ascii_case(name)))
         .ok_or_else(|| {
             let error = Error::new(ErrorKind::Usage, format!("there is no field \"{name}\""));
-            let meant = did_you_mean(name, fields.iter().map(Field::short_name));
+            let called = fields.iter().find(|field| field.alias.as_ref().is_some_and(|alias| alias.eq_ignore_ascii_case(name)));
+            let meant = match called {
+                Some(field) => format!("did you mean \"{}\", whose alias it is? ", field.short_name()),
+                None => did_you_mean(name, fields.iter().map(Field::short_name)),
+            };
             error.hint(format!("{meant}the fields are: {}", list(fields)))
         })
 }
@@ -31,7 +35,7 @@ mod tests {
 
     #[test]
     fn a_field_is_found_and_a_wrong_name_gets_the_nearest() {
-        let fields: Vec<Field> =
+        let mut fields: Vec<Field> =
             ["OBJECTID", "A.B.NAME", "Lanes"].into_iter().map(|name| Field::new(name, FieldType::String)).collect();
         for (name, found) in [("name", "A.B.NAME"), ("a.b.name", "A.B.NAME"), ("lanes", "Lanes")] {
             assert_eq!(find(&fields, name).unwrap().name, found);
@@ -40,5 +44,8 @@ mod tests {
         assert_eq!(hint("Lnaes"), "did you mean \"Lanes\"? the fields are: OBJECTID, A.B.NAME, Lanes");
         assert_eq!(hint("NMAE"), "did you mean \"NAME\"? the fields are: OBJECTID, A.B.NAME, Lanes");
         assert_eq!(hint("zzz"), "the fields are: OBJECTID, A.B.NAME, Lanes");
+        fields[2].alias = Some("Number of lanes".to_owned());
+        let error = find(&fields, "number of Lanes").unwrap_err();
+        assert!(error.hint_text().unwrap().starts_with("did you mean \"Lanes\", whose alias it is? "), "{error:?}");
     }
 }

@@ -318,7 +318,8 @@ impl Transform {
     /// system.
     ///
     /// # Errors
-    /// [`ErrorKind::SpatialReference`] where PROJ knows none of that name between the two; it lists those that it knows.
+    /// [`ErrorKind::Usage`] where PROJ knows none of that name between the two; it lists those that it knows.
+    /// [`ErrorKind::SpatialReference`] where it lacks what that takes.
     pub fn by_name(from: &Crs, to: &Crs, name: &str) -> Result<Option<Self>> {
         match Self::between(from, to)? {
             None => Ok(None),

@@ -253,14 +253,15 @@ pub(super) fn transform_between(from: &Crs, to: &Crs) -> Result<Transform> {
 }
 
 pub(super) fn transform_by_name(from: &Crs, to: &Crs, name: &str) -> Result<Transform> {
-    let no_way = |cause: String| {
-        Error::new(ErrorKind::SpatialReference, format!("no transformation \"{name}\" is known from {from} to {to}"))
-            .because(cause)
+    let error = |kind, cause: String| {
+        Error::new(kind, format!("no transformation \"{name}\" is known from {from} to {to}")).because(cause)
     };
+    let no_way = |cause| error(ErrorKind::SpatialReference, cause);
+    let no_name = |cause| error(ErrorKind::Usage, cause).hint("give a name that PROJ knows between the two, or a part of it");
     let (candidates, _) = gdal_ffi::candidates(&from.definition, &to.definition).map_err(no_way)?;
     let is_code = name.split_once(':').is_some_and(|(_, code)| code.parse::<u32>().is_ok());
     let wanted = if is_code {
-        gdal_ffi::operation_name(name).ok_or_else(|| no_way("PROJ does not know the code".to_owned()))?
+        gdal_ffi::operation_name(name).ok_or_else(|| no_name("PROJ does not know the code".to_owned()))?
     } else {
         name.to_owned()
     };
@@ -269,7 +270,7 @@ pub(super) fn transform_by_name(from: &Crs, to: &Crs, name: &str) -> Result<Tran
     let found = exact.or_else(|| candidates.iter().find(|candidate| key(&candidate.name).contains(&key(&wanted))));
     let Some(found) = found else {
         let names = candidates.iter().take(20).map(|candidate| format!("\"{}\"", candidate.name)).collect::<Vec<_>>().join(", ");
-        return Err(no_way(format!("PROJ knows {names}")));
+        return Err(no_name(format!("PROJ knows {names}")));
     };
     if !found.missing_grids.is_empty() {
         return Err(no_way(format!("it needs grids that are not installed: {}", found.missing_grids.join(", "))));

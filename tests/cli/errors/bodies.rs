@@ -105,7 +105,7 @@ fn files_that_hold_something_else_say_what_it_is() {
     desk.write("points.geojson", r#"{"type":"FeatureCollection","features":[]}"#);
     desk.refuses(
         &["convert", "points.geojson", "-o", "a.geojson"],
-        1,
+        2,
         "
         error: the input is GeoJSON, not Esri JSON
         where: points.geojson

@@ -82,14 +82,16 @@ fn values_are_checked_before_the_task_runs() {
     );
     desk.refuses(
         &["run", &demo.url("GPServer/Erase"), "-o", "out"],
-        1,
-        "
-        error: the server answered with an error
+        2,
+        r#"
+        error: there is no task "Erase"
         cause: 400 Invalid URL
-        where: SERVER/arcgis/rest/services/Demo/GPServer/Erase?f=json
-        hint: check the address; `geohaul ls` on the service, its folder or .../rest/services shows what is there
-    ",
+        where: SERVER/arcgis/rest/services/Demo/GPServer
+        hint: the tasks are: Viewshed, Buffer
+    "#,
     );
+    let near = desk.run(&["info", &demo.url("GPServer/Bufer")]);
+    assert!(near.status == 2 && near.stderr.contains("did you mean \"Buffer\"? the tasks are: "), "{}", near.stderr);
 }
 
 #[test]
