@@ -277,6 +277,43 @@ fn a_field_that_later_pages_leave_out_or_rename_is_counted() {
 }
 
 #[test]
+fn a_page_without_the_z_of_its_layer_is_counted_and_one_without_geometry_is_told() {
+    let layer = |with_z: bool| Layer { json: json!({"hasZ": with_z}), ..Layer::of(1..=10) };
+    let z = |with_z: bool, without: fn(Reply) -> Reply| {
+        let layer = layer(with_z);
+        haul(4, move |call| {
+            let reply = change(layer.reply(call), "\"x\":", "\"z\":7,\"x\":");
+            if call.param("resultOffset") == "4" { without(reply) } else { reply }
+        })
+    };
+    let counted = |haul: &Haul| {
+        let losses = haul.report().layers[0].losses.iter().filter(|loss| loss.kind == LossKind::ZAbsent);
+        losses.map(|loss| loss.count).sum::<u64>()
+    };
+    assert_eq!(counted(&z(true, |reply| change(reply, "\"z\":7,", ""))), 4);
+    assert_eq!(counted(&z(true, |reply| change(reply, "\"z\":7,", "\"z\":null,"))), 0);
+    assert_eq!(counted(&z(false, |reply| change(reply, "\"z\":7,", ""))), 0);
+    let bare = z(true, |reply| change(reply, "\"geometry\":", "\"shape\":"));
+    assert_eq!((bare.report().layers[0].without_geometry, counted(&bare)), (4, 0));
+}
+
+#[test]
+fn rows_without_ids_that_come_again_on_another_page_are_told_and_it_is_not_called_complete() {
+    // The second page begins with the last row of the first, and the fifth row is nowhere.
+    let (layer, drop_id) = (Layer { cap: 4, ..Layer::of(1..=8) }, |row: &mut Value| {
+        drop(row["attributes"].as_object_mut().unwrap().remove("OBJECTID"));
+    });
+    let haul = without_object_ids_by(drop_id, move |call| {
+        let ids = if call.param("resultOffset") == "4" { vec![1, 2, 3, 5, 4, 6, 7, 8] } else { (1..=8).collect() };
+        (Layer { ids, ..layer.clone() }, call.clone())
+    });
+    let evidence = &haul.report().layers[0].evidence;
+    assert_eq!((evidence.rows, evidence.alike, evidence.shifts_unseen), (8, 1, true));
+    let told = haul.report().warnings.iter().any(|warning| warning.contains("1 rows are like rows of other pages"));
+    assert!(told, "{:?}", haul.report().warnings);
+}
+
+#[test]
 fn a_field_that_some_rows_lack_is_counted_and_null_is_there() {
     let haul = fault_in_the_middle(1, |reply| change(change(reply, "\"NAME\":\"row 6\",", ""), ",\"NAME\":\"row 6\"", ""));
     assert_eq!(absent(&haul), [("NAME", 1)]);
@@ -289,7 +326,7 @@ fn a_field_that_rows_lack_is_a_loss() {
     let layer = Layer::of(1..=10);
     let server = Server::start(move |call| change(layer.reply(call), "\"NAME\":\"row 6\"", "\"TITLE\":null"));
     let options = ExportOptions { strict: true, ..ExportOptions::default() };
-    Haul::with(&server.url(LAYER), 4, &options).failed(ErrorKind::Format, &["not sent with the row", "NAME"]);
+    Haul::with(&server.url(LAYER), 4, &options).failed(ErrorKind::Format, &["absent from the row", "NAME"]);
 }
 
 #[test]

@@ -159,6 +159,14 @@ pub(super) fn fill(
         )
     }));
 
+    let alike = Some(hauled.evidence.alike).filter(|alike| *alike > 0);
+    warnings.extend(alike.map(|alike| {
+        format!(
+            "\"{}\": {alike} rows are like rows of other pages in everything, and no ids tell whether rows came twice and others not",
+            header.name
+        )
+    }));
+
     let shortfall = shortfall(&header, &hauled.evidence, remedy.as_deref(), options.allow_partial);
     if let Some(error) = &shortfall
         && !options.allow_partial
@@ -190,6 +198,7 @@ pub(super) fn fill(
         seconds: began.elapsed().as_secs_f64(),
         name: header.name,
         geometry: header.geometry,
+        without_geometry: if header.geometry.is_some() { hauled.without_geometry } else { 0 },
         vertical_reference: header.spatial_reference.as_ref().and_then(Vertical::of).map(|vertical| vertical.to_string()),
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
         evidence: hauled.evidence,
