@@ -599,6 +599,22 @@ fn edits_during_the_export_are_noticed_and_mended() {
     }
 }
 
+#[test]
+fn rows_that_vanish_without_an_edit_are_told() {
+    // As where a sign-in ends, and the server goes on with what everybody may see.
+    let [all, few] = [1..=10, 1..=6].map(|ids| edited_at(Layer::of(ids), 1000));
+    let seen = AtomicUsize::new(0);
+    let haul = haul(4, move |call| {
+        if call.param("resultOffset") == "4" {
+            seen.store(1, Ordering::SeqCst);
+        }
+        let first = seen.load(Ordering::SeqCst) == 0 || call.param("resultOffset") == "0";
+        if first { all.reply(call) } else { few.reply(call) }
+    });
+    let told: Vec<&String> = haul.report().warnings.iter().filter(|warning| warning.contains("nothing was edited")).collect();
+    assert!(matches!(told[..], [told] if told.contains("counted 10 rows and then 6")), "{told:?}");
+}
+
 /// The same, saying when it was last edited.
 fn edited_at(layer: Layer, millis: i64) -> Layer {
     Layer { json: json!({"editingInfo": {"lastEditDate": millis}}), ..layer }

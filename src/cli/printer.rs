@@ -171,6 +171,12 @@ fn layer_text(text: &mut String, layer: &LayerReport) {
 fn completeness(evidence: &Evidence) -> String {
     match (evidence.missing(), evidence.count_after.or(evidence.count_before)) {
         (0, _) if evidence.limit == Some(evidence.rows) => "as many as asked for".to_owned(),
+        (0, Some(count)) if evidence.unexplained => {
+            format!(
+                "no fewer than the server counts at the end, {count}; it counted {} before",
+                evidence.count_before.unwrap_or(0)
+            )
+        }
         (0, Some(count)) if count == evidence.rows && evidence.shifts_unseen => {
             format!(
                 "as many as the server counts, {count}; by neither edits nor ids does it tell whether a row moved between pages"

@@ -181,7 +181,15 @@ pub(super) fn fill(
     if options.strict {
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
     }
-    if hauled.evidence.edited {
+    if let (true, Some(before), Some(after)) =
+        (hauled.evidence.unexplained, hauled.evidence.count_before, hauled.evidence.count_after)
+    {
+        warnings.push(format!(
+            "\"{}\": the server counted {before} rows and then {after}, and says that nothing was edited; rights that ended, or a \
+             condition on the time, may hide rows",
+            header.name
+        ));
+    } else if hauled.evidence.edited {
         warnings.push(format!(
             "\"{}\" was edited while it was exported: all rows came that the server lists at the end, perhaps beside some that it \
              removed meanwhile",

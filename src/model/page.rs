@@ -126,6 +126,9 @@ pub struct Evidence {
     pub listed: bool,
     /// The layer was edited while it was read: its last edit is another one, or its count, or its ids.
     pub edited: bool,
+    /// The counts before and after differ, and the layer says that it was not edited: rights that ended, or a condition on the
+    /// time of day, may hide rows.
+    pub unexplained: bool,
     /// Rows came by position over several pages, or in several runs, and neither the dates of edits nor the server's list of
     /// ids tell whether they moved meanwhile: one may be missing although their number is right.
     pub shifts_unseen: bool,

@@ -335,6 +335,7 @@ impl Pages for LayerPages {
             not_there: self.wanted.as_ref().filter(|_| told).and_then(|wanted| wanted.absent(&there)),
             edited: self.pager.edited(),
             shifts_unseen: self.pager.shifts_unseen() && !sated,
+            unexplained: self.pager.unexplained() && !sated && self.most.is_none(),
             alike: self.pager.alike(),
             ids_digest: Some(self.pager.ids()).filter(|ids| ids.runs() > 0 && self.most.is_none()).map(digest),
             cut_off: self.pager.cut_off() && !sated,

@@ -73,6 +73,8 @@ pub struct Pager {
     refused: Option<Ask>,
     /// The layer was edited while it was read.
     edited: bool,
+    /// The layer was asked at the end, and says that it was not edited.
+    denies_edits: bool,
     /// Pages of rows that came by offset.
     windows: u32,
     /// Hashes of rows without ids that came so, and how many were like one of another page.
@@ -127,6 +129,7 @@ impl Pager {
             prints: HashSet::new(),
             refused: None,
             edited: false,
+            denies_edits: false,
             windows: 0,
             row_prints: HashSet::new(),
             alike: 0,
@@ -185,6 +188,11 @@ impl Pager {
     fn may_have_shifted(&self) -> bool {
         let quiet = self.situation.tells_edits;
         (self.windows > 1 && (!quiet || self.seen.runs() == 0)) || (self.situation.resumed && !quiet)
+    }
+
+    /// The counts at the beginning and at the end differ, and the layer says that it was not edited.
+    pub fn unexplained(&self) -> bool {
+        self.denies_edits && self.count_after.is_some_and(|count| self.situation.count != Some(count))
     }
 
     /// Rows without ids that are like rows of other pages.
@@ -325,6 +333,7 @@ impl Pager {
             }
             (Ask::Edits, outcome) => {
                 self.edited |= outcome == Outcome::Edited(true);
+                self.denies_edits = outcome == Outcome::Edited(false);
                 Step::default()
             }
             (ask, Outcome::Rows { rows, exceeded, ids, print, prints, cost }) => {
