@@ -26,15 +26,15 @@ pub enum ErrorKind {
     Server,
     /// The server wants a token, or refuses the one it got.
     SignIn,
-    /// Rows are missing: the source is not whole.
+    /// Rows are missing, or `strict` forbids that something of them is lost: the result would not be whole.
     Incomplete,
     /// A spatial reference is missing, unknown, or can't be transformed.
     SpatialReference,
-    /// The chosen format can't hold the data.
+    /// The chosen format can't hold the data; another one may.
     Format,
     /// A file could not be read or written.
     File,
-    /// geohaul does not do this (yet, or in this build).
+    /// The layer, the task or geohaul (in this build) can't do what was asked for.
     Unsupported,
     /// The user or the caller stopped the work.
     Cancelled,

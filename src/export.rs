@@ -21,9 +21,10 @@ use crate::model::Area;
 use crate::report::{Failure, Progress, Report};
 use crate::write::{AnyFormat, Stage, Target, format_by_name, unique_file_stem, unzip};
 
-#[cfg(feature = "cli")]
-pub(crate) use layer::refuse_to_add;
+pub(crate) use layer::check_layer_name;
 pub use layer::{ExportedLayer, export_layer};
+#[cfg(feature = "cli")]
+pub(crate) use layer::{one_name_for, refuse_archives, refuse_to_add};
 pub use receipt::{Check, Receipt, check_files, check_server, is_unchanged};
 
 /// How an export is done.
@@ -75,6 +76,11 @@ impl ExportOptions {
 pub struct Placed(Arc<Mutex<HashSet<PathBuf>>>);
 
 impl Placed {
+    /// Counts files that stand already among those of the run.
+    pub fn add<'a>(&self, files: impl IntoIterator<Item = &'a PathBuf>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(files.into_iter().cloned());
+    }
+
     /// Puts a stage in place, unless it would replace one of them.
     fn commit(&self, stage: Stage) -> Result<Vec<PathBuf>> {
         // Held while files are renamed: another output may want the same names.
@@ -154,10 +160,22 @@ pub fn format_named(name: &str) -> Result<&'static dyn AnyFormat> {
         }
         let infos = || crate::write::FORMATS.iter().map(|format| format.info());
         let known = infos().map(|info| info.name).collect::<Vec<_>>().join(", ");
+        if let Some(driver) = driver_for(name) {
+            return Error::new(ErrorKind::Usage, format!("\"{name}\" is no format of geohaul's own"))
+                .hint(format!("GDAL writes it: add --driver {driver}; see geohaul formats for what is there without it"));
+        }
         let meant = did_you_mean(name, infos().flat_map(|info| info.endings.iter().chain([&info.name])).copied());
         Error::new(ErrorKind::Usage, format!("there is no format \"{name}\""))
             .hint(format!("{meant}the formats are: {known}; see geohaul formats"))
     })
+}
+
+#[cfg(feature = "gdal")]
+use crate::write::ogr::driver_for;
+
+#[cfg(not(feature = "gdal"))]
+fn driver_for(_: &str) -> Option<String> {
+    None
 }
 
 /// Where the items of an input go.
@@ -185,6 +203,7 @@ pub fn export(
     options: &ExportOptions,
     progress: &Arc<dyn Progress>,
 ) -> Result<Report> {
+    check_layer_name(options.plan.layer_name.as_deref(), destination)?;
     let mut report = Report::begin(input.describe());
     let mut first_error = None;
     let mut fail = |error: Error, report: &mut Report| {

@@ -238,6 +238,29 @@ fn a_file_geodatabase_keeps_every_kind_of_relationship_and_says_which_it_can_not
 
 #[cfg(feature = "gdal")]
 #[test]
+fn a_name_that_a_file_geodatabase_does_not_take_is_told_and_relationships_follow_it() {
+    use geohaul::write::ogr::FILE_GEODATABASE;
+    use geohaul::write::{Stage, Target};
+    use rows::{Layer, write_into};
+
+    for (name, table) in [("Select", "Select_"), ("2020", "_2020"), ("Roads", "Roads")] {
+        let dir = tempfile::tempdir().unwrap();
+        let stage = Stage::open(Target { path: dir.path().join("a.gdb"), overwrite: false }).unwrap();
+        let layer = Layer::new(name, None).object_id("ID").null(&["7"]);
+        let written = write_into(&FILE_GEODATABASE, &[layer], &stage, None).unwrap();
+        stage.commit().unwrap();
+        assert_eq!(written.table.as_deref(), Some(table));
+        assert_eq!(judge(dir.path(), "ogrinfo", &["-q", "a.gdb"]).split(' ').nth(1).unwrap(), table);
+        let told: &[String] = &written.warnings;
+        match name {
+            "Roads" => assert!(told.is_empty(), "{told:?}"),
+            _ => assert_eq!(told, [format!("no layer can be called \"{name}\" there, so it is \"{table}\"")]),
+        }
+    }
+}
+
+#[cfg(feature = "gdal")]
+#[test]
 fn a_service_of_five_layers_and_two_tables_is_one_file_geodatabase() {
     let demo = Demo::start();
     let dir = tempfile::tempdir().unwrap();

@@ -268,6 +268,12 @@ fn any_driver_of_gdal_writes_with_its_options_and_its_limits_are_told() {
     // A greater one is not clamped.
     assert_eq!(lost("value-dropped"), [("OBJECTID", None)]);
     assert!(!read.contains("2147483647"), "{read}");
+    for (output, hint) in
+        [("b.tab", "add --driver \"MapInfo File\""), ("b.GML", "add --driver GML"), ("b.dxf", "add --driver DXF")]
+    {
+        let words = refused(dir.path(), &["convert", "layer.json", "-o", output]);
+        assert!(words.contains("is no format of geohaul's own") && words.contains(hint), "{words}");
+    }
     let words = refused(dir.path(), &["convert", "layer.json", "-o", "a.xyz", "--driver", "Nope"]);
     assert!(words.contains("no driver \"Nope\"") && words.contains("hint:"), "{words}");
 }
@@ -315,6 +321,40 @@ fn spreadsheets_of_gdal_are_whole_and_say_that_they_hold_no_geometry() {
         let geometry = losses.iter().find(|loss| loss["kind"] == "geometry-dropped");
         assert_eq!(geometry.map(|loss| &loss["count"]), Some(&serde_json::json!(2)), "{losses:?}");
         assert!(judge(dir.path(), "ogrinfo", &["-q", "-al", &layer]).contains("LEN (Real) = 1.5"));
+    }
+}
+
+#[cfg(feature = "gdal")]
+#[test]
+fn a_driver_of_gdal_gives_the_files_of_a_directory_its_ending() {
+    let dir = directory();
+    for (driver, file) in [("MapInfo File", "layer.tab"), ("GML", "layer.gml")] {
+        ok(dir.path(), &["convert", "layer.json", "-o", "out/", "--driver", driver]);
+        assert!(dir.path().join("out").join(file).is_file(), "{file}");
+    }
+}
+
+#[cfg(feature = "gdal")]
+#[test]
+fn a_spreadsheet_of_gdal_in_a_directory_called_like_an_archive_is_refused() {
+    let dir = directory();
+    for driver in ["XLSX", "ODS"] {
+        if !judge(dir.path(), "ogrinfo", &["--formats"]).contains(&format!("  {driver} -")) {
+            tools::leave_out("a_spreadsheet_of_gdal_in_a_directory", &format!("GDAL's driver {driver}"));
+            continue;
+        }
+        let ending = driver.to_lowercase();
+        for folder in ["x.zip", "x.KMZ/y", "x.xlsx"] {
+            std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+            let file = format!("{folder}/a.{ending}");
+            for output in [&file, &format!("{folder}/")] {
+                let words = refused(dir.path(), &["convert", "layer.json", "-o", output, "--driver", driver]);
+                assert!(words.contains("called like an archive") && !words.contains("reading"), "{output}: {words}");
+            }
+            ok(dir.path(), &["convert", "layer.json", "-o", &format!("{folder}/a.geojson"), "--overwrite"]);
+        }
+        ok(dir.path(), &["convert", "layer.json", "-o", "sheets/", "--driver", driver]);
+        assert!(judge(dir.path(), "ogrinfo", &["-q", "-al", &format!("sheets/layer.{ending}")]).contains("LEN (Real) = 1.5"));
     }
 }
 

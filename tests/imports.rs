@@ -1,12 +1,12 @@
 //! Who may import whom: the table of `docs/architecture.md`, read off the paths in `src/`. Imports go down, so that
-//! a stage can be read, tested and replaced without its neighbours.
+//! a stage can be read, tested and replaced without its neighbours. Within a folder any order will do that has no circle.
 //!
 //! Reads `crate::`, `super::` and (in the command line) `geohaul::` paths, in `use` and in code. Test modules may
 //! import what they like.
 
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,22 +31,45 @@ const RULES: &[(&str, &[&str], bool)] = &[
     ("main", &["cli", "error", "report", "model", "fetch", "convert", "write", "export"], false),
 ];
 
+/// The import of a circle that is there: a token may be made with another token.
+const SELF_MADE: (&str, &str) = ("fetch/auth/mint", "fetch/auth/cell");
+
 #[test]
 fn imports_go_down() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let public = reexports(&fs::read_to_string(source.join("lib.rs")).unwrap());
     let mut wrong = String::new();
-    for file in rust_files(&source) {
-        let module = file.strip_prefix(&source).unwrap().with_extension("").to_string_lossy().replace('\\', "/");
-        let module = module.trim_end_matches("/mod");
+    for (module, (file, text)) in modules() {
         if module != "lib" {
-            let text = fs::read_to_string(&file).unwrap();
-            for fault in faults(module, &text, &public) {
-                writeln!(wrong, "src/{}:{fault}", file.strip_prefix(&source).unwrap().display()).unwrap();
+            for fault in faults(&module, &text, &public) {
+                writeln!(wrong, "src/{file}:{fault}").unwrap();
             }
         }
     }
     assert!(wrong.is_empty(), "imports against the table of docs/architecture.md:\n{wrong}");
+}
+
+#[test]
+fn no_two_modules_of_a_folder_import_each_other() {
+    let texts = modules().into_iter().map(|(module, (_, text))| (module, text)).collect();
+    let mut imports = siblings(&texts);
+    assert!(imports.get_mut(SELF_MADE.0).is_some_and(|those| those.remove(SELF_MADE.1)), "this circle is gone: say so here");
+    assert_eq!(circle(&imports), None);
+}
+
+#[test]
+fn a_circle_is_found_through_folders_and_groups_of_names() {
+    let texts = |texts: &[(&str, &str)]| texts.iter().map(|(module, text)| (module.to_string(), text.to_string())).collect();
+    let found = |those| circle(&siblings(&texts(those)));
+    let ring = [
+        ("a", "mod one; mod two; mod three;"),
+        ("a/one", "use super::{Error, two::{self, Two}};"),
+        ("a/two", "fn f() { crate::a::three::inner::go::<u8>() }"),
+        ("a/three/inner", "use super::super::one::One as Other;"),
+        ("a/three", "use inner::go;"),
+    ];
+    assert_eq!(found(&ring).unwrap(), "a/one, a/two, a/three, a/one");
+    assert_eq!(found(&ring[..3]), None);
 }
 
 #[test]
@@ -95,7 +118,7 @@ fn faults(module: &str, text: &str, public: &BTreeMap<String, String>) -> Vec<St
     let mut found = Vec::new();
     for (at, path) in paths(&text, module) {
         let line = text[..at].matches('\n').count() + 1;
-        let target = public.get(&path).unwrap_or(&path).as_str();
+        let target = public.get(&path[0]).unwrap_or(&path[0]).as_str();
         if target == "gdal" || target == "gdal_sys" {
             if !may_call_gdal {
                 found.push(format!("{line}: {own} may not call GDAL"));
@@ -120,30 +143,26 @@ fn reexports(lib: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// Where paths into this crate or GDAL begin, and their first segment below the crate's root.
-fn paths(text: &str, module: &str) -> Vec<(usize, String)> {
+/// Where paths into this crate or GDAL begin, and their segments below the crate's root.
+fn paths(text: &str, module: &str) -> Vec<(usize, Vec<String>)> {
     let mut found = Vec::new();
-    let word = |c: char| c.is_alphanumeric() || c == '_';
     for (at, _) in text.match_indices("::") {
-        let start = text[..at].rfind(|c| !word(c)).map_or(0, |before| before + 1);
+        let start = text[..at].rfind(|c| !is_of_a_word(c)).map_or(0, |before| before + 1);
         if text[..start].ends_with("::") {
             continue;
         }
         match &text[start..at] {
-            "crate" | "geohaul" => found.extend(first_segments(text, at + 2)),
-            root @ ("gdal" | "gdal_sys") => found.push((start, root.to_owned())),
+            "crate" | "geohaul" => found.extend(tails(text, at + 2).0),
+            root @ ("gdal" | "gdal_sys") => found.push((start, vec![root.to_owned()])),
             "super" => {
-                let mut here: Vec<&str> = module.split('/').collect();
+                let mut here: Vec<String> = module.split('/').map(str::to_owned).collect();
                 let mut rest = at + 2;
                 here.pop();
                 while text[rest..].starts_with("super::") {
                     here.pop();
                     rest += "super::".len();
                 }
-                match here.first() {
-                    Some(top) => found.push((start, (*top).to_owned())),
-                    None => found.extend(first_segments(text, rest)),
-                }
+                found.extend(tails(text, rest).0.into_iter().map(|(at, tail)| (at, [here.clone(), tail].concat())));
             }
             _ => {}
         }
@@ -151,34 +170,88 @@ fn paths(text: &str, module: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// `a::b` gives `a`; `{a::b, c::{d, e}}` gives `a` and `c`.
-fn first_segments(text: &str, at: usize) -> Vec<(usize, String)> {
-    let name = |at: usize| {
-        let end = text[at..].find(|c: char| !c.is_alphanumeric() && c != '_').map_or(text.len(), |length| at + length);
-        (at, text[at..end].to_owned())
-    };
-    if !text[at..].starts_with('{') {
-        return vec![name(at)];
-    }
-    let mut found = Vec::new();
-    let (mut depth, mut expects_name) = (0, false);
-    for (offset, c) in text[at..].char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-        match c {
-            _ if depth == 0 => break,
-            '{' | ',' if depth == 1 => expects_name = true,
-            c if expects_name && !c.is_whitespace() => {
-                found.push(name(at + offset));
-                expects_name = false;
+fn is_of_a_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The paths that begin at `at`, each with its place, and where they end: `a::{b, c::{d, e}}` gives `a::b`, `a::c::d` and
+/// `a::c::e`.
+fn tails(text: &str, at: usize) -> (Vec<(usize, Vec<String>)>, usize) {
+    if text[at..].starts_with('{') {
+        let (mut found, mut next) = (Vec::new(), at + 1);
+        while let Some(c) = text[next..].chars().next().filter(|c| *c != '}') {
+            if is_of_a_word(c) && !text[..next].ends_with(" as ") {
+                let (inner, end) = tails(text, next);
+                found.extend(inner);
+                next = end;
+            } else {
+                next += c.len_utf8();
             }
-            _ => {}
+        }
+        return (found, next + 1);
+    }
+    let end = text[at..].find(|c| !is_of_a_word(c)).map_or(text.len(), |length| at + length);
+    let name = text[at..end].to_owned();
+    let goes_on = |rest: &str| rest.starts_with(|c| is_of_a_word(c) || c == '{');
+    match text[end..].strip_prefix("::") {
+        Some(rest) if goes_on(rest) => {
+            let (inner, end) = tails(text, end + 2);
+            (inner.into_iter().map(|(_, tail)| (at, [vec![name.clone()], tail].concat())).collect(), end)
+        }
+        _ => (vec![(at, vec![name])], end),
+    }
+}
+
+/// Which modules each module imports of those that stand beside it. What stands below one counts as the one.
+fn siblings(texts: &BTreeMap<String, String>) -> BTreeMap<String, BTreeSet<String>> {
+    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (module, text) in texts {
+        let here: Vec<&str> = module.split('/').collect();
+        for (_, path) in paths(&without_tests(&blank_comments_and_literals(text)), module) {
+            let same = here.iter().zip(&path).take_while(|(ours, theirs)| *ours == theirs).count();
+            if same < here.len() && same < path.len() {
+                let theirs = path[..=same].join("/");
+                if texts.contains_key(&theirs) {
+                    imports.entry(here[..=same].join("/")).or_default().insert(theirs);
+                }
+            }
         }
     }
-    found
+    imports
+}
+
+/// A way of imports that ends where it began.
+fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
+    fn walk<'a>(
+        module: &'a str,
+        imports: &'a BTreeMap<String, BTreeSet<String>>,
+        way: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+    ) -> Option<String> {
+        if let Some(at) = way.iter().position(|passed| *passed == module) {
+            return Some([&way[at..], &[module]].concat().join(", "));
+        }
+        if !done.insert(module) {
+            return None;
+        }
+        way.push(module);
+        let found = imports.get(module).into_iter().flatten().find_map(|next| walk(next, imports, way, done));
+        way.pop();
+        found
+    }
+    let mut done = BTreeSet::new();
+    imports.keys().find_map(|module| walk(module, imports, &mut Vec::new(), &mut done))
+}
+
+/// Each module of the crate, its file below `src/`, and its text.
+fn modules() -> BTreeMap<String, (String, String)> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let module = |file: PathBuf| {
+        let name = file.strip_prefix(&source).unwrap().to_string_lossy().replace('\\', "/");
+        let module = name.trim_end_matches(".rs").trim_end_matches("/mod").to_owned();
+        (module, (name, fs::read_to_string(file).unwrap()))
+    };
+    rust_files(&source).into_iter().map(module).collect()
 }
 
 /// Blanks comments, strings and characters, byte for byte, so that lines keep their numbers.

@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use geohaul::error::{Error, ErrorKind};
 use geohaul::fetch::Source;
+use geohaul::fetch::clock::Clock;
 use geohaul::fetch::http::HttpTransport;
 use geohaul::fetch::layer::{LayerOptions, LayerSource};
-use geohaul::fetch::retry::{Clock, Retry, RetryPolicy};
+use geohaul::fetch::retry::{Retry, RetryPolicy};
 use geohaul::fetch::selection::Selection;
 use geohaul::fetch::session::Session;
 use geohaul::model::{Evidence, GeometryKind, Header, ReadPlan, SpatialReference};

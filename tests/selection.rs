@@ -124,6 +124,27 @@ impl Export {
 }
 
 #[test]
+fn an_area_outside_of_the_layer_finds_no_row_and_a_warning_says_where_both_are() {
+    let extent = json!({"xmin": 556_597.45, "ymin": 5_621_521.49, "xmax": 1_168_854.65, "ymax": 6_106_854.83,
+        "spatialReference": {"wkid": 102_100, "latestWkid": 3857}});
+    let find = |found: bool, extent: &Value, args: &[&str]| {
+        let layer = Layer { json: json!({"extent": extent}), ..Layer::of(1..=3) };
+        export(choosy(layer, move |_, _| found), "a.geojson", args).ok().stderr
+    };
+    let said = "warning: no row was found, since the area lies wholly outside the layer";
+    let words = find(false, &extent, &["--bbox", "46,7,47,8"]);
+    let of_both = "west,south,east,north are 46,7,47,8 of the area and 5,45,10.5,48 of the layer, in EPSG:4326 (WGS 84)";
+    assert!(words.contains(&format!("{said}; its x and y seem to be swapped: {of_both}")), "{words}");
+    let metres = find(false, &extent, &["--bbox", "0,0,1000,1000.4,EPSG:3857"]);
+    let of_both = "0,0,1000,1000 of the area and 556597,5621521,1168855,6106855 of the layer, in EPSG:3857";
+    assert!(metres.contains(&format!("{said}: ")) && metres.contains(of_both), "{metres}");
+    // What meets the layer's box may find nothing for other reasons, and a box that finds rows is right.
+    assert!(!find(false, &extent, &["--bbox", "7,46,8,47"]).contains("outside"));
+    assert!(!find(true, &extent, &["--bbox", "46,7,47,8"]).contains("outside"));
+    assert!(!find(false, &Value::Null, &["--bbox", "46,7,47,8"]).contains("outside"));
+}
+
+#[test]
 fn every_question_carries_every_condition_whatever_the_way_of_paging() {
     for paging in [true, false] {
         let mut json = capable();
@@ -377,7 +398,7 @@ fn rows_come_in_the_order_that_is_asked_for_or_not_at_all() {
     let done = export(server, "a.geojson", &["--order-by", "name desc", "--limit", "5", "--page-size", "2"]).ok();
     assert_eq!(done.ids(), [12, 11, 10, 9, 8]);
     let server = choosy(Layer { paging: false, ..Layer::of(1..=3) }, |_, _| true);
-    export(server, "a.geojson", &["--order-by", "NAME"]).fails(1, &["can't hand out rows in an order"]);
+    export(server, "a.geojson", &["--order-by", "NAME"]).fails(2, &["can't hand out rows in an order"]);
     export(choosy(Layer::of(1..=3), |_, _| true), "a.geojson", &["--order-by", "NMAE"]).fails(2, &["did you mean \"NAME\"?"]);
 }
 

@@ -14,10 +14,11 @@ use std::time::Duration;
 
 use geohaul::error::{Error, ErrorKind};
 use geohaul::fetch::auth::{Access, Credential, Login, SignIn};
+use geohaul::fetch::clock::Clock;
 use geohaul::fetch::gp::{Options, Parameters, Polling, Task};
 use geohaul::fetch::http::{Fault, HttpTransport, Method, Request, Response, SharedTransport, Transport};
 use geohaul::fetch::layer::{LayerOptions, LayerSource};
-use geohaul::fetch::retry::{Clock, RetryPolicy};
+use geohaul::fetch::retry::RetryPolicy;
 use geohaul::fetch::session::Session;
 use geohaul::fetch::{Input, Item, Source};
 use geohaul::model::ReadPlan;

@@ -213,6 +213,21 @@ fn layers_of_a_service_are_chosen_by_name_or_number() {
 }
 
 #[test]
+fn layers_behind_an_exclamation_mark_are_left_out() {
+    let desk = Desk::new();
+    let (city, mixed) = (desk.url("/City/FeatureServer"), desk.url("/Mixed/MapServer"));
+    says(&desk.export(&city, &["-o", "out/", "--layers", "!11,!*parks,!500001"]), 0, &[]);
+    assert_eq!(desk.names("out"), ["Main Roads.geojson", "Side roads.geojson"]);
+    says(&desk.export(&city, &["-o", "some/", "--layers", "*o*, !Side *", "--layers", "!broken"]), 0, &[]);
+    assert_eq!(desk.names("some"), ["Main Roads.geojson", "Owners.csv"]);
+    let run = desk.export(&mixed, &["-o", "mixed/", "--layers", "!Photo,!Labels"]);
+    says(&run, 0, &[]);
+    assert!(!run.stderr.contains("left out"), "what somebody leaves out needs no note: {}", run.stderr);
+    says(&desk.export(&city, &["-o", "b/", "--layers", "!Lakes"]), 2, &["no layer \"Lakes\"", "Main Roads"]);
+    says(&desk.export(&city, &["-o", "b/", "--layers", "Parks,!9,!8"]), 2, &["no layer is left", "Main Roads"]);
+}
+
+#[test]
 fn several_layers_do_not_go_into_one_file_and_none_is_asked() {
     let desk = Desk::new();
     let run = desk.export(&desk.url("/City/FeatureServer"), &["-o", "a.geojson"]);
@@ -235,7 +250,7 @@ fn what_a_service_says_to_have_no_rows_is_left_out_with_a_note() {
     for args in [&["--layers", "Roads,Photo"][..], &["--layers", "0,1"], &[]] {
         let target = if args.is_empty() { "/Mixed/MapServer/Photo" } else { "/Mixed/MapServer" };
         let run = desk.export(&desk.url(target), &[&["-o", "x.gpkg"], args].concat());
-        says(&run, 1, &["layers of the type Raster Layer have no rows of their own", "\"Photo\""]);
+        says(&run, 2, &["layers of the type Raster Layer have no rows of their own", "\"Photo\""]);
     }
 }
 
@@ -266,15 +281,15 @@ fn an_item_of_a_portal_leads_to_its_service() {
     assert_eq!(desk.names("out"), ["Parks.geojson", "Parks_2.geojson"]);
     says(&desk.export("short", &["--portal", &portal, "-o", "out/"]), 2, &["not files"]);
     says(&desk.export(ITEM, &["-o", "out/"]), 2, &["the portal is not named", "--portal https://www.arcgis.com"]);
-    says(&desk.export(&item('5'), &["--portal", &portal, "-o", "b/"]), 1, &["\"City map\" holds no layers", "Web Mapping"]);
-    says(&desk.export(&desk.url("/Photos/ImageServer"), &["-o", "b/"]), 1, &["services of the type ImageServer"]);
+    says(&desk.export(&item('5'), &["--portal", &portal, "-o", "b/"]), 2, &["\"City map\" holds no layers", "Web Mapping"]);
+    says(&desk.export(&desk.url("/Photos/ImageServer"), &["-o", "b/"]), 2, &["services of the type ImageServer"]);
     says(&desk.run(&["convert", &desk.url("/City/FeatureServer/1"), "-o", "a.csv"]), 2, &["not addresses", "geohaul export"]);
     says(
         &desk.export(&item('9'), &["--portal", &portal, "-o", "b/"]),
         1,
         &["Item does not exist", "hint: check the id", "--user"],
     );
-    says(&desk.export(&item('4'), &["--portal", &portal, "-o", "b/"]), 1, &["\"Numbers\" holds no layers", "Dashboard"]);
+    says(&desk.export(&item('4'), &["--portal", &portal, "-o", "b/"]), 2, &["\"Numbers\" holds no layers", "Dashboard"]);
 }
 
 #[test]
@@ -297,7 +312,7 @@ fn collections_and_files_among_the_items_of_a_portal_are_fetched() {
     assert_eq!(desk.rows("notes.geojson"), 1);
     says(&desk.export(&item('2'), &["--portal", &portal, "-o", "resumed/", "--resume"]), 0, &[]);
     assert_eq!(desk.names("resumed"), ["Notes.geojson"]);
-    says(&desk.export(&item('2'), &["--portal", &portal, "-o", "b/", "--limit", "1"]), 1, &["nothing can be selected"]);
+    says(&desk.export(&item('2'), &["--portal", &portal, "-o", "b/", "--limit", "1"]), 2, &["nothing can be selected"]);
     says(&desk.export(&item('3'), &["--portal", &portal, "-o", "files/"]), 0, &[]);
     assert_eq!(std::fs::read_to_string(desk.dir.path().join("files/wells.csv")).unwrap(), "a,b\n1,2\n");
 }

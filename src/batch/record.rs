@@ -146,6 +146,11 @@ impl JobRecord {
         }
     }
 
+    /// The files of its data.
+    pub fn written(&self) -> impl Iterator<Item = &PathBuf> {
+        self.layers.iter().flat_map(|layer| &layer.outputs).flat_map(|output| &output.files).chain(&self.files)
+    }
+
     /// Takes in what a report says.
     pub fn take(&mut self, report: Report) {
         // The layer with the most rows is what one knows a job by.

@@ -56,6 +56,7 @@ pub(super) fn work(args: &ExportArgs, setting: &Setting<'_>) -> Result<Delivered
     let mut layers = Layers::open(&session, &target, options, &args.layers, Arc::clone(&setting.progress))?;
     warnings.extend(layers.left_out().iter().cloned());
     let destination = outputs::destination(&args.outputs)?;
+    outputs::refuse_one_name_for_many(&args.outputs, &layers.names())?;
     if let (Destination::Files(outputs), names @ [_, _, ..]) = (&destination, layers.names().as_slice())
         && !outputs.iter().all(|output| output.format.info().many_layers)
     {

@@ -9,7 +9,9 @@ use super::setting::{Delivered, Setting};
 use super::status::Status;
 use crate::convert::{CrsChoice, PlanOptions};
 use crate::error::{Error, ErrorKind, Result, redact};
-use crate::export::{Destination, ExportOptions, Output, export, format_named, refuse_to_add};
+use crate::export::{
+    Destination, ExportOptions, Output, check_layer_name, export, format_named, one_name_for, refuse_archives, refuse_to_add,
+};
 use crate::fetch::Input;
 use crate::model::plan::FormatInfo;
 use crate::model::{Crs, codebook};
@@ -76,7 +78,9 @@ fn unused(destination: &Destination, args: &OutputArgs) -> Vec<String> {
     };
     let is_there = |name: &str| formats.iter().any(|format| format.name == name);
     let (csv, sequence, gdal) = (is_there("csv"), is_there("geojsonseq"), args.driver.is_some() || is_there("filegdb"));
+    let named = formats.iter().any(|format| !["csv", "geojsonseq", "geoparquet"].contains(&format.name));
     let options = [
+        ("--layer-name", args.layer_name.is_some(), "formats that name their layers", named),
         ("--geometry", CsvGeometry::from(args.geometry) != CsvGeometry::Xy, "CSV", csv),
         ("--delimiter", args.delimiter != b',', "CSV", csv),
         ("--bom", args.bom, "CSV", csv),
@@ -181,6 +185,7 @@ pub(super) fn options(args: &OutputArgs) -> Result<ExportOptions> {
         curve_tolerance: args.curve_tolerance,
         keep_curves: args.keep_curves,
         domains: args.domains.into(),
+        layer_name: args.layer_name.clone(),
         aliases: args.aliases,
         explode: args.explode,
         make_valid: args.make_valid,
@@ -223,6 +228,7 @@ pub(super) fn crs(option: &str, text: &str) -> Result<Crs> {
 /// gone on with (`resume`).
 pub(super) fn check(destination: &Destination, args: &OutputArgs, resume: bool) -> Result<()> {
     options(args)?;
+    check_layer_name(args.layer_name.as_deref(), destination)?;
     // A stage that is dropped leaves nothing behind.
     let overwrite = args.overwrite || args.append || resume;
     let open = |path: &Path| Stage::open(Target { path: path.to_owned(), overwrite }).map(drop);
@@ -231,6 +237,7 @@ pub(super) fn check(destination: &Destination, args: &OutputArgs, resume: bool) 
             if args.append {
                 outputs.iter().try_for_each(refuse_to_add)?;
             }
+            outputs.iter().try_for_each(|output| refuse_archives(&output.path, output.format))?;
             let files = outputs.iter().filter(|output| output.path.as_os_str() != "-");
             files.map(|output| &output.path).try_for_each(|path| open(path))?;
         }
@@ -238,9 +245,17 @@ pub(super) fn check(destination: &Destination, args: &OutputArgs, resume: bool) 
             return Err(Error::new(ErrorKind::Usage, "--append adds to a file, and the output is a directory")
                 .hint("name the file: -o all.gpkg"));
         }
-        Destination::Directory { path, .. } => check_directory(path)?,
+        Destination::Directory { path, formats } => {
+            formats.iter().try_for_each(|format| refuse_archives(&path.join("layer"), *format))?;
+            check_directory(path)?;
+        }
     }
     side_files(args).filter(|(_, path)| path.as_os_str() != "-").try_for_each(|(_, path)| open(path))
+}
+
+/// Refuses one name for several layers, before any of them is read.
+pub(super) fn refuse_one_name_for_many(args: &OutputArgs, names: &[&str]) -> Result<()> {
+    if args.layer_name.is_some() && names.len() > 1 { Err(one_name_for(names)) } else { Ok(()) }
 }
 
 /// A directory that is there or can be made, and takes files.

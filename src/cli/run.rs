@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::args::{EnvironmentArgs, InputArgs, ResultArgs, RunArgs};
+use super::args::{EnvironmentArgs, InputArgs, OutputArgs, ResultArgs, RunArgs};
 use super::printer::{self, say};
 use super::setting::{Delivered, Setting};
 use super::status::Status;
@@ -64,7 +64,7 @@ pub(super) fn work(args: &RunArgs, setting: &Setting<'_>) -> Result<Delivered> {
     outputs::check(&destination, &args.outputs, false)?;
     let Opened { task, portal, warnings } = open_in(args, setting)?;
     let home = home(&destination);
-    refuse_what_does_not_fit(&task, &destination, args.outputs.overwrite)?;
+    refuse_what_does_not_fit(&task, &destination, &args.outputs)?;
     if !args.outputs.overwrite {
         refuse_another_job(&home)?;
     }
@@ -122,15 +122,16 @@ pub(super) fn leave(destination: &Destination) {
 }
 
 /// Refuses results that the outputs have no room for, by what the task says that it gives: told before it runs for hours.
-fn refuse_what_does_not_fit(task: &Task, destination: &Destination, overwrite: bool) -> Result<()> {
+fn refuse_what_does_not_fit(task: &Task, destination: &Destination, args: &OutputArgs) -> Result<()> {
     let rows: Vec<_> = task.info().outputs().filter(|output| output.is_rows()).collect();
+    let names: Vec<&str> = rows.iter().map(|output| output.name.as_str()).collect();
+    outputs::refuse_one_name_for_many(args, &names)?;
     match (destination, rows.as_slice()) {
-        (Destination::Directory { path, formats }, rows) if !overwrite => {
+        (Destination::Directory { path, formats }, rows) if !args.overwrite => {
             let rows = rows.iter().map(|output| (output.name.as_str(), output.data_type == "GPRecordSet"));
             refuse_existing(path, formats, rows)
         }
         (Destination::Files(outputs), [_, _, ..]) if !outputs.iter().all(|output| output.format.info().many_layers) => {
-            let names: Vec<_> = rows.iter().map(|output| output.name.as_str()).collect();
             Err(Error::new(ErrorKind::Usage, format!("the task gives {} results, and the output is one file", names.len()))
                 .because(names.join(", "))
                 .hint("give a directory, which gets a file for each: -o results/ --format geojson; or a GeoPackage, which holds them all: -o all.gpkg"))

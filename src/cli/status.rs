@@ -10,9 +10,10 @@ use crate::report::Report;
 pub enum Status {
     /// 0: everything that was asked for is there.
     Complete,
-    /// 1: nothing usable came of it; no output was renamed into place.
+    /// 1: the work failed, and no output was renamed into place. The same command may pass another time.
     Failed,
-    /// 2: the command makes no sense.
+    /// 2: the command must be changed: it makes no sense, names what is not there, or asks for more than the layer, the
+    /// task, the format or this build can do.
     Usage,
     /// 3: something was written, but not all. Each file that stands is whole.
     Partial,
@@ -24,7 +25,7 @@ impl Status {
     /// The status of a run that ended with an error.
     pub fn of(error: &Error) -> Self {
         match error.kind() {
-            ErrorKind::Usage => Self::Usage,
+            ErrorKind::Usage | ErrorKind::Format | ErrorKind::Unsupported => Self::Usage,
             ErrorKind::Cancelled => Self::Interrupted,
             // As `head` ends whoever writes to it: all that was wanted came.
             ErrorKind::Closed => Self::Complete,

@@ -8,14 +8,13 @@
 //! A ring that winds around a pole ends a turn from where it began, and is closed along the pole (`poles.rs`).
 
 use std::borrow::Cow;
-use std::ops::Range;
 
-use super::reproject::copy_rows;
+use super::paths::{copy_rows, lines, vertices, winds};
 use super::{poles, rings, split};
 use crate::error::Result;
 use crate::model::geometry::Role;
 use crate::model::plan::Antimeridian;
-use crate::model::{Geometries, Part, Shape, ShapeKind, Transform};
+use crate::model::{Geometries, Shape, ShapeKind, Transform};
 use crate::report::{LossKind, Losses};
 use split::Vertex;
 
@@ -50,17 +49,6 @@ pub(super) fn run_on(source: &Geometries, transform: &Transform, mode: Antimerid
         }
     }
     Ok(())
-}
-
-/// The vertices of each path and ring; `true` is a ring.
-pub(super) fn lines(geometry: &Geometries) -> impl Iterator<Item = (Range<usize>, bool)> {
-    let end = |ends: &[u32], index: usize| if index == 0 { 0 } else { ends[index - 1] as usize };
-    let rows = (0..geometry.rows()).filter(|row| matches!(geometry.kinds[*row], ShapeKind::Polyline | ShapeKind::Polygon));
-    rows.flat_map(move |row| {
-        let parts = end(&geometry.row_ends, row)..end(&geometry.row_ends, row + 1);
-        let closed = geometry.kinds[row] == ShapeKind::Polygon;
-        parts.map(move |part| (end(&geometry.part_ends, part)..end(&geometry.part_ends, part + 1), closed))
-    })
 }
 
 /// The edges, by their second vertex, that cross the meridian: their ends are far apart, and their middle is not
@@ -247,11 +235,6 @@ fn goes_around_the_world(path: &[Vertex], closed: bool, at: usize) -> bool {
     (path[at][0] - path[at - 1][0]).abs() == 360.0 && (follows(before, at - 1) || follows(behind, at))
 }
 
-/// Whether a ring ends a turn from where it began.
-pub(super) fn winds<const N: usize>(ring: &[[f64; N]]) -> bool {
-    ring.first().zip(ring.last()).is_some_and(|(first, last)| (first[0] - last[0]).abs() > 180.0)
-}
-
 /// Turns rings around whose orientation on the flat map says nothing, since their jumps were taken for long edges: the
 /// pole nearest to the shell is inside of it, and outside of the holes.
 fn face_the_nearest_pole(polygon: &mut [Vec<Vertex>]) {
@@ -264,11 +247,6 @@ fn face_the_nearest_pole(polygon: &mut [Vec<Vertex>]) {
             ring.reverse();
         }
     }
-}
-
-pub(super) fn vertices(part: &Part<'_>) -> Vec<Vertex> {
-    let of = |values: &[f64], at: usize| values.get(at).copied().unwrap_or(f64::NAN);
-    part.xy.iter().enumerate().map(|(at, [x, y])| [*x, *y, of(part.z, at), of(part.m, at)]).collect()
 }
 
 /// Moves the holes by whole turns to where their shell is: each ring runs on from its own first vertex.

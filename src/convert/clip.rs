@@ -7,7 +7,7 @@
 use geo::algorithm::bool_ops::{BooleanOps, FillRule, OpType};
 use geo::{MultiPolygon, Polygon};
 
-use super::reproject::copy_rows;
+use super::paths::copy_rows;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::area::{GRID, Ring, bounds, distance, in_box, line_string};
 use crate::model::edges::{Edge, Edges};

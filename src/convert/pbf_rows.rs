@@ -11,9 +11,10 @@ use crate::model::geometry::Role;
 use crate::model::{Batch, Cell, Geometries, GeometryKind, Header, Page, ReadPlan, ShapeKind, Span};
 use crate::report::{LossKind, Losses};
 
+use super::fault::{Fault, Unfit};
 use super::rings;
-use super::rows::{Fault, row_words, tally_absent, tally_shapes, too_large};
-use super::shapes::{PATHS, Shapes, Unfit, VERTICES, even_out};
+use super::shapes::{PATHS, Shapes, VERTICES, even_out};
+use super::tally::{row_words, tally_absent, tally_shapes, too_large};
 
 /// A page of few bytes may claim a great many rows and fields, but real rows hold their values: so many cells are
 /// always allowed, and so many more for each byte.

@@ -63,6 +63,8 @@ pub struct PlanOptions {
     pub keep_curves: bool,
     /// How the values of fields with codes are written.
     pub domains: DomainText,
+    /// The layer's name in the outputs; the default is its own.
+    pub layer_name: Option<String>,
     /// Columns are named by the alias of their field.
     pub aliases: bool,
     /// A row for each part of a geometry.
@@ -217,7 +219,7 @@ fn output(
     }
     let write = WritePlan {
         keep_curves: options.keep_curves && curved && format.curves && untouched,
-        layer: header.name.clone(),
+        layer: options.layer_name.as_ref().unwrap_or(&header.name).clone(),
         columns: columns(header, format, options, labels, &mut losses),
         geometry: match header.geometry {
             Some(GeometryKind::Multipoint) if options.explode => Some(GeometryKind::Point),

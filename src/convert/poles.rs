@@ -7,8 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::antimeridian::{lines, vertices, winds};
-use super::reproject::copy_rows;
+use super::paths::{copy_rows, lines, vertices, winds};
 use super::split::{self, Vertex};
 use crate::error::Result;
 use crate::model::{Geometries, ShapeKind, Transform};

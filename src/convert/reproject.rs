@@ -1,8 +1,8 @@
 //! From the source's coordinates to those of an output: reprojected, cut at the 180th meridian, or as they are.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
+use super::paths::{copy_rows, winds};
 use super::{antimeridian, poles};
 use crate::error::Result;
 use crate::model::geometry::{Role, signed_area2};
@@ -96,8 +96,7 @@ fn turn_mirrored_rings(geometry: &mut Geometries, degrees: bool) {
                 let ring = &mut xy[range.clone()];
                 let area = signed_area2(ring);
                 let mirrored = if roles[part] == Role::Shell { area > 0.0 } else { area < 0.0 };
-                let says = !degrees
-                    || !(antimeridian::winds(ring) || ring.windows(2).any(|edge| (edge[1][0] - edge[0][0]).abs() > 180.0));
+                let says = !degrees || !(winds(ring) || ring.windows(2).any(|edge| (edge[1][0] - edge[0][0]).abs() > 180.0));
                 if mirrored && says {
                     ring.reverse();
                     [&mut *z, &mut *m].into_iter().filter(|values| !values.is_empty()).for_each(|v| v[range.clone()].reverse());
@@ -105,27 +104,6 @@ fn turn_mirrored_rings(geometry: &mut Geometries, degrees: bool) {
             }
             start = range.end;
             part += 1;
-        }
-    }
-}
-
-/// Adds rows of `from`, as they are but for the texts.
-pub(super) fn copy_rows(into: &mut Geometries, from: &Geometries, rows: Range<usize>) {
-    let end = |ends: &[u32], index: usize| if index == 0 { 0 } else { ends[index - 1] as usize };
-    let parts = end(&from.row_ends, rows.start)..end(&from.row_ends, rows.end);
-    let vertices = end(&from.part_ends, parts.start)..end(&from.part_ends, parts.end);
-    let moved = |ends: &[u32], before: usize, now: usize| -> Vec<u32> {
-        // Both are counts of one page, below 2^32.
-        ends.iter().map(|end| (*end as usize - before + now) as u32).collect()
-    };
-    into.row_ends.extend(moved(&from.row_ends[rows.clone()], parts.start, into.part_ends.len()));
-    into.part_ends.extend(moved(&from.part_ends[parts.clone()], vertices.start, into.xy.len()));
-    into.kinds.extend(&from.kinds[rows]);
-    into.roles.extend(&from.roles[parts]);
-    into.xy.extend(&from.xy[vertices.clone()]);
-    for (into, from) in [(&mut into.z, &from.z), (&mut into.m, &from.m)] {
-        if !from.is_empty() {
-            into.extend(&from[vertices.clone()]);
         }
     }
 }

@@ -4,7 +4,7 @@ use geo::algorithm::Validation;
 use geo::{LineString, MultiPolygon, Polygon};
 
 use super::clip::{Clip, rebuilt_as};
-use super::reproject::copy_rows;
+use super::paths::copy_rows;
 use crate::model::geometry::Role;
 use crate::model::{Batch, Geometries, Shape, ShapeKind};
 use crate::report::{LossKind, Losses};

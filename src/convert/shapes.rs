@@ -7,46 +7,10 @@ use crate::model::geometry::{Role, signed_area2};
 use crate::model::{Geometries, GeometryKind, Header, OnArc, ReadPlan, ShapeKind, Span, SpatialReference};
 
 use super::curves::Segment;
+use super::fault::{Fault, Unfit};
 use super::rings;
-use super::rows::Fault;
+use super::tuple::{Tuple, read_segment, read_tuple};
 use crate::report::LossKind;
-
-/// A geometry that can't be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unfit {
-    /// A curved segment of no known kind.
-    Curve,
-    /// A multipatch.
-    Multipatch,
-    /// A value of no known shape.
-    Unknown,
-    /// Esri's shape buffer, in PBF.
-    Buffer,
-    /// In another spatial reference than its layer.
-    Elsewhere,
-}
-
-impl Unfit {
-    pub(super) fn why(self) -> &'static str {
-        match self {
-            Self::Curve => "it holds a curve of an unknown kind",
-            Self::Multipatch => "it is a multipatch",
-            Self::Buffer => "it is written in Esri's shape buffer format",
-            Self::Unknown => "it has no x, points, paths, rings or xmin",
-            Self::Elsewhere => "it names another spatial reference than its layer",
-        }
-    }
-
-    pub(super) fn hint(self) -> &'static str {
-        match self {
-            Self::Curve => "ask the server for densified geometry: returnTrueCurves=false",
-            Self::Multipatch => "ask the server for footprints: multipatchOption=xyFootprint",
-            Self::Unknown => "check the saved file",
-            Self::Buffer => "ask for JSON: --wire json",
-            Self::Elsewhere => "give the features of each spatial reference a file of their own",
-        }
-    }
-}
 
 /// Reads geometries of one layer.
 pub(super) struct Shapes {
@@ -490,68 +454,6 @@ pub(super) fn even_out(into: &mut Geometries) {
             side.resize(vertices, f64::NAN);
         }
     }
-}
-
-/// One vertex as it stands.
-struct Tuple {
-    xy: [f64; 2],
-    text: Option<(Span, Span)>,
-    /// The third and fourth number.
-    extra: [Option<f64>; 2],
-}
-
-/// `[x, y]`, with any further numbers; `None` for `[]`.
-#[inline]
-fn read_tuple(cursor: &mut Cursor<'_>) -> Result<Option<Tuple>, Syntax> {
-    cursor.expect(b'[', "a vertex")?;
-    if cursor.take(b']') {
-        return Ok(None);
-    }
-    let (x, x_text) = cursor.ordinate_text()?;
-    cursor.expect(b',', "a comma and y")?;
-    let (y, y_text) = cursor.ordinate_text()?;
-    let mut extra = [None; 2];
-    let mut index = 0;
-    let mut first = false;
-    while cursor.element(&mut first)? {
-        let ordinate = cursor.ordinate()?;
-        if let Some(slot) = extra.get_mut(index) {
-            *slot = Some(ordinate);
-        }
-        index += 1;
-    }
-    Ok(Some(Tuple { xy: [x, y], text: x_text.zip(y_text), extra }))
-}
-
-/// `{"c": [end, interior]}` and its kin, with the third and fourth number of the end.
-fn read_segment(cursor: &mut Cursor<'_>) -> Result<(Segment, [Option<f64>; 2]), Fault> {
-    cursor.expect(b'{', "a curved segment")?;
-    let mut first = true;
-    let Some(key) = cursor.key(&mut first)? else { return Err(Unfit::Curve.into()) };
-    let key = cursor.slice(key.span);
-    cursor.expect(b'[', "the points of a curve")?;
-    let (mut points, mut numbers) = (Vec::new(), Vec::new());
-    let mut first = true;
-    while cursor.element(&mut first)? {
-        match cursor.peek() {
-            Some(b'[') => points.extend(read_tuple(cursor)?),
-            _ => numbers.push(cursor.ordinate()?),
-        }
-    }
-    cursor.expect(b'}', "the end of a curved segment")?;
-    let at = |index: usize| points.get(index).map(|point: &Tuple| point.xy);
-    let number = |index: usize| numbers.get(index).copied();
-    let clockwise = number(1) == Some(1.0);
-    let segment = match (key, at(0), at(1), at(2), numbers.len()) {
-        (b"c", Some(end), Some(interior), ..) => Segment::Through { end, interior },
-        (b"b", Some(end), Some(first), Some(second), _) => Segment::Bezier { end, controls: [first, second] },
-        (b"a", Some(end), Some(centre), None, 2) => Segment::Around { end, centre, clockwise },
-        (b"a", Some(end), Some(centre), None, 5) => {
-            Segment::Elliptic { end, centre, clockwise, rotation: numbers[2], axis: numbers[3], ratio: numbers[4] }
-        }
-        _ => return Err(Unfit::Curve.into()),
-    };
-    Ok((segment, points[0].extra))
 }
 
 /// Puts the point that tells an arc among its vertices, in place of the nearest, and returns where it stands. The last

@@ -9,6 +9,7 @@ pub mod fields;
 pub mod job;
 pub mod layer;
 pub mod pbf;
+mod peek;
 pub mod scan;
 pub mod scanner;
 pub mod service;
@@ -18,6 +19,7 @@ pub mod task;
 
 pub use features::{Feature, FeatureVisitor, Key, Token, feature_texts, object_ids, walk};
 pub use fields::{fields_of, subtypes_of};
+pub use peek::peek;
 pub use scan::{Cursor, Syntax};
 pub use scanner::Scanner;
-pub use skeleton::{FeatureArray, PageRange, Skeleton, peek};
+pub use skeleton::{FeatureArray, PageRange, Skeleton};

@@ -9,11 +9,8 @@
 use serde_json::Value;
 
 use super::braces::{BLOCK, Braces};
-use super::skeleton::{FeatureArray, PageRange, Skeleton};
+use super::skeleton::{FeatureArray, PLACEHOLDER, PageRange, Skeleton};
 use crate::error::{Error, ErrorKind, Result};
-
-/// The key of the object that stands where a `features` array stood: `{"$features": 0}`.
-pub(super) const PLACEHOLDER: &str = "$features";
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 

@@ -1,11 +1,13 @@
-//! A whole answer without its rows: what the [`Scanner`] leaves of a JSON document, and where it cut the rows out.
+//! A whole answer without its rows: what the [`Scanner`](super::Scanner) leaves of a JSON document, and where it cut the
+//! rows out.
 
-use bytes::Bytes;
 use serde_json::Value;
 
-use super::scanner::{PLACEHOLDER, Scanner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::PageFacts;
+
+/// The key of the object that stands where a `features` array stood: `{"$features": 0}`.
+pub(super) const PLACEHOLDER: &str = "$features";
 
 /// Some whole features of one array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,28 +72,6 @@ impl Skeleton {
         };
         Ok(PageFacts { rows, features, exceeded: exceeded_transfer_limit(&self.value), ..PageFacts::default() })
     }
-}
-
-/// One answer of a layer query: the document without its rows, and what there is to know of the rows.
-///
-/// # Errors
-/// [`ErrorKind::Input`] where it is no JSON, or holds more than one `features` array.
-///
-/// ```
-/// use bytes::Bytes;
-///
-/// let body = Bytes::from_static(br#"{"features":[{"attributes":{"A":1}}],"exceededTransferLimit":true}"#);
-/// let (skeleton, facts) = geohaul::esri::peek(&body).unwrap();
-/// assert_eq!((facts.rows, facts.exceeded), (1, true));
-/// assert_eq!(&body[facts.features], br#"{"attributes":{"A":1}}"#);
-/// assert!(skeleton.value.get("exceededTransferLimit").is_some());
-/// ```
-pub fn peek(body: &Bytes) -> Result<(Skeleton, PageFacts)> {
-    let mut scanner = Scanner::new(u64::MAX);
-    scanner.push(body)?;
-    let skeleton = scanner.finish()?;
-    let facts = skeleton.page_facts()?;
-    Ok((skeleton, facts))
 }
 
 /// Whether the server says that there is more, in either of the places where it does.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::haul::{Lane, Way, haul};
-use super::{ExportOptions, Output, Placed, Receipt, receipt};
+use super::{Destination, ExportOptions, Output, Placed, Receipt, receipt};
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::http::Fault;
@@ -16,7 +16,7 @@ use crate::model::crs::Vertical;
 use crate::model::{Evidence, Header, Sketch, WritePlan, codebook};
 use crate::pipe::Permits;
 use crate::report::{LayerReport, Losses, OutputReport, Progress};
-use crate::write::{Stage, Target, Written, place_of};
+use crate::write::{AnyFormat, Stage, Target, Written, place_of, table_name};
 
 /// Pages under way at least, so that as many connections as there may be have something to do.
 const PAGES_UNDER_WAY: usize = 2 * MOST_CONNECTIONS;
@@ -255,6 +255,7 @@ pub(super) fn open_stages(outputs: &[Output], options: &ExportOptions, kept: Opt
     }
     let mut seen = HashSet::new();
     for output in outputs {
+        refuse_archives(&output.path, output.format)?;
         if !seen.insert(place_of(&output.path)) {
             return Err(Error::new(ErrorKind::Usage, "the same output is given twice")
                 .in_file(&output.path)
@@ -272,6 +273,28 @@ pub(super) fn open_stages(outputs: &[Output], options: &ExportOptions, kept: Opt
     Ok((outputs.iter().map(open).collect::<Result<_>>()?, overwrite))
 }
 
+/// Refuses a spreadsheet of GDAL in a directory that is called like an archive: the drivers take it for one, and write an
+/// empty file or none.
+pub(crate) fn refuse_archives(path: &Path, format: &dyn AnyFormat) -> Result<()> {
+    let name = format.info().name;
+    if !["XLSX", "ODS"].iter().any(|driver| driver.eq_ignore_ascii_case(name)) {
+        return Ok(());
+    }
+    let is_archive = |folder: &&Path| {
+        let ending = folder.extension().unwrap_or_default().to_ascii_lowercase();
+        ["zip", "kmz", "dwf", "ods", "xlsx", "xlsm"].iter().any(|archive| ending == *archive)
+    };
+    match std::path::absolute(path).unwrap_or_default().ancestors().skip(1).find(is_archive) {
+        None => Ok(()),
+        Some(folder) => {
+            Err(Error::new(ErrorKind::Usage, format!("{name} can't be written in a directory that is called like an archive"))
+                .because("GDAL's driver takes it for one")
+                .in_file(folder)
+                .hint("give the directory another name"))
+        }
+    }
+}
+
 /// Refuses to add layers to an output that holds one: it would be replaced.
 pub(crate) fn refuse_to_add(output: &Output) -> Result<()> {
     let info = output.format.info();
@@ -281,6 +304,37 @@ pub(crate) fn refuse_to_add(output: &Output) -> Result<()> {
     Err(Error::new(ErrorKind::Usage, format!("{} holds one layer, so none can be added", info.title))
         .in_file(&output.path)
         .hint("leave out --append, or write a format that holds many, such as GeoPackage"))
+}
+
+/// Refuses a name that an output can't give its layer as it is, and one for all layers of a directory.
+pub(crate) fn check_layer_name(name: Option<&str>, destination: &Destination) -> Result<()> {
+    let Some(name) = name else { return Ok(()) };
+    let wrong = |what: String, hint: String| Err(Error::new(ErrorKind::Usage, what).hint(hint));
+    let outputs = match destination {
+        _ if name.trim().is_empty() => {
+            return wrong("the layer's name is empty".to_owned(), "give it one: --layer-name roads".to_owned());
+        }
+        Destination::Directory { .. } => {
+            let what = "one name is given for the layers of a directory, where files are named by their layers";
+            return wrong(what.to_owned(), "name the file: -o roads.gpkg; or leave out --layer-name".to_owned());
+        }
+        Destination::Files(outputs) => outputs,
+    };
+    let table = table_name(name, &HashSet::new());
+    match outputs.iter().find(|output| output.format.info().many_layers && table != name) {
+        None => Ok(()),
+        Some(output) => wrong(
+            format!("a layer of a {} can't be called \"{name}\"", output.format.info().title),
+            format!("its name has letters, digits and _: --layer-name {table}"),
+        ),
+    }
+}
+
+/// The error of one name that is given for several layers.
+pub(crate) fn one_name_for(names: &[&str]) -> Error {
+    Error::new(ErrorKind::Usage, "one name is given for several layers")
+        .because(names.join(", "))
+        .hint("leave out --layer-name, or choose one: --layers NAME of a service, .../jobs/ID/results/NAME of a job")
 }
 
 /// Says among kept pages that outputs which stand are ours.
@@ -344,7 +398,7 @@ fn refuse_losses(read: &Losses, written: &[OutputReport]) -> Result<()> {
         None => Ok(()),
         Some(loss) => {
             let field = loss.field.as_ref().map_or(String::new(), |field| format!(" in field {field}"));
-            Err(Error::new(ErrorKind::Format, format!("{} ({} times{field})", loss.kind.describe(), loss.count))
+            Err(Error::new(ErrorKind::Incomplete, format!("{} ({} times{field})", loss.kind.describe(), loss.count))
                 .because("--strict allows no loss")
                 .hint("choose another format, or leave --strict out"))
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::layer::{ExportedLayer, FilledLayer, bytes_of, fill, open_stages};
+use super::layer::{ExportedLayer, FilledLayer, bytes_of, fill, one_name_for, open_stages};
 use super::{ExportOptions, Output, Placed, Receipt, add_layer, forget_pages, not_fetched, receipt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::{Input, Item};
@@ -28,7 +28,7 @@ pub(super) fn export(
 ) -> Result<()> {
     let kept = outputs.first().and_then(|output| options.kept_pages(&output.path));
     let (stages, _) = open_stages(outputs, options, None)?;
-    let (mut filled, mut taken, mut failed) = (Vec::new(), HashSet::new(), None);
+    let (mut filled, mut taken, mut failed) = (Vec::<(FilledLayer, String)>::new(), HashSet::new(), None);
     for item in input.items() {
         let done = match item {
             Ok(Item::Value(scalar)) => {
@@ -41,6 +41,9 @@ pub(super) fn export(
                 continue;
             }
             Ok(Item::Layer(layer)) => {
+                if let (Some(_), Some((first, _))) = (&options.plan.layer_name, filled.first()) {
+                    return Err(one_name_for(&[&first.report.name, &layer.header().name]));
+                }
                 let stem = unique_file_stem(&layer.header().name, &mut taken);
                 let kept = kept.as_ref().map(|directory| directory.join(&stem));
                 fill(layer, outputs, &stages, kept.as_deref(), options, progress).map(|layer| (layer, stem))

@@ -1,5 +1,6 @@
 //! The network seam: one function, [`Transport::send`]. Retry wraps it; tests hand in a scripted one.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -120,6 +121,15 @@ impl Response {
         let body = self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body);
         let json = (body.len() <= LONGEST_FAILURE).then(|| serde_json::from_slice(body).ok()).flatten();
         json.and_then(|json| Failure::in_json(&json)).or_else(|| Failure::of_status(self.status))
+    }
+
+    /// The answer with stars in place of the secrets that it repeats.
+    #[must_use]
+    pub fn hiding(self, secrets: &Secrets) -> Self {
+        match secrets.hide_in(&self.body, self.failure().is_none()) {
+            Cow::Borrowed(_) => self,
+            Cow::Owned(body) => Self { body: Bytes::from(body), ..self },
+        }
     }
 }
 

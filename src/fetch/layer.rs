@@ -26,6 +26,7 @@ use crate::report::Progress;
 
 mod estimate;
 mod fetcher;
+mod outside;
 mod pages;
 mod probe;
 mod query;
@@ -308,6 +309,9 @@ impl Opening<'_> {
         if count.is_none() {
             warnings
                 .push("the server does not count the rows, so nothing but its own word says that all of them came".to_owned());
+        }
+        if let (Some(0), Some(area)) = (count, &selection.area) {
+            warnings.extend(outside::lies_outside(area, self.info));
         }
         let probed = self.probe(selection, page_size, scouted);
         let Probed { start, query, ids, asked, answer, in_pbf } = probed.map_err(|error| match &self.info.capabilities {

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::clock::Clock;
 use super::http::{Cancel, Fault};
-use super::retry::Clock;
 
 /// Connections to begin with.
 const FIRST_CONNECTIONS: usize = 4;

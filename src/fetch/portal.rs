@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use url::Url;
 
-use super::layers::{Opener, Pending, What};
+use super::opener::{Opener, Pending, What};
 use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
 

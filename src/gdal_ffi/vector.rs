@@ -101,9 +101,10 @@ impl Driver {
         self.metadata(key).as_deref() == Some("YES")
     }
 
-    /// The usual file ending, without the dot.
-    pub(crate) fn ending(&self) -> Option<String> {
-        self.metadata("DMD_EXTENSION").filter(|ending| !ending.is_empty())
+    /// The file endings, without the dot, the usual one first.
+    pub(crate) fn endings(&self) -> Vec<String> {
+        let lists = ["DMD_EXTENSION", "DMD_EXTENSIONS"].into_iter().filter_map(|key| self.metadata(key));
+        lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
     }
 
     /// Whether there is such an option for layers.

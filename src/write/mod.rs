@@ -36,7 +36,6 @@ mod related;
 pub mod shapefile;
 mod sorter;
 mod stage;
-#[cfg(any(feature = "geopackage", feature = "gdal", feature = "geoparquet"))]
 mod tables;
 pub mod typed;
 mod unzip;
@@ -45,6 +44,7 @@ mod xml;
 
 pub use names::{safe_file_stem, unique_file_stem};
 pub use stage::{Stage, Target, is_folder_data_set, place_of};
+pub(crate) use tables::table_name;
 pub use unzip::unzip;
 
 /// All formats, in the order of the help.

@@ -56,6 +56,16 @@ pub static FILE_GEODATABASE: OgrFormat = OgrFormat {
     data_set_options: Vec::new(),
 };
 
+/// The driver that writes files with this ending, as `--driver` takes it.
+pub(crate) fn driver_for(ending: &str) -> Option<String> {
+    let writes = |name: &String| {
+        let endings = Driver::named(name).map(|driver| driver.endings()).unwrap_or_default();
+        endings.iter().any(|one| one.eq_ignore_ascii_case(ending))
+    };
+    let name = Driver::names().into_iter().find(writes)?;
+    Some(if name.contains(' ') { format!("\"{name}\"") } else { name })
+}
+
 impl OgrFormat {
     /// A driver by GDAL's name for it, with options for layers and data sets. It lives as long as the program.
     ///
@@ -74,7 +84,7 @@ impl OgrFormat {
         };
         let own = name.eq_ignore_ascii_case(OPEN_FILE_GDB);
         let name: &'static str = if own { OPEN_FILE_GDB } else { name.to_owned().leak() };
-        let ending: &'static str = driver.ending().unwrap_or_else(|| "out".to_owned()).leak();
+        let ending: &'static str = driver.endings().into_iter().next().unwrap_or_else(|| "out".to_owned()).leak();
         let any = FormatInfo {
             name,
             title: name,
@@ -199,6 +209,11 @@ impl OgrFormat {
             written.warnings.extend(taken_words(&plan.layer, &name));
         }
         let layer = self.add_layer(file, &name, plan, id.map(|at| &plan.columns[at])).map_err(failed)?;
+        if let Some(made) = file.layer_names().pop().filter(|made| self.is_file_geodatabase() && *made != name) {
+            // A digit in front, or a word of SQL.
+            written.warnings.push(format!("no layer can be called \"{name}\" there, so it is \"{made}\""));
+            name = made;
+        }
         let fields = self.add_fields(file, &layer, plan, id, &mut written.losses);
         let ids = typed::object_id_column(plan);
         let holds_geometry = layer.has_geometry();

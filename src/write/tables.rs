@@ -1,14 +1,11 @@
 //! Names of tables in data sets that hold many.
 
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
 use std::collections::HashSet;
 
 /// Beginnings of the names of tables that are not the user's.
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
 const RESERVED_TABLES: [&str; 4] = ["gpkg_", "rtree_", "sqlite_", "gdb_"];
 
 /// A name for a table in a data set of many: letters, digits and `_`, not among those `taken` (in lower case).
-#[cfg(any(feature = "geopackage", feature = "gdal"))]
 pub(crate) fn table_name(name: &str, taken: &HashSet<String>) -> String {
     let mut base: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
     base.truncate(base.floor_char_boundary(100));
@@ -32,7 +29,7 @@ pub(crate) fn unused_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
     (1..).map(numbered).find(|name| !taken(name)).unwrap_or_default()
 }
 
-#[cfg(all(test, any(feature = "geopackage", feature = "gdal")))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -194,9 +194,10 @@ fn no_job_replaces_a_file_of_another_job_of_the_same_run() {
     bench.jobs(
         "[[job]]\nname='north'\nsource='north.json'\noutput='out/'\n[[job]]\nname='south'\nsource='south.json'\noutput='out/'",
     );
-    for _ in 0..2 {
-        let (code, words) = bench.run(&[]);
-        assert_eq!(code, 3, "{words}");
+    // What is gone on with is the same run.
+    for arguments in [&[][..], &[], &["--resume"], &["--resume", "--jobs", "1"]] {
+        let (code, words) = bench.run(arguments);
+        assert_eq!(code, 3, "{arguments:?}: {words}");
         assert!(words.contains("the file is another output of this run"), "{words}");
         let report = bench.json("jobs.report.json");
         assert_eq!((&report["totals"]["done"], &report["totals"]["failed"]), (&json!(1), &json!(1)), "{report}");
@@ -204,6 +205,66 @@ fn no_job_replaces_a_file_of_another_job_of_the_same_run() {
         let rows = bench.json("out/Parcels.geojson")["features"].as_array().unwrap().len();
         assert_eq!(rows, if done["name"] == "north" { 1 } else { 2 }, "{report}");
     }
+}
+
+#[test]
+fn no_job_replaces_a_file_that_stands_unchanged_for_another_job() {
+    let bench = Bench::new(0);
+    let job = |name: &str| format!("[[job]]\nname='{name}'\nsource='${{demo}}/Demo/FeatureServer/1'\noutput='out/'\n");
+    bench.jobs(&job("all"));
+    assert_eq!(bench.run(&[]).0, 0);
+    let before = bench.json("out/Stations.geojson");
+    bench.jobs(&format!("{}{}where='OBJECTID < 9'\n", job("all"), job("some")));
+    let (status, said) = bench.run(&["--only-changed", "--jobs", "1"]);
+    assert_eq!(status, 3, "{said}");
+    assert!(said.contains("[all] unchanged") && said.contains("the file is another output of this run"), "{said}");
+    assert!(bench.json("out/Stations.geojson") == before);
+}
+
+#[test]
+fn a_program_is_told_of_each_job_when_it_begins_when_it_ends_and_whose_the_news_are() {
+    let bench = Bench::new(0);
+    bench.jobs(
+        "[[job]]\nname='stations'\nsource='${demo}/Demo/FeatureServer/1'\noutput=['a.shp', 'a.csv']\n\
+         [[job]]\nname='nothing'\nsource='${demo}/Demo/FeatureServer/77'\noutput='b.csv'\n\
+         [[job]]\nname='view'\nsource='${demo}/Demo/GPServer/Viewshed'\noutput='view/'\nparams = { Input_Observation_Point = '@points.geojson' }\n",
+    );
+    let points = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/points.geojson");
+    std::fs::copy(points, bench.path("points.geojson")).unwrap();
+    let events_of = |arguments: &[&str]| -> Vec<Value> {
+        let (status, said) = bench.run(&[&["--progress", "json"], arguments].concat());
+        assert_eq!(status, 3, "{said}");
+        said.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"))).collect()
+    };
+    let events = events_of(&[]);
+    let of = |event: &str, job: &str| {
+        let mut found = events.iter().filter(|one| one["event"] == event && one["job"] == job);
+        (found.next().cloned().unwrap_or_default(), found.count())
+    };
+    for (job, kind) in [("stations", "export"), ("nothing", "export"), ("view", "run")] {
+        let (begin, more) = of("job-begin", job);
+        assert_eq!((begin["kind"].as_str(), more, of("job-end", job).1), (Some(kind), 0, 0), "{begin}");
+        assert!(begin["source"].as_str().unwrap().contains("/Demo/"), "{begin}");
+    }
+    let end = of("job-end", "stations").0;
+    assert_eq!((&end["outcome"], &end["rows"], &end["failures"]), (&json!("done"), &json!(1234), &json!([])), "{end}");
+    assert_eq!(end["outputs"], json!(["a.shp", "a.csv"]));
+    assert!(end["seconds"].as_f64().is_some(), "{end}");
+    assert_eq!(of("layer-end", "stations").0["rows"], 1234);
+    assert!(of("message", "view").0["text"].is_string());
+    let end = of("job-end", "nothing").0;
+    assert_eq!((&end["outcome"], &end["failures"][0]["kind"], &end["outputs"]), (&json!("failed"), &json!("usage"), &json!([])));
+    assert!(end["failures"][0]["message"].as_str().unwrap().contains("there is no layer 77"), "{end}");
+    assert!(events.iter().all(|event| event["event"] != "note" || !event["text"].as_str().unwrap().starts_with('[')));
+
+    // A job that was done before only ends, and so does one that is not begun.
+    let resumed = events_of(&["--resume", "--fail-fast", "--jobs", "1"]);
+    let told = |job: &str| -> Vec<String> {
+        let of_job = resumed.iter().filter(|event| event["job"] == job);
+        of_job.map(|event| format!("{}{}", event["event"].as_str().unwrap(), event["outcome"])).collect()
+    };
+    assert_eq!((told("stations"), told("view")), (vec!["job-end\"done\"".to_owned()], vec!["job-end\"done\"".to_owned()]));
+    assert_eq!(told("nothing"), ["job-beginnull", "job-end\"failed\""]);
 }
 
 #[test]

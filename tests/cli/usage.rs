@@ -1,5 +1,6 @@
 //! Help, version, wrong usage and exit statuses.
 
+use super::demo::Demo;
 use super::{Desk, saved};
 
 const VERBS: [&str; 6] = ["convert", "export", "run", "ls", "info", "formats"];
@@ -105,6 +106,36 @@ fn the_exit_status_tells_complete_failed_and_partial_apart() {
     assert_eq!(desk.run(&["convert", &cut_off, "-o", "b.geojson"]).status, 1);
     assert_eq!(desk.run(&["convert", &cut_off, "-o", "c.geojson", "--allow-partial"]).status, 3);
     assert_eq!(desk.names("."), ["a.geojson", "c.geojson"]);
+}
+
+/// `docs/messages.md` has the rule.
+#[test]
+fn the_exit_status_is_2_where_another_command_is_needed_and_1_where_the_work_failed() {
+    let demo = Demo::start();
+    let desk = Desk::beside(&format!("http://{}", demo.host));
+    let (stations, service) = (demo.url("FeatureServer/1"), demo.url("FeatureServer"));
+    let [polygons, table, no_place] = ["zm-polygons.json", "table.json", "no-spatial-reference.json"].map(saved);
+    for (status, args) in [
+        // More than the format, the layer or the build can do.
+        (2, &["convert", &polygons, "-o", "a.csv"][..]),
+        (2, &["convert", &table, "-o", "a.shp"]),
+        (2, &["export", &stations, "-o", "a.csv", "--as-of", "2024"]),
+        (2, &["export", &stations, "-o", "a.csv", "--driver", "none"]),
+        // Names that are none.
+        (2, &["export", &stations, "-o", "a.csv", "--fields", "none"]),
+        (2, &["export", &service, "-o", "a/", "--layers", "none"]),
+        (2, &["export", &format!("{service}/99"), "-o", "a.csv"]),
+        // The data, the disk, the server.
+        (1, &["convert", &saved("zm-polygons.json"), "-o", "a.geojson", "--strict"]),
+        (1, &["convert", &no_place, "-o", "a.geojson"]),
+        (1, &["convert", "none.json", "-o", "a.geojson"]),
+        (1, &["convert", &table, "-o", "none/a.csv"]),
+        (1, &["export", &demo.url("None/FeatureServer/0"), "-o", "a.csv"]),
+    ] {
+        let run = desk.run(args);
+        assert_eq!(run.status, status, "{args:?}: {}", run.stderr);
+        assert!(desk.names(".").is_empty(), "{args:?}");
+    }
 }
 
 #[test]

@@ -197,7 +197,7 @@ fn a_picture_of_a_result_is_kept_beside_the_data_which_is_asked_for_again() {
     let (_, _, job) = run(script(vec![picture]));
     let found = items(&mut job.unwrap());
     assert_eq!(found.len(), 2);
-    assert_eq!(found[0].as_ref().err().unwrap().kind(), ErrorKind::Unsupported, "the data is missing");
+    assert_eq!(found[0].as_ref().err().unwrap().kind(), ErrorKind::Server, "the data is missing");
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use geohaul::fetch::clock::Clock;
 use geohaul::fetch::gp::{Options, Parameters, Polling, Results, Task};
 use geohaul::fetch::http::{Fault, FaultKind, Request, Response, SharedTransport, Transport};
-use geohaul::fetch::retry::{Clock, Retry, RetryPolicy};
+use geohaul::fetch::retry::{Retry, RetryPolicy};
 use geohaul::fetch::session::Session;
 use geohaul::fetch::{Input, Item, Scalar, Source};
 use geohaul::model::{Evidence, ReadPlan};

@@ -58,7 +58,7 @@ fn lost_z_and_m_are_counted() {
     let losses: Vec<_> = report.layers[0].outputs[0].losses.iter().map(|loss| (loss.kind, loss.count)).collect();
     assert_eq!(losses, [(LossKind::MDropped, 1)]);
     let strict = ExportOptions { strict: true, ..options() };
-    assert_eq!(convert_with(json, &strict).unwrap_err().kind(), ErrorKind::Format);
+    assert_eq!(convert_with(json, &strict).unwrap_err().kind(), ErrorKind::Incomplete);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_curve_of_an_unknown_kind_is_an_error_that_names_the_feature() {
             r#"{{"geometryType":"esriGeometryPolygon","fields":[{{"name":"FID","type":"esriFieldTypeOID"}}],"features":[{{"attributes":{{"FID":1}}}},{{"attributes":{{"FID":17}},"geometry":{geometry}}}]}}"#
         );
         let error = error_of(&json);
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert_eq!(error.kind(), ErrorKind::Input);
         assert_eq!(error.place().feature.as_deref(), Some("object id 17"));
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use geohaul::convert::{CrsChoice, PlanOptions};
 use geohaul::export::{ExportOptions, ExportedLayer, Output, export_layer};
+use geohaul::fetch::clock::Clock;
 use geohaul::fetch::http::HttpTransport;
 use geohaul::fetch::layer::{LayerOptions, LayerSource, WireChoice};
-use geohaul::fetch::retry::{Clock, Retry, RetryPolicy};
+use geohaul::fetch::retry::{Retry, RetryPolicy};
 use geohaul::fetch::saved::Saved;
 use geohaul::fetch::session::Session;
 use geohaul::model::Wire;

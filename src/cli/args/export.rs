@@ -28,7 +28,8 @@ pub struct ExportArgs {
     /// its results (.../jobs/ID/results/NAME), or the folder of one that geohaul run left.
     #[arg(value_name = "URL")]
     pub url: String,
-    /// Of a service, only the layers and tables of these names or numbers; * stands for any text.
+    /// Of a service, only the layers and tables of these names or numbers; * stands for any text, and a ! before one leaves
+    /// it out: '!3,!Old*' is all others.
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     pub layers: Vec<String>,
     #[command(flatten)]

@@ -37,7 +37,9 @@ pub(super) use shells::{CompletionsArgs, ManArgs};
     name = "geohaul",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit status: 0 complete, 1 nothing usable, 2 wrong usage, 3 something was written but not all, 130 interrupted.
+    after_help = "Exit status: 0 complete; 1 the work failed (server, network, disk, data); 2 the command must be changed: it makes no sense, \
+names what is not there, or asks for more than the layer, the task, the format or this build can do; 3 something was written but not all; \
+130 interrupted.
 
 A request that fails for a reason that may pass is tried 6 times, or for 10 minutes; a server may be silent for 90 seconds.
 

@@ -50,6 +50,10 @@ pub struct OutputArgs {
     /// there.
     #[arg(long, help_heading = "Output", conflicts_with = "overwrite")]
     pub append: bool,
+    /// The layer's name in the output, where one layer is written; the default is its own. In a GeoPackage or File
+    /// Geodatabase it has letters, digits and _.
+    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    pub layer_name: Option<String>,
     /// Spatial reference of the outputs: `native` (the layer's own), EPSG:n, ESRI:n, a wkid, or @file.prj. The
     /// default is the format's rule: WGS 84 for GeoJSON and KMZ, the layer's own for the others.
     #[arg(long, value_name = "CRS", help_heading = "Spatial reference")]

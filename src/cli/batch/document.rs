@@ -40,6 +40,13 @@ pub(super) struct Entry {
     pub(super) line: usize,
 }
 
+impl Entry {
+    /// The option that the key names: `page_size` and `page-size` are one.
+    pub(super) fn option(&self) -> String {
+        self.key.replace('_', "-")
+    }
+}
+
 /// The entries of a table, in the order of the file, and the line that it begins on.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Table {

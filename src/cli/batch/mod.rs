@@ -14,8 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use serde_json::json;
+
 use super::args::{BatchArgs, Verb};
-use super::printer;
+use super::printer::{self, Manner};
 use super::status::Status;
 use super::{access, interrupt};
 use crate::batch::{JobRecord, Journal, Lock, Outcome, Run, Summary, side_by_side};
@@ -112,8 +114,8 @@ fn go(args: &BatchArgs, places: &Places, journal: &Journal, run: &Run, orders: V
     if let Some(error) = unwritten {
         return Err(error);
     }
-    if matches!(printer::manner(), printer::Manner::Json) && !printer::is_quiet() {
-        printer::event("report", serde_json::json!({"report": summary}));
+    if matches!(printer::manner(), Manner::Json) && !printer::is_quiet() {
+        printer::event("report", json!({"report": summary}));
     }
     let words = summary.totals.words().into_iter().map(|(count, outcome)| format!("{count} {}", outcome.describe()));
     let words = words.collect::<Vec<_>>().join(", ");
@@ -142,29 +144,31 @@ fn do_jobs(args: &BatchArgs, journal: &Journal, shared: &Shared<'_>, orders: Vec
         (since(args, shared.run, journal, order), mark, failed)
     });
     let todo: Vec<(Order, String, Option<Failure>)> = todo.collect();
+    let before = |name: &str, mark: &str| journal.record(name, mark).filter(|record| record.outcome.is_good());
+    for (order, mark, _) in &todo {
+        shared.placed.add(before(&order.name, mark).iter().flat_map(JobRecord::written));
+    }
     let (unwritten, any_failed) = (Mutex::new(None), AtomicBool::new(false));
     let cancel = interrupt::cancel();
     let go_on = || !(cancel.is_cancelled() || args.fail_fast && any_failed.load(Ordering::Relaxed));
     let records = side_by_side(&todo, usize::try_from(args.jobs).unwrap_or(1), go_on, |(order, mark, failed), begin| {
-        let before = journal.record(&order.name, mark).filter(|record| record.outcome.is_good());
-        let record = match (before, failed) {
+        let record = match (before(&order.name, mark), failed) {
             (Some(record), _) => {
-                work::tell(&format!("[{}] {} already\n", order.name, record.outcome.describe()));
+                tell_end(&record, &format!("{} already", record.outcome.describe()));
                 record
             }
-            (None, _) if !begin => blank(order, Outcome::NotRun),
+            (None, _) if !begin => {
+                let record = blank(order, Outcome::NotRun);
+                tell_end(&record, "");
+                record
+            }
             (None, failed) => {
+                tell_begin(order);
                 let record = match failed {
                     Some(failure) => JobRecord { failures: vec![failure.clone()], ..blank(order, Outcome::Failed) },
                     None => work(order, mark, journal.last(&order.name).as_ref(), shared),
                 };
-                let words = format!("[{}] {}\n", order.name, in_short(&record));
-                // Who wants errors only wants these.
-                if record.outcome.is_good() {
-                    work::tell(&words)
-                } else {
-                    printer::say(&words)
-                }
+                tell_end(&record, &in_short(&record));
                 if let Err(error) = journal.note(&record, mark, &order.digest()) {
                     unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 }
@@ -175,6 +179,34 @@ fn do_jobs(args: &BatchArgs, journal: &Journal, shared: &Shared<'_>, orders: Vec
         record
     });
     (records, unwritten.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Tells a program that a job begins. People see it by its first news.
+fn tell_begin(order: &Order) {
+    if matches!(printer::manner(), Manner::Json) && !printer::is_quiet() {
+        printer::event("job-begin", json!({"job": order.name, "kind": order.kind.name(), "source": order.source()}));
+    }
+}
+
+/// Tells how a job ended, people in these words. Who wants errors only wants those of jobs that failed.
+fn tell_end(record: &JobRecord, words: &str) {
+    let outputs = || record.layers.iter().flat_map(|layer| &layer.outputs).map(|output| &output.path).chain(&record.files);
+    match printer::manner() {
+        _ if printer::is_quiet() && record.outcome.is_good() => {}
+        Manner::Json => printer::event(
+            "job-end",
+            json!({
+                "job": record.name,
+                "outcome": record.outcome,
+                "rows": record.rows,
+                "seconds": (record.seconds * 1000.0).round() / 1000.0,
+                "outputs": outputs().collect::<Vec<_>>(),
+                "failures": record.failures,
+            }),
+        ),
+        _ if words.is_empty() => {}
+        _ => printer::say(&format!("[{}] {words}\n", record.name)),
+    }
 }
 
 /// What came of a job, in a line.

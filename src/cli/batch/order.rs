@@ -84,12 +84,12 @@ impl Order {
     /// Reads a job; what is wrong with it goes to the faults.
     pub(super) fn read(job: &Table, defaults: &Table, variables: &Variables, faults: &mut Vec<Fault>) -> Option<Self> {
         let before = faults.len();
-        let own = |key: &str| job.entries.iter().any(|entry| option_name(&entry.key) == option_name(key));
-        let inherited = defaults.entries.iter().filter(|entry| !own(&entry.key)).map(|entry| (entry, true));
+        let own = |one: &Entry| job.entries.iter().any(|entry| entry.option() == one.option());
+        let inherited = defaults.entries.iter().filter(|entry| !own(entry)).map(|entry| (entry, true));
         let mut filled = Vec::new();
         for (entry, inherited) in inherited.chain(job.entries.iter().map(|entry| (entry, false))) {
             match refuse_secret(entry).map_or_else(|| variables.fill(&entry.value), |what| Err((None, what))) {
-                Ok(value) => filled.push((Entry { key: option_name(&entry.key), value, line: entry.line }, inherited)),
+                Ok(value) => filled.push((Entry { key: entry.option(), value, line: entry.line }, inherited)),
                 Err((line, what)) => faults.push(Fault::new(line.unwrap_or(entry.line), what)),
             }
         }
@@ -104,7 +104,7 @@ impl Order {
         };
         let (names, sources, services, kinds) = (texts("name"), texts("source"), texts("services"), texts("kind"));
         // What is written and can't be used was told already.
-        let is_written = |key: &str| job.entries.iter().chain(&defaults.entries).any(|entry| option_name(&entry.key) == key);
+        let is_written = |key: &str| job.entries.iter().chain(&defaults.entries).any(|entry| entry.option() == key);
         let mut lacks = |key: &str| {
             if !is_written(key) {
                 faults.push(Fault::new(job.line, format!("the job has no {key}")));
@@ -345,11 +345,6 @@ impl Order {
 /// A source as it was given, without secrets.
 fn redacted(source: &str) -> String {
     Url::parse(source.trim()).map_or_else(|_| source.to_owned(), |url| redact(&url))
-}
-
-/// `page_size` and `page-size` are one.
-pub(super) fn option_name(key: &str) -> String {
-    key.replace('_', "-")
 }
 
 /// The verb of a kind, as the parser knows it.

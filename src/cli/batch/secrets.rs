@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::document::Entry;
-use super::order::option_name;
 
 /// Names under which people write secrets.
 pub(super) const SECRETS: [&str; 9] =
@@ -11,7 +10,7 @@ pub(super) const SECRETS: [&str; 9] =
 
 /// Secrets stand in no file that is shared and kept: they are named. Before variables are put in.
 pub(super) fn refuse_secret(entry: &Entry) -> Option<String> {
-    let key = option_name(&entry.key).to_lowercase();
+    let key = entry.option().to_lowercase();
     if SECRETS.contains(&key.as_str()) {
         return Some(format!(
             "'{}' is a secret, which does not belong into the file: name a file (token-file, password-file, client-secret-file), \

@@ -11,7 +11,7 @@ use super::order::Order;
 use crate::batch::{JobRecord, Last, LayerRecord, Outcome, Run, keep_copies};
 use crate::cli::args::Verb;
 use crate::cli::printer::{self, Manner, say};
-use crate::cli::progress::Repeats;
+use crate::cli::progress::{Json, Repeats};
 use crate::cli::setting::{Delivered, Job, Setting};
 use crate::cli::status::Status;
 use crate::cli::{convert, export, outputs, run};
@@ -78,6 +78,8 @@ pub(super) fn work(order: &Order, mark: &str, last: Option<&Last>, shared: &Shar
         record.server_time = as_the_run_began(&record, shared.run).or(record.server_time);
     }
     if record.outcome.is_good() {
+        // What stands unchanged is of this run as well.
+        shared.placed.add(record.written());
         forget(&pages);
         if let Some(keep) = order.keep.or(shared.keep)
             && record.outcome == Outcome::Done
@@ -123,6 +125,7 @@ fn deliver(order: &Order, pages: &Path, standing: &[(LayerRecord, Receipt)], sha
     let progress: Arc<dyn Progress> = match printer::manner() {
         _ if printer::is_quiet() => Arc::new(Silent),
         Manner::Silent => Arc::new(Silent),
+        Manner::Json => Arc::new(Json::of_job(&order.name)),
         _ => Arc::new(Tagged { name: order.name.clone(), repeats: Repeats::default() }),
     };
     let layer_by_layer = |args| Ok::<_, Error>(matches!(outputs::destination(args)?, Destination::Directory { .. }));

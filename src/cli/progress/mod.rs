@@ -13,7 +13,7 @@ mod repeats;
 mod talking;
 
 use bars::Bars;
-use json::Json;
+pub(super) use json::Json;
 use lines::Lines;
 pub(super) use repeats::Repeats;
 use talking::Talking;

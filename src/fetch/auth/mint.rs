@@ -10,8 +10,9 @@ use super::cell::Cell;
 use super::site::{self, over_https};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::{Failure, Shape};
+use crate::fetch::clock::Clock;
 use crate::fetch::http::{Cancel, Method, Request};
-use crate::fetch::retry::{Cause, Clock, Refused, Retry};
+use crate::fetch::retry::{Cause, Refused, Retry};
 use crate::fetch::secret::{SecretString, Secrets};
 use crate::fetch::session::{Session, judge};
 
@@ -116,7 +117,7 @@ impl Door {
     fn send(&self, request: &Request) -> Result<Fresh, Refused> {
         let answer = self.retry.run(request, false, |response| {
             let response = match response.failure() {
-                Some(_) => request.secrets.hide_in(response),
+                Some(_) => response.hiding(&request.secrets),
                 None => response,
             };
             let server_time = response.server_time;

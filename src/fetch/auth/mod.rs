@@ -11,8 +11,9 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::failure::Failure;
+use crate::fetch::clock::{Clock, SystemClock};
 use crate::fetch::http::{Cancel, Fault, FaultKind, Request, Response, SharedTransport, Transport};
-use crate::fetch::retry::{Clock, Retry, RetryPolicy, SystemClock};
+use crate::fetch::retry::{Retry, RetryPolicy};
 use crate::fetch::session::Session;
 
 mod access;
@@ -167,7 +168,7 @@ impl SignIn {
         loop {
             let token = pass.cell.token(&self.door, None, &request.cancel).map_err(|error| fault(error, request))?;
             let signed = pass.sign(request, &token);
-            let response = signed.secrets.hide_in(self.inner.send(&signed)?);
+            let response = self.inner.send(&signed)?.hiding(&signed.secrets);
             let Some(failure) = response.failure() else {
                 if !pass.accepted {
                     site.change(&pass, |pass| pass.accepted = true);

@@ -62,7 +62,7 @@ impl Transport for WebTier {
             response.url = response.url.query().and_then(|inner| inner.parse().ok()).unwrap_or_else(|| request.full_url());
         }
         let own = Secrets { headers: front.headers.clone(), fields: Vec::new() };
-        Ok(own.hide_in(response))
+        Ok(response.hiding(&own))
     }
 }
 

@@ -1,20 +1,20 @@
 //! A job: one that a task started, or one that somebody else submitted.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use url::Url;
 
+use super::origin::{Origin, address_in, expired, place};
 use super::results::Results;
 use super::wait::{self, Polling};
 use super::{Session, Wanted, child, parent, post};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::job::{Job as JobStatus, Message, Phase, Status};
-use crate::esri::task::{Service, Task as TaskInfo};
+use crate::esri::task::Task as TaskInfo;
 use crate::fetch::Scalar;
-use crate::fetch::retry::{Cause, Refused};
 use crate::fetch::session::Answer;
 use crate::report::Progress;
 
@@ -23,33 +23,6 @@ pub struct Job {
     origin: Arc<Origin>,
     url: Url,
     state: State,
-}
-
-/// What a job comes from, and what its results are asked through.
-pub(super) struct Origin {
-    pub(super) session: Session,
-    pub(super) task_url: Url,
-    pub(super) task: Arc<TaskInfo>,
-    /// Asked for where somebody wants to know.
-    pub(super) service: Arc<OnceLock<Service>>,
-    pub(super) progress: Arc<dyn Progress>,
-    pub(super) wanted: Wanted,
-}
-
-impl Origin {
-    /// The service of the task; without any facts where it can't be asked.
-    pub(super) fn service(&self) -> &Service {
-        service(&self.session, &self.task_url, &self.service)
-    }
-}
-
-/// The service above a task, asked once; what it does not tell is never worth a failure.
-pub(super) fn service<'a>(session: &Session, task: &Url, known: &'a OnceLock<Service>) -> &'a Service {
-    known.get_or_init(|| {
-        let mut request = session.request(&parent(task), &[]);
-        request.repeatable = false;
-        session.ask(&request, false).map_or_else(|_| Service::default(), |answer| Service::from_json(&answer.skeleton.value))
-    })
 }
 
 enum State {
@@ -234,56 +207,4 @@ fn ask(session: &Session, url: &Url) -> Result<JobStatus> {
         return Err(Error::new(ErrorKind::Server, "the answer is no job").at_url(url).hint("check the address of the job"));
     }
     Ok(JobStatus { id, ..status })
-}
-
-/// The error of a job that does not answer: servers forget jobs some hours after they ended.
-pub(super) fn expired(refused: Refused, url: &Url) -> Error {
-    let gone = match &refused.cause {
-        Cause::Failure(failure) => {
-            let words = failure.words.to_lowercase();
-            let unknown = ["invalid url", "does not exist", "not found", "inaccessible", "no such job", "expired"];
-            matches!(failure.code, Some(400 | 404 | 410 | 500)) && unknown.iter().any(|word| words.contains(word))
-                || matches!(failure.code, Some(404 | 410))
-        }
-        Cause::Fault(_) => false,
-    };
-    if !gone {
-        return refused.error;
-    }
-    let why = refused.error.why().unwrap_or("it is not there").to_owned();
-    Error::new(ErrorKind::Server, "the job has expired, or was never there")
-        .because(why)
-        .at_url(url)
-        .hint("servers remove a job and its results some hours after it ended; run the task again")
-}
-
-/// The place of a parameter in its task; what the task does not declare comes last.
-pub(super) fn place(task: &TaskInfo, name: &str) -> usize {
-    task.parameters.iter().position(|parameter| parameter.name == name).unwrap_or(usize::MAX)
-}
-
-/// The address of a result or input, which servers write relative to the job's.
-pub(super) fn address_in(job: &Url, list: &str, name: &str, address: &str) -> Url {
-    let mut folder = job.clone();
-    folder.set_path(&format!("{}/", job.path()));
-    match folder.join(address) {
-        Ok(url) if !address.is_empty() => url,
-        _ => child(job, &[list, name]),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn result_addresses_are_relative_to_the_job_however_they_are_written() {
-        let job: Url = "https://h.example/arcgis/rest/services/A/GPServer/T/jobs/j1".parse().unwrap();
-        let url = |name: &str, address: &str| address_in(&job, "results", name, address).to_string();
-        let expected = format!("{job}/results/Out%20put");
-        assert_eq!(url("Out put", "results/Out put"), expected);
-        assert_eq!(url("Out put", "results/Out%20put"), expected);
-        assert_eq!(url("Out put", ""), expected);
-        assert_eq!(url("Out put", &expected), expected);
-    }
 }

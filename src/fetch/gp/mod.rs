@@ -46,10 +46,12 @@ use crate::report::Progress;
 mod hosted;
 mod image;
 mod job;
+mod origin;
 mod parameters;
 mod record;
 mod recovery;
 mod results;
+mod told;
 mod units;
 mod uploads;
 mod values;
@@ -57,6 +59,7 @@ mod wait;
 
 pub use hosted::Portal;
 pub use job::Job;
+use origin::Origin;
 pub use parameters::{Given, Parameters};
 pub use record::Record;
 pub use results::Results;
@@ -190,7 +193,7 @@ impl Task {
             request.total_limit = options.execute_limit;
         }
         let answer = session.ask(&request, false).map_err(|refused| self.unanswered(refused, &request))?;
-        let origin = job::Origin {
+        let origin = Origin {
             session,
             task_url: self.url.clone(),
             task: Arc::clone(&self.info),
@@ -218,7 +221,7 @@ impl Task {
 
     /// The id of a file at the service, to which it is brought.
     fn upload(&self, session: &Session, path: &Path) -> Result<String> {
-        let service = job::service(session, &self.url, &self.service);
+        let service = origin::service(session, &self.url, &self.service);
         // A service that told nothing of itself may take it.
         if !service.uploads && !service.tasks.is_empty() {
             return Err(Error::new(ErrorKind::Usage, "the service takes no uploads")
@@ -279,7 +282,7 @@ impl Task {
                 .hint("leave --out-service out"));
             }
             (Some(name), Execution::Asynchronous) => {
-                let service = job::service(&self.session, &self.url, &self.service);
+                let service = origin::service(&self.session, &self.url, &self.service);
                 params.push(("esri_out_feature_service_name".to_owned(), out_service(name, service)));
             }
         }
@@ -287,7 +290,7 @@ impl Task {
     }
 
     /// The job behind an `execute` answer.
-    fn executed(&self, origin: job::Origin, answer: Answer) -> Result<Job> {
+    fn executed(&self, origin: Origin, answer: Answer) -> Result<Job> {
         let messages = Message::list(&answer.skeleton.value);
         wait::tell(origin.progress.as_ref(), &messages);
         if answer.skeleton.value.get("results").is_none() {
@@ -397,6 +400,11 @@ fn child(url: &Url, segments: &[&str]) -> Url {
         path.pop_if_empty().extend(segments);
     }
     url
+}
+
+/// The address in `{"url": "..."}`.
+fn reference(value: &Value) -> Option<&str> {
+    value.get("url")?.as_str().filter(|url| !url.is_empty())
 }
 
 /// The address without its last segment.

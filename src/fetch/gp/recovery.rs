@@ -4,8 +4,9 @@
 use serde_json::Value;
 use url::Url;
 
-use super::child;
-use super::results::{Results, Told, reference};
+use super::origin::Origin;
+use super::told::Told;
+use super::{child, reference};
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::service::{LayerEntry, ServiceInfo};
 use crate::fetch::Source;
@@ -23,12 +24,12 @@ pub(super) struct CutOff<'a> {
 
 /// The rows from where they are whole. Otherwise those that came, which say that they are not all; without any, the
 /// error that says so.
-pub(super) fn recover(results: &Results, cut: CutOff<'_>) -> Result<Box<dyn Source>> {
+pub(super) fn recover(origin: &Origin, job: &Url, cut: CutOff<'_>) -> Result<Box<dyn Source>> {
     let header = cut.layer.header().clone();
     let came = header.count.unwrap_or(0);
     let mut tried = Vec::new();
     for way in [in_map_service, in_named_service] {
-        match way(results, &header, &cut) {
+        match way(origin, job, &header, &cut) {
             Ok(Some((source, place))) => {
                 let warning = format!(
                     "\"{}\": the server cut the result off after {came} rows; all of them were read from {place}",
@@ -40,7 +41,7 @@ pub(super) fn recover(results: &Results, cut: CutOff<'_>) -> Result<Box<dyn Sour
             Err(error) => tried.push(error.to_string()),
         }
     }
-    let most = results.origin.service().most_records.map_or(String::new(), |most| format!(", its maximum is {most}"));
+    let most = origin.service().most_records.map_or(String::new(), |most| format!(", its maximum is {most}"));
     let mut why = format!("the server hands out {came} rows and says that there are more{most}");
     for failure in tried {
         why.push_str(&format!("; {failure}"));
@@ -50,16 +51,16 @@ pub(super) fn recover(results: &Results, cut: CutOff<'_>) -> Result<Box<dyn Sour
         return Err(Error::new(ErrorKind::Incomplete, what)
             .because(why)
             .in_layer(&header.name)
-            .at_url(results.url())
-            .hint(advice(results)));
+            .at_url(job)
+            .hint(advice(origin, job)));
     }
-    Ok(Box::new(Told::new(cut.layer).remedy(format!("{}; --allow-partial writes what there is", advice(results)))))
+    Ok(Box::new(Told::new(cut.layer).remedy(format!("{}; --allow-partial writes what there is", advice(origin, job)))))
 }
 
 /// What helps against the limit.
-pub(super) fn advice(results: &Results) -> String {
-    let limit = results.origin.service().most_records.map_or(String::new(), |most| format!(" (now {most})"));
-    match is_job(results) {
+pub(super) fn advice(origin: &Origin, job: &Url) -> String {
+    let limit = origin.service().most_records.map_or(String::new(), |most| format!(" (now {most})"));
+    match is_job(origin, job) {
         true => format!(
             "run the task with --out-service NAME (on federated servers) or on parts of the input; or ask the publisher for a \
              greater maximumRecords{limit} or a result map service"
@@ -69,17 +70,16 @@ pub(super) fn advice(results: &Results) -> String {
 }
 
 /// A synchronous task leaves nothing at the server.
-fn is_job(results: &Results) -> bool {
-    results.url() != &results.origin.task_url
+fn is_job(origin: &Origin, job: &Url) -> bool {
+    *job != origin.task_url
 }
 
 type Found = Option<(Told, String)>;
 
 /// In the map service of the job, whose layers come in the order of the outputs.
-fn in_map_service(results: &Results, header: &Header, cut: &CutOff<'_>) -> Result<Found> {
-    let origin = &results.origin;
+fn in_map_service(origin: &Origin, job: &Url, header: &Header, cut: &CutOff<'_>) -> Result<Found> {
     let Some(name) = &origin.service().result_map_service else { return Ok(None) };
-    let Some(id) = results.url().path_segments().and_then(|mut path| path.next_back()).filter(|_| is_job(results)) else {
+    let Some(id) = job.path_segments().and_then(|mut path| path.next_back()).filter(|_| is_job(origin, job)) else {
         return Ok(None);
     };
     let mut failure = None;
@@ -92,9 +92,9 @@ fn in_map_service(results: &Results, header: &Header, cut: &CutOff<'_>) -> Resul
                 continue;
             }
         };
-        let entry = layer_of(results, &header.name, &info)
+        let entry = layer_of(origin, &header.name, &info)
             .ok_or_else(|| Error::new(ErrorKind::Server, "the job's map service has no layer for it").at_url(&url))?;
-        let layer = results.open_layer(&header.name, &child(&url, &[&entry.id.to_string()]))?;
+        let layer = origin.open_layer(&header.name, &child(&url, &[&entry.id.to_string()]))?;
         agree(header, cut, layer.header()).map_err(|error| error.at_url(&url))?;
         return Ok(Some((layer, "the job's map service".to_owned())));
     }
@@ -121,9 +121,9 @@ fn map_services(task: &Url, name: &str) -> Vec<Url> {
 }
 
 /// The layer of an output: by its name, else by its place among the outputs that make layers.
-fn layer_of(results: &Results, name: &str, info: &ServiceInfo) -> Option<LayerEntry> {
+fn layer_of(origin: &Origin, name: &str, info: &ServiceInfo) -> Option<LayerEntry> {
     let entries: Vec<&LayerEntry> = info.layers.iter().chain(&info.tables).filter(|entry| !entry.is_group).collect();
-    let outputs = || results.origin.task.outputs().filter(|output| output.is_rows() || output.is_raster());
+    let outputs = || origin.task.outputs().filter(|output| output.is_rows() || output.is_raster());
     let shown = outputs().find(|output| output.name == name).and_then(|output| output.display_name.as_deref());
     let plain = |text: &str| text.replace([' ', '_'], "").to_lowercase();
     let named = |entry: &&&LayerEntry| [Some(name), shown].into_iter().flatten().any(|name| plain(name) == plain(&entry.name));
@@ -135,10 +135,10 @@ fn layer_of(results: &Results, name: &str, info: &ServiceInfo) -> Option<LayerEn
 }
 
 /// In the service that the value names beside its rows.
-fn in_named_service(results: &Results, header: &Header, cut: &CutOff<'_>) -> Result<Found> {
+fn in_named_service(origin: &Origin, _: &Url, header: &Header, cut: &CutOff<'_>) -> Result<Found> {
     let Some(address) = reference(cut.value).or_else(|| reference(cut.value.get("featureSet")?)) else { return Ok(None) };
     let Ok(url) = cut.base.join(address) else { return Ok(None) };
-    let layer = results.open_layer(&header.name, &url)?;
+    let layer = origin.open_layer(&header.name, &url)?;
     agree(header, cut, layer.header()).map_err(|error| error.at_url(&url))?;
     Ok(Some((layer, "the service that it names".to_owned())))
 }

@@ -1,33 +1,30 @@
 //! The results of a job as an [`Input`]. What a value is shows in its shape; the declared type comes second.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use url::Url;
 
 use super::image;
-use super::job::{Origin as JobOrigin, address_in, place};
-use super::post;
+use super::origin::{Origin, address_in, outside, place};
 use super::recovery::{self, CutOff};
+use super::told::Told;
 use super::wait::kind;
+use super::{post, reference};
 use crate::error::{Error, ErrorKind, Result, redact};
 use crate::esri::job::{Job as JobStatus, Message};
 use crate::esri::skeleton::exceeded_transfer_limit;
-use crate::fetch::layer::{LayerOptions, LayerSource};
 use crate::fetch::saved::Saved;
 use crate::fetch::session::Answer;
-use crate::fetch::{Download, Input, Item, Pages, Scalar, Source};
-use crate::model::{Header, Origin, ReadPlan};
-use crate::pipe::Permits;
-use crate::report::{MessageKind, Progress};
+use crate::fetch::{Download, Input, Item, Scalar, Source};
+use crate::report::MessageKind;
 
 /// The outputs of a job, in the order in which the task declares them.
 ///
 /// They are asked for one by one as [`Input::items`] goes on, and each is handed out once.
 pub struct Results {
-    pub(super) origin: Arc<JobOrigin>,
+    origin: Arc<Origin>,
     url: Url,
     messages: Vec<Message>,
     pending: VecDeque<Pending>,
@@ -46,13 +43,13 @@ enum Pending {
 
 impl Results {
     /// What `execute` answered.
-    pub(super) fn executed(origin: Arc<JobOrigin>, answer: Answer, messages: Vec<Message>) -> Self {
+    pub(super) fn executed(origin: Arc<Origin>, answer: Answer, messages: Vec<Message>) -> Self {
         let pending = VecDeque::from([Pending::Executed(Box::new(answer))]);
         Self { url: origin.task_url.clone(), origin, messages, pending, ready: VecDeque::new(), items: Mutex::default() }
     }
 
     /// Those of a job that succeeded.
-    pub(super) fn submitted(origin: Arc<JobOrigin>, url: Url, job: JobStatus) -> Self {
+    pub(super) fn submitted(origin: Arc<Origin>, url: Url, job: JobStatus) -> Self {
         let JobStatus { messages, results, .. } = job;
         // A server that lists nothing is asked for everything; what it does not have becomes an error, not a gap.
         let mut results =
@@ -120,7 +117,7 @@ impl Results {
     }
 
     fn open_result(&self, name: &str, url: &Url) -> Result<Vec<Result<Item>>> {
-        let JobOrigin { session, wanted, .. } = &*self.origin;
+        let Origin { session, wanted, .. } = &*self.origin;
         let ask = |more: &[(&str, &str)]| {
             let mut params = wanted.params();
             params.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
@@ -160,7 +157,7 @@ impl Results {
     fn resolve(&self, item: Item, value: &Value, base: &Url) -> Vec<Result<Item>> {
         match item {
             Item::Layer(layer) if is_cut(value) => {
-                vec![recovery::recover(self, CutOff { layer, value, base }).map(Item::Layer)]
+                vec![recovery::recover(&self.origin, &self.url, CutOff { layer, value, base }).map(Item::Layer)]
             }
             Item::Layer(layer) => vec![Ok(Item::Layer(self.doubted(layer)))],
             Item::Value(scalar) => {
@@ -181,9 +178,10 @@ impl Results {
         let Some(address) = reference(&scalar.value) else {
             let fail = |kind, why: &str| self.lost(&scalar.name, kind, why);
             return vec![if exceeded_transfer_limit(&scalar.value) {
-                Err(fail(ErrorKind::Incomplete, "it has more rows than the service hands out").hint(recovery::advice(self)))
+                Err(fail(ErrorKind::Incomplete, "it has more rows than the service hands out")
+                    .hint(recovery::advice(&self.origin, &self.url)))
             } else if scalar.value.get("mapImage").is_some() {
-                Err(fail(ErrorKind::Unsupported, "the server gives a picture of it only"))
+                Err(fail(ErrorKind::Server, "the server gives a picture of it only"))
             } else {
                 Ok(Item::Value(scalar))
             }];
@@ -202,9 +200,9 @@ impl Results {
             self.items.lock().unwrap_or_else(PoisonError::into_inner).push(id.to_owned());
         }
         match end_of(&url) {
-            End::Layer => vec![self.open_layer(&scalar.name, &url).map(|layer| Item::Layer(Box::new(layer)))],
+            End::Layer => vec![self.origin.open_layer(&scalar.name, &url).map(|layer| Item::Layer(Box::new(layer)))],
             End::ImageService => {
-                let url = self.reachable(&url);
+                let url = self.origin.reachable(&url);
                 image::tiles(&self.origin.session, &scalar.name, &url).map_or_else(
                     |error| vec![Err(error.in_layer(&scalar.name).at_url(&url))],
                     |tiles| tiles.into_iter().map(|tile| Ok(Item::File(tile))).collect(),
@@ -237,24 +235,6 @@ impl Results {
         })))
     }
 
-    /// `url`, or where it is seen from outside the server's own network.
-    fn reachable(&self, url: &Url) -> Url {
-        let Some(outside) = outside(url, &self.origin.task_url) else { return url.clone() };
-        let mut request = self.origin.session.request(url, &[]);
-        request.repeatable = false;
-        match self.origin.session.ask(&request, false) {
-            Err(refused) if refused.is_unreachable() => outside,
-            _ => url.clone(),
-        }
-    }
-
-    /// A layer that a result refers to, under the name of its parameter.
-    pub(super) fn open_layer(&self, name: &str, url: &Url) -> Result<Told> {
-        let JobOrigin { session, progress, .. } = &*self.origin;
-        let layer = LayerSource::open(session, &self.reachable(url), LayerOptions::default(), Arc::clone(progress))?;
-        Ok(Told::new(Box::new(layer)).named(name))
-    }
-
     /// Rows that are exactly as many as the server hands out may be all, or not.
     fn doubted(&self, layer: Box<dyn Source>) -> Box<dyn Source> {
         let Some(count) = layer.header().count.filter(|count| *count > 0) else { return layer };
@@ -275,60 +255,6 @@ impl Pending {
             Self::Executed(_) => None,
             Self::Result { name, .. } => Some(name),
         }
-    }
-}
-
-/// A source with more to tell than it knows itself.
-pub(super) struct Told {
-    header: Header,
-    source: Box<dyn Source>,
-    warnings: Vec<String>,
-    remedy: Option<String>,
-}
-
-impl Told {
-    pub(super) fn new(source: Box<dyn Source>) -> Self {
-        Self { header: source.header().clone(), source, warnings: Vec::new(), remedy: None }
-    }
-
-    fn named(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.header.name);
-        self
-    }
-
-    pub(super) fn warning(mut self, warning: String) -> Self {
-        self.warnings.push(warning);
-        self
-    }
-
-    pub(super) fn remedy(self, remedy: String) -> Self {
-        Self { remedy: Some(remedy), ..self }
-    }
-}
-
-impl Source for Told {
-    fn header(&self) -> &Header {
-        &self.header
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        self.source.warnings().into_iter().chain(self.warnings.iter().cloned()).collect()
-    }
-
-    fn remedy(&self) -> Option<String> {
-        self.remedy.clone().or_else(|| self.source.remedy())
-    }
-
-    fn origin(&self) -> Option<Origin> {
-        self.source.origin()
-    }
-
-    fn keep_pages_in(&mut self, directory: &Path) -> Result<()> {
-        self.source.keep_pages_in(directory)
-    }
-
-    fn open(self: Box<Self>, read: &ReadPlan, permits: &Permits, progress: Arc<dyn Progress>) -> Result<Box<dyn Pages>> {
-        self.source.open(read, permits, progress)
     }
 }
 
@@ -384,25 +310,6 @@ fn with_flag(mut value: Value) -> Value {
     value
 }
 
-/// The address in `{"url": "..."}`.
-pub(super) fn reference(value: &Value) -> Option<&str> {
-    value.get("url")?.as_str().filter(|url| !url.is_empty())
-}
-
-/// Where `url` is seen from outside, if its host is not that of the task: servers write the name that their own
-/// machine has inside.
-fn outside(url: &Url, task: &Url) -> Option<Url> {
-    if url.origin() == task.origin() {
-        return None;
-    }
-    let root = |url: &Url| url.path().split_once("/rest/").map(|(root, rest)| (root.to_owned(), rest.to_owned()));
-    let (Some((_, rest)), Some((root, _))) = (root(url), root(task)) else { return None };
-    let mut seen = task.clone();
-    seen.set_path(&format!("{root}/rest/{rest}"));
-    seen.set_query(url.query());
-    Some(seen)
-}
-
 /// What the path of a reference leads to.
 enum End {
     Layer,
@@ -430,15 +337,5 @@ mod tests {
         assert!(matches!(end("https://h/rest/services/X/MapServer/12?token=a"), End::Layer));
         assert!(matches!(end("https://h/rest/services/X/ImageServer"), End::ImageService));
         assert!(matches!(end("https://h/rest/directories/arcgisjobs/x/scratch/out.zip"), End::File));
-    }
-
-    #[test]
-    fn an_address_inside_the_servers_network_is_seen_at_the_host_of_the_task() {
-        let task = "https://gis.example/server/rest/services/A/GPServer/T".parse().unwrap();
-        let seen = |url: &str| outside(&url.parse().unwrap(), &task).map(String::from);
-        let inside = "http://machine7:6080/arcgis/rest/directories/arcgisjobs/a/j1/scratch/o.zip?x=1";
-        assert_eq!(seen(inside).unwrap(), "https://gis.example/server/rest/directories/arcgisjobs/a/j1/scratch/o.zip?x=1");
-        assert_eq!(seen("https://gis.example/server/rest/directories/o.zip"), None);
-        assert_eq!(seen("https://bucket.example/o.zip"), None);
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::job::{Origin, expired};
+use super::origin::{Origin, expired};
 use super::post;
 use crate::error::{Error, ErrorKind, Result};
 use crate::esri::job::{Job as JobStatus, Level, Message, Phase, Progress as ToolProgress};

@@ -5,7 +5,8 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
-use super::symbol::Color;
+/// Red, green, blue, alpha, each 0 to 255.
+pub(super) type Color = [u8; 4];
 
 const SIDE: usize = 64;
 

@@ -4,10 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value as Json;
 
-use super::marker;
-
-/// Red, green, blue, alpha, each 0 to 255.
-pub(super) type Color = [u8; 4];
+use super::marker::{self, Color};
 
 /// An icon at scale 1 has this many pixels.
 const ICON_PX: f64 = 32.0;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::cells::{Cells, Facts, LONGEST_NUMBER};
-use super::parts::Place;
+use super::place::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::WritePlan;
 use crate::model::plan::{Column, ColumnKind};

@@ -21,6 +21,7 @@ mod cells;
 mod dbf;
 mod metadata;
 mod parts;
+mod place;
 mod shapes;
 mod shp;
 

@@ -2,11 +2,11 @@
 //! would pass the size limit.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::place::Place;
 use super::shapes::ShapeType;
 use super::{Piece, dbf, metadata, shp};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,38 +15,6 @@ use crate::write::Stage;
 
 /// Endings of the files of a part, the main one last.
 const ENDINGS: [&str; 7] = ["cpg", "dbf", "names.csv", "prj", "shp.xml", "shx", "shp"];
-
-/// Where the files of a part go.
-pub(super) struct Place<'s> {
-    pub(super) stage: &'s Stage,
-    directory: PathBuf,
-    /// The files' name without ending.
-    pub(super) stem: OsString,
-}
-
-impl Place<'_> {
-    /// The file with this ending.
-    pub(super) fn path(&self, ending: &str) -> PathBuf {
-        let main = self.stage.main_file();
-        if ending == "shp" && self.stem == self.stage.stem() && main.parent() == Some(&self.directory) {
-            // As it was asked for, whatever the case of its ending.
-            return main;
-        }
-        let mut name = self.stem.clone();
-        name.push(".");
-        name.push(ending);
-        self.directory.join(name)
-    }
-
-    pub(super) fn create(&self, ending: &str) -> Result<BufWriter<File>> {
-        self.stage.create(&self.path(ending))
-    }
-
-    fn write_whole(&self, ending: &str, text: &str) -> Result<()> {
-        let mut file = self.create(ending)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(|why| self.stage.write_error(&why))
-    }
-}
 
 /// A part that grows with its rows.
 struct Part<'s> {

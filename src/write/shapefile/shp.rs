@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
-use super::parts::Place;
+use super::place::Place;
 use super::shapes::{Bounds, ShapeType, Shapes};
 use crate::error::Result;
 use crate::write::Stage;

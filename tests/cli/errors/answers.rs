@@ -164,7 +164,7 @@ fn a_group_layer_names_its_members() {
     export_says(
         "/Group/MapServer/0",
         &[],
-        1,
+        2,
         r#"
         error: layers of the type Group Layer have no rows of their own
         where: "Transport", SERVER/Group/MapServer/0

@@ -81,7 +81,7 @@ fn a_format_that_cannot_hold_the_layer_says_so() {
     let desk = Desk::new();
     desk.refuses(
         &["convert", &saved("table.json"), "-o", "a.kmz"],
-        1,
+        2,
         r#"
         error: KMZ (zipped KML 2.2) can't hold a table without geometry
         cause: it holds point, multipoint, polyline, polygon, envelope layers
@@ -91,7 +91,7 @@ fn a_format_that_cannot_hold_the_layer_says_so() {
     );
     desk.refuses(
         &["convert", &saved("web-mercator.json"), "-o", "a.csv"],
-        1,
+        2,
         r#"
         error: CSV can't hold polygon geometry
         cause: it holds point layers and tables

@@ -139,7 +139,7 @@ fn a_missing_target_says_what_info_can_show() {
     );
     desk.refuses(
         &["info", "https://h.example/arcgis/rest/services/I/ImageServer"],
-        1,
+        2,
         "
         error: geohaul does not read services of the type ImageServer
         where: https://h.example/arcgis/rest/services/I/ImageServer
