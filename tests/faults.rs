@@ -326,7 +326,7 @@ fn a_field_that_rows_lack_is_a_loss() {
     let layer = Layer::of(1..=10);
     let server = Server::start(move |call| change(layer.reply(call), "\"NAME\":\"row 6\"", "\"TITLE\":null"));
     let options = ExportOptions { strict: true, ..ExportOptions::default() };
-    Haul::with(&server.url(LAYER), 4, &options).failed(ErrorKind::Format, &["absent from the row", "NAME"]);
+    Haul::with(&server.url(LAYER), 4, &options).failed(ErrorKind::Incomplete, &["absent from the row", "NAME"]);
 }
 
 #[test]
