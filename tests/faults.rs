@@ -600,6 +600,19 @@ fn edits_during_the_export_are_noticed_and_mended() {
 }
 
 #[test]
+fn a_list_of_ids_that_only_makes_sure_and_can_not_be_had_fails_no_export() {
+    for status in [503, 500, 404] {
+        let layer = Layer::of(1..=10);
+        let haul = haul(4, move |call| match call.param("returnIdsOnly") {
+            "true" => Reply::html("<h1>busy</h1>").status(status),
+            _ => layer.reply(call),
+        });
+        let evidence = &haul.is_whole(1..=10).layers[0].evidence;
+        assert!(evidence.shifts_unseen && haul.slept < Duration::from_secs(60), "{status}: {:?}", haul.slept);
+    }
+}
+
+#[test]
 fn rows_that_vanish_without_an_edit_are_told() {
     // As where a sign-in ends, and the server goes on with what everybody may see.
     let [all, few] = [1..=10, 1..=6].map(|ids| edited_at(Layer::of(ids), 1000));

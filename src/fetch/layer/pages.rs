@@ -185,7 +185,11 @@ impl LayerPages {
             let Some(fetched) = self.wait(&answer) else { return Ok(None) };
             let (outcome, body) = match fetched? {
                 Ok((outcome, body)) => (outcome, body),
-                Err(refused) if refused.is_heavy() || refused.is_refusal() => {
+                Err(refused)
+                    if refused.is_heavy()
+                        || refused.is_refusal()
+                        || (self.pager.can_do_without() && refused.error.kind() != ErrorKind::Cancelled) =>
+                {
                     let outcome = if refused.is_heavy() { Outcome::TooMuch } else { Outcome::Refused };
                     if !ask.is_shrinkable() {
                         self.alone = Some(refused.error.clone());

@@ -195,6 +195,11 @@ impl Pager {
         self.denies_edits && self.count_after.is_some_and(|count| self.situation.count != Some(count))
     }
 
+    /// The question under way only makes sure of what nothing speaks against.
+    pub fn can_do_without(&self) -> bool {
+        matches!(&self.phase, Phase::Search(search) if search.is_wary())
+    }
+
     /// Rows without ids that are like rows of other pages.
     pub fn alike(&self) -> u64 {
         self.alike
