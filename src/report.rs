@@ -95,6 +95,8 @@ pub enum LossKind {
     UnknownAttribute,
     /// A row lacks an attribute that the field list names, even as null; it is null in the file.
     AttributeAbsent,
+    /// A geometry came without the z that its layer has.
+    ZAbsent,
     /// A geometry that lies across the 180th meridian was cut there.
     CutAtAntimeridian,
     /// Longitudes beyond ±180 were folded into range.
@@ -135,7 +137,8 @@ impl LossKind {
             Self::VertexDropped => "vertex without x or y left out",
             Self::NotTransformed => "geometry could not be reprojected, left null",
             Self::UnknownAttribute => "attribute is not among the layer's fields, left out",
-            Self::AttributeAbsent => "not sent with the row, left null",
+            Self::AttributeAbsent => "absent from the row, left null",
+            Self::ZAbsent => "geometry without the z that its layer has",
             Self::CutAtAntimeridian => "geometry cut at the 180th meridian",
             Self::Densified => "curved segment made of straight ones",
             Self::Folded => "longitudes beyond 180 degrees folded into range",
@@ -334,6 +337,9 @@ pub struct LayerReport {
     pub seconds: f64,
     /// Its geometry kind; `None` is a table.
     pub geometry: Option<GeometryKind>,
+    /// Rows without geometry, where it has geometries.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub without_geometry: u64,
     /// Its spatial reference, in words; `None` is unknown.
     pub spatial_reference: Option<String>,
     /// What its heights are measured from, in words, where it says so.
@@ -357,6 +363,10 @@ pub struct LayerReport {
     /// A small picture of its rows, where that was asked for.
     #[serde(skip)]
     pub sketch: Option<Sketch>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Rows by what cutting at an area did to them.

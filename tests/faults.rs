@@ -277,6 +277,43 @@ fn a_field_that_later_pages_leave_out_or_rename_is_counted() {
 }
 
 #[test]
+fn a_page_without_the_z_of_its_layer_is_counted_and_one_without_geometry_is_told() {
+    let layer = |with_z: bool| Layer { json: json!({"hasZ": with_z}), ..Layer::of(1..=10) };
+    let z = |with_z: bool, without: fn(Reply) -> Reply| {
+        let layer = layer(with_z);
+        haul(4, move |call| {
+            let reply = change(layer.reply(call), "\"x\":", "\"z\":7,\"x\":");
+            if call.param("resultOffset") == "4" { without(reply) } else { reply }
+        })
+    };
+    let counted = |haul: &Haul| {
+        let losses = haul.report().layers[0].losses.iter().filter(|loss| loss.kind == LossKind::ZAbsent);
+        losses.map(|loss| loss.count).sum::<u64>()
+    };
+    assert_eq!(counted(&z(true, |reply| change(reply, "\"z\":7,", ""))), 4);
+    assert_eq!(counted(&z(true, |reply| change(reply, "\"z\":7,", "\"z\":null,"))), 0);
+    assert_eq!(counted(&z(false, |reply| change(reply, "\"z\":7,", ""))), 0);
+    let bare = z(true, |reply| change(reply, "\"geometry\":", "\"shape\":"));
+    assert_eq!((bare.report().layers[0].without_geometry, counted(&bare)), (4, 0));
+}
+
+#[test]
+fn rows_without_ids_that_come_again_on_another_page_are_told_and_it_is_not_called_complete() {
+    // The second page begins with the last row of the first, and the fifth row is nowhere.
+    let (layer, drop_id) = (Layer { cap: 4, ..Layer::of(1..=8) }, |row: &mut Value| {
+        drop(row["attributes"].as_object_mut().unwrap().remove("OBJECTID"));
+    });
+    let haul = without_object_ids_by(drop_id, move |call| {
+        let ids = if call.param("resultOffset") == "4" { vec![1, 2, 3, 5, 4, 6, 7, 8] } else { (1..=8).collect() };
+        (Layer { ids, ..layer.clone() }, call.clone())
+    });
+    let evidence = &haul.report().layers[0].evidence;
+    assert_eq!((evidence.rows, evidence.alike, evidence.shifts_unseen), (8, 1, true));
+    let told = haul.report().warnings.iter().any(|warning| warning.contains("1 rows are like rows of other pages"));
+    assert!(told, "{:?}", haul.report().warnings);
+}
+
+#[test]
 fn a_field_that_some_rows_lack_is_counted_and_null_is_there() {
     let haul = fault_in_the_middle(1, |reply| change(change(reply, "\"NAME\":\"row 6\",", ""), ",\"NAME\":\"row 6\"", ""));
     assert_eq!(absent(&haul), [("NAME", 1)]);
@@ -289,7 +326,7 @@ fn a_field_that_rows_lack_is_a_loss() {
     let layer = Layer::of(1..=10);
     let server = Server::start(move |call| change(layer.reply(call), "\"NAME\":\"row 6\"", "\"TITLE\":null"));
     let options = ExportOptions { strict: true, ..ExportOptions::default() };
-    Haul::with(&server.url(LAYER), 4, &options).failed(ErrorKind::Incomplete, &["not sent with the row", "NAME"]);
+    Haul::with(&server.url(LAYER), 4, &options).failed(ErrorKind::Incomplete, &["absent from the row", "NAME"]);
 }
 
 #[test]
@@ -560,6 +597,35 @@ fn edits_during_the_export_are_noticed_and_mended() {
         assert!(haul.report().layers[0].evidence.edited);
         assert!(haul.report().warnings.iter().any(|warning| warning.contains("was edited")), "{:?}", haul.report().warnings);
     }
+}
+
+#[test]
+fn a_list_of_ids_that_only_makes_sure_and_can_not_be_had_fails_no_export() {
+    for status in [503, 500, 404] {
+        let layer = Layer::of(1..=10);
+        let haul = haul(4, move |call| match call.param("returnIdsOnly") {
+            "true" => Reply::html("<h1>busy</h1>").status(status),
+            _ => layer.reply(call),
+        });
+        let evidence = &haul.is_whole(1..=10).layers[0].evidence;
+        assert!(evidence.shifts_unseen && haul.slept < Duration::from_secs(60), "{status}: {:?}", haul.slept);
+    }
+}
+
+#[test]
+fn rows_that_vanish_without_an_edit_are_told() {
+    // As where a sign-in ends, and the server goes on with what everybody may see.
+    let [all, few] = [1..=10, 1..=6].map(|ids| edited_at(Layer::of(ids), 1000));
+    let seen = AtomicUsize::new(0);
+    let haul = haul(4, move |call| {
+        if call.param("resultOffset") == "4" {
+            seen.store(1, Ordering::SeqCst);
+        }
+        let first = seen.load(Ordering::SeqCst) == 0 || call.param("resultOffset") == "0";
+        if first { all.reply(call) } else { few.reply(call) }
+    });
+    let told: Vec<&String> = haul.report().warnings.iter().filter(|warning| warning.contains("nothing was edited")).collect();
+    assert!(matches!(told[..], [told] if told.contains("counted 10 rows and then 6")), "{told:?}");
 }
 
 /// The same, saying when it was last edited.

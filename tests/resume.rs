@@ -261,6 +261,31 @@ fn kept_pages_that_are_no_strict_json_are_as_good_as_fresh_ones() {
 }
 
 #[test]
+fn a_resumed_export_of_a_layer_without_edit_dates_is_compared_by_ids() {
+    // Between the two runs, in a span whose page is kept, one row is removed and another one added.
+    let ids: Vec<i64> = (1..=300).map(|id| 10 * id).collect();
+    let now: Vec<i64> = ids.iter().map(|id| if *id == 30 { 45 } else { *id }).collect();
+    let layers = [ids, now.clone()].map(|ids| Layer { statistics: true, ..Layer::of(ids) });
+    let later = Arc::new(AtomicBool::new(false));
+    let second = Arc::clone(&later);
+    let server = Server::start(move |call| {
+        let second = second.load(Ordering::SeqCst);
+        let reply = layers[usize::from(second)].reply(call);
+        let last = !second && String::from_utf8_lossy(&reply.body).contains("row 2500");
+        if last { Reply::error(499, "Token Required") } else { reply }
+    });
+    let slow = Slow { server, layer: Arc::new(Mutex::new(Layer::of([]))) };
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.geojson");
+    assert_ne!(slow.export(&output).arg("--resume").output().unwrap().status.code(), Some(0));
+    later.store(true, Ordering::SeqCst);
+    let done = slow.export(&output).arg("--resume").output().unwrap();
+    finished(&done);
+    let text = std::fs::read_to_string(&output).unwrap();
+    assert!(now.iter().all(|id| text.contains(&format!("\"OBJECTID\":{id},"))), "{text}");
+}
+
+#[test]
 fn a_service_that_is_killed_in_its_second_layer_goes_on_there() {
     let slow = Slow::start(Duration::from_millis(5));
     let folder = tempfile::tempdir().unwrap();

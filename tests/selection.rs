@@ -112,7 +112,8 @@ impl Export {
 
     /// The values of a parameter in all questions that choose rows.
     fn asked(&self, name: &str) -> BTreeSet<String> {
-        let calls = self.queries().into_iter().filter(|call| call.param("objectIds").is_empty());
+        let chooses = |call: &Call| call.param("objectIds").is_empty() && !call.param("where").ends_with(" AND 1=0");
+        let calls = self.queries().into_iter().filter(chooses);
         calls.map(|call| call.param(name).to_owned()).collect()
     }
 

@@ -153,7 +153,12 @@ fn layer_text(text: &mut String, layer: &LayerReport) {
         (None, Some(_)) => " without spatial reference".to_owned(),
         (None, None) => String::new(),
     };
-    text.push_str(&format!("\"{}\": {} {what}{crs}; {}\n", layer.name, layer.evidence.rows, completeness(&layer.evidence)));
+    let without = match layer.without_geometry {
+        0 => String::new(),
+        count => format!(" ({count} without geometry)"),
+    };
+    let proof = completeness(&layer.evidence);
+    text.push_str(&format!("\"{}\": {} {what}{without}{crs}; {proof}\n", layer.name, layer.evidence.rows));
     if let Some(Clipped { inside, cut, outside }) = layer.clipped {
         text.push_str(&format!("    cut at the area: {cut} cut, {inside} inside as they are, {outside} outside and left out\n"));
     }
@@ -166,8 +171,16 @@ fn layer_text(text: &mut String, layer: &LayerReport) {
 fn completeness(evidence: &Evidence) -> String {
     match (evidence.missing(), evidence.count_after.or(evidence.count_before)) {
         (0, _) if evidence.limit == Some(evidence.rows) => "as many as asked for".to_owned(),
+        (0, Some(count)) if evidence.unexplained => {
+            format!(
+                "no fewer than the server counts at the end, {count}; it counted {} before",
+                evidence.count_before.unwrap_or(0)
+            )
+        }
         (0, Some(count)) if count == evidence.rows && evidence.shifts_unseen => {
-            format!("as many as the server counts, {count}; it tells neither edits nor ids, so a row that moved would not show")
+            format!(
+                "as many as the server counts, {count}; by neither edits nor ids does it tell whether a row moved between pages"
+            )
         }
         (0, Some(count)) if count == evidence.rows => format!("complete, the server counts {count}"),
         (0, Some(count)) if evidence.count_before == Some(count) && !evidence.edited => {

@@ -115,7 +115,7 @@ impl Rows<'_> {
             (Shape::Buffer, _) => return Err(Unfit::Buffer.into()),
         };
         even_out(&mut self.batch.geometry);
-        self.batch.geometry.end_row(kind);
+        self.shapes.end_row(&mut self.batch.geometry, kind, row);
         Ok(())
     }
 

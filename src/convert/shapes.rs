@@ -16,6 +16,10 @@ use crate::report::LossKind;
 pub(super) struct Shapes {
     has_z: bool,
     has_m: bool,
+    /// Every geometry should have z.
+    wants_z: bool,
+    /// A vertex of the row had a third number, or `null` in its place.
+    third: bool,
     multipoint: bool,
     multipatch: bool,
     /// Some number was no JSON text, so texts are given up for this page.
@@ -31,14 +35,15 @@ pub(super) struct Shapes {
 }
 
 /// What [`Shapes::counts`] counts: vertices, paths and rings left out; geometries whose third or fourth numbers nobody
-/// announced; curved segments.
-pub(super) const COUNTED: [LossKind; 6] = [
+/// announced; curved segments; geometries without z.
+pub(super) const COUNTED: [LossKind; 7] = [
     LossKind::VertexDropped,
     LossKind::PathDropped,
     LossKind::RingDropped,
     LossKind::ZDropped,
     LossKind::MDropped,
     LossKind::Densified,
+    LossKind::ZAbsent,
 ];
 pub(super) const VERTICES: usize = 0;
 pub(super) const PATHS: usize = 1;
@@ -46,6 +51,7 @@ const RINGS: usize = 2;
 const Z: usize = 3;
 const M: usize = 4;
 const CURVES: usize = 5;
+const WITHOUT_Z: usize = 6;
 
 /// What a geometry object says about itself, in any key order.
 #[derive(Default)]
@@ -66,6 +72,8 @@ impl Shapes {
         Self {
             has_z: header.has_z,
             has_m: header.has_m,
+            wants_z: header.z_is_due && read.z,
+            third: false,
             multipoint: header.geometry == Some(GeometryKind::Multipoint),
             multipatch: header.geometry == Some(GeometryKind::Multipatch),
             text_unfit: false,
@@ -102,8 +110,17 @@ impl Shapes {
             // Rings that cross are made anew, of straight segments.
             (arcs_from(into, first_vertex)..before).for_each(|_| self.count(CURVES, row));
         }
-        into.end_row(kind);
+        self.end_row(into, kind, row);
         Ok(())
+    }
+
+    /// Ends a row, and counts it where its z did not come.
+    pub(super) fn end_row(&mut self, into: &mut Geometries, kind: ShapeKind, row: usize) {
+        into.end_row(kind);
+        let third = std::mem::take(&mut self.third);
+        if self.wants_z && !third && kind != ShapeKind::Null {
+            self.count(WITHOUT_Z, row);
+        }
     }
 
     fn members(&mut self, cursor: &mut Cursor<'_>, into: &mut Geometries, first_part: usize, row: usize) -> Result<Said, Fault> {
@@ -364,6 +381,7 @@ impl Shapes {
     ) {
         let before = into.xy.len();
         into.xy.push(xy);
+        self.third |= third.is_some();
         for (side, value) in [(&mut into.z, third), (&mut into.m, fourth)] {
             match value {
                 // Most layers have neither: nothing is stored until a first value comes.

@@ -198,6 +198,7 @@ fn header(
         .unwrap_or_default();
     header.fields.retain(|field| field.field_type != FieldType::Geometry);
     header.has_z = flag("hasZ").unwrap_or(false);
+    header.z_is_due = header.has_z;
     header.has_m = flag("hasM").unwrap_or(false);
     header.count = Some(array.rows());
 

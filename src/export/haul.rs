@@ -10,7 +10,7 @@ use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::Pages;
 use crate::fetch::http::{Cancel, Fault};
-use crate::model::{Batch, Evidence, Header, OnArc, Page, ReadPlan, Sketch, WritePlan};
+use crate::model::{Batch, Evidence, Header, OnArc, Page, ReadPlan, ShapeKind, Sketch, WritePlan};
 use crate::pipe::{Permit, Permits, in_order};
 use crate::report::{Clipped, LossKind, Losses};
 use crate::write::{AnyChunk, AnyFormat, Encoded, Event, Rows, Stage, Written};
@@ -37,10 +37,20 @@ pub(super) struct Way<'a> {
 pub(super) struct Hauled {
     pub(super) evidence: Evidence,
     pub(super) losses: Losses,
+    pub(super) without_geometry: u64,
     pub(super) clipped: Clipped,
     /// Rows that came of multipart geometries.
     pub(super) added: u64,
     pub(super) written: Vec<Written>,
+}
+
+/// What became of the rows of a page before any output.
+#[derive(Default)]
+struct Tally {
+    losses: Losses,
+    without_geometry: u64,
+    clipped: Clipped,
+    added: u64,
 }
 
 /// What a worker sends to a writer: an encoded page, with the permit that goes back when it is written.
@@ -111,13 +121,15 @@ pub(super) fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, per
         return Err(Error::new(ErrorKind::Cancelled, "the work was stopped"));
     }
     let evidence = guarded("the source", || pages.finish())?;
-    let (mut losses, mut clipped, mut added) = (Losses::default(), Clipped::default(), 0);
-    for (page_losses, page_clipped, page_added) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
-        losses.append(page_losses);
-        clipped.add(page_clipped);
-        added += page_added;
+    let mut all = Tally::default();
+    for page in tallies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
+        all.losses.append(page.losses);
+        all.without_geometry += page.without_geometry;
+        all.clipped.add(page.clipped);
+        all.added += page.added;
     }
-    Ok(Hauled { evidence, losses, clipped, added, written })
+    let Tally { losses, without_geometry, clipped, added } = all;
+    Ok(Hauled { evidence, losses, without_geometry, clipped, added, written })
 }
 
 /// Does a step whose panic is an error like any other.
@@ -128,16 +140,12 @@ fn guarded<T>(who: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// One page on a worker: parsed once, then encoded for each lane. Never blocks.
-fn work(
-    page: Page,
-    permit: Permit,
-    way: &Way<'_>,
-    senders: &[Sender<Packet>],
-    tallies: &Mutex<BTreeMap<u64, (Losses, Clipped, u64)>>,
-) {
+fn work(page: Page, permit: Permit, way: &Way<'_>, senders: &[Sender<Packet>], tallies: &Mutex<BTreeMap<u64, Tally>>) {
     let (seq, permit) = (page.seq, Arc::new(permit));
     let parsed = guarded("a worker", || {
         let (batch, mut losses) = convert::parse_page(page, way.header, way.read)?;
+        let is_null = |row: &usize| batch.geometry.shape(*row).kind == ShapeKind::Null;
+        let without_geometry = (0..batch.rows()).filter(is_null).count() as u64;
         let (mut batch, clipped) = match way.clip {
             Some(clip) => clip.apply(batch),
             None => (batch, Clipped::default()),
@@ -152,7 +160,7 @@ fn work(
             sketch.lock().unwrap_or_else(PoisonError::into_inner).add(seq, &batch.geometry);
         }
         let added = if way.options.explode { convert::explode(&mut batch) } else { 0 };
-        tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, (losses, clipped, added));
+        tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, Tally { losses, without_geometry, clipped, added });
         Ok(batch)
     });
     for (lane, sender) in way.lanes.iter().zip(senders) {

@@ -159,6 +159,14 @@ pub(super) fn fill(
         )
     }));
 
+    let alike = Some(hauled.evidence.alike).filter(|alike| *alike > 0);
+    warnings.extend(alike.map(|alike| {
+        format!(
+            "\"{}\": {alike} rows are like rows of other pages in everything, and no ids tell whether rows came twice and others not",
+            header.name
+        )
+    }));
+
     let shortfall = shortfall(&header, &hauled.evidence, remedy.as_deref(), options.allow_partial);
     if let Some(error) = &shortfall
         && !options.allow_partial
@@ -173,7 +181,15 @@ pub(super) fn fill(
     if options.strict {
         refuse_losses(&hauled.losses, &written).map_err(|error| error.in_layer(&header.name))?;
     }
-    if hauled.evidence.edited {
+    if let (true, Some(before), Some(after)) =
+        (hauled.evidence.unexplained, hauled.evidence.count_before, hauled.evidence.count_after)
+    {
+        warnings.push(format!(
+            "\"{}\": the server counted {before} rows and then {after}, and says that nothing was edited; rights that ended, or a \
+             condition on the time, may hide rows",
+            header.name
+        ));
+    } else if hauled.evidence.edited {
         warnings.push(format!(
             "\"{}\" was edited while it was exported: all rows came that the server lists at the end, perhaps beside some that it \
              removed meanwhile",
@@ -190,6 +206,7 @@ pub(super) fn fill(
         seconds: began.elapsed().as_secs_f64(),
         name: header.name,
         geometry: header.geometry,
+        without_geometry: if header.geometry.is_some() { hauled.without_geometry } else { 0 },
         vertical_reference: header.spatial_reference.as_ref().and_then(Vertical::of).map(|vertical| vertical.to_string()),
         spatial_reference: plan.source_crs.map(|crs| crs.to_string()).or(header.spatial_reference.map(|sr| sr.to_string())),
         evidence: hauled.evidence,

@@ -168,6 +168,8 @@ impl Source for LayerSource {
             }
             None => None,
         };
+        let resumed = spool.as_ref().is_some_and(Spool::has_pages);
+        let situation = Situation { resumed, ..situation };
         let session_of_pages = session.watched_by(Arc::clone(&progress));
         let fetcher = Fetcher::new(session_of_pages, query, id_key, carriage).keeping(spool).edited_at(last_edit);
         let fetcher = fetcher.expecting(header.spatial_reference.clone());
@@ -345,6 +347,7 @@ impl Opening<'_> {
             windows,
             parts: self.query.can_be_divided(),
             tells_edits: self.info.last_edit.is_some(),
+            resumed: false,
         };
         Ok(LayerSource {
             session: self.session.clone(),
@@ -403,6 +406,7 @@ impl Opening<'_> {
         }
         let flag = |key: &str, claimed: bool| said.get(key).and_then(Value::as_bool).map_or(claimed, |told| told && claimed);
         header.has_z = header.geometry.is_some() && flag("hasZ", info.has_z && !is_multipatch);
+        header.z_is_due = header.has_z;
         header.has_m = header.geometry.is_some() && flag("hasM", info.has_m);
         if header.geometry.is_some() {
             header.spatial_reference = said.get("spatialReference").and_then(SpatialReference::from_json);

@@ -56,6 +56,8 @@ pub struct Situation {
     pub parts: bool,
     /// The server says when the layer was last edited.
     pub tells_edits: bool,
+    /// Pages were kept of a run before.
+    pub resumed: bool,
 }
 
 /// A question to the server.

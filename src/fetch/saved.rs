@@ -340,6 +340,7 @@ impl SavedLayer {
             }
         }
         self.header.has_z |= page.header.has_z;
+        self.header.z_is_due |= page.header.z_is_due;
         self.header.has_m |= page.header.has_m;
         self.header.count = self.header.count.zip(page.header.count).map(|(before, here)| before + here);
         self.header.object_id = self.header.object_id.or_else(|| self.header.field_index(&object_id?));

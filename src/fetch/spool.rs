@@ -214,6 +214,11 @@ impl Spool {
         Ok(Self { state: Mutex::new(State { disk, found, end }) })
     }
 
+    /// Pages were kept before it was opened, and have not been taken.
+    pub fn has_pages(&self) -> bool {
+        !self.lock().found.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -126,9 +126,14 @@ pub struct Evidence {
     pub listed: bool,
     /// The layer was edited while it was read: its last edit is another one, or its count, or its ids.
     pub edited: bool,
-    /// Rows came by position over several pages, the layer does not say when it was edited, and the ids that came could not
-    /// be compared with the server's list: where as many rows were added as removed meanwhile, one may be missing.
+    /// The counts before and after differ, and the layer says that it was not edited: rights that ended, or a condition on the
+    /// time of day, may hide rows.
+    pub unexplained: bool,
+    /// Rows came by position over several pages, or in several runs, and neither the dates of edits nor the server's list of
+    /// ids tell whether they moved meanwhile: one may be missing although their number is right.
     pub shifts_unseen: bool,
+    /// Rows without ids that are, to the byte, like rows of other pages.
+    pub alike: u64,
     /// The SHA-256 of all object ids that came, ascending, each with a line feed; `None` where rows have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids_digest: Option<String>,

@@ -259,6 +259,9 @@ pub struct Header {
     pub geometry: Option<GeometryKind>,
     /// Vertices carry z.
     pub has_z: bool,
+    /// Its source says that they do, so that a geometry without lacks something; if not, other geometries alone tell of it.
+    #[serde(skip)]
+    pub z_is_due: bool,
     /// Vertices carry m.
     pub has_m: bool,
     /// The attribute fields in the server's order, without the geometry field. Column `i` of a batch is field `i`.
@@ -297,6 +300,7 @@ impl Header {
             name: name.into(),
             geometry: None,
             has_z: false,
+            z_is_due: false,
             has_m: false,
             fields: Vec::new(),
             unwritten: 0..0,

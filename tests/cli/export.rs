@@ -137,7 +137,7 @@ fn where_rows_may_move_unseen_it_is_not_called_complete() {
     let ordered = ["--page-size", "2", "--order-by", "NAME"];
     let said = desk.ok(&[&["export", &url, "-o", "a.geojson", "--report", "r.json"], &ordered[..]].concat());
     assert!(
-        said.contains("; as many as the server counts, 5; it tells neither edits nor ids,") && !said.contains("complete"),
+        said.contains("; as many as the server counts, 5; by neither edits nor ids does it tell") && !said.contains("complete"),
         "{said}"
     );
     assert_eq!(desk.json("r.json")["layers"][0]["evidence"]["shiftsUnseen"], true);

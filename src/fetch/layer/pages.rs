@@ -185,7 +185,11 @@ impl LayerPages {
             let Some(fetched) = self.wait(&answer) else { return Ok(None) };
             let (outcome, body) = match fetched? {
                 Ok((outcome, body)) => (outcome, body),
-                Err(refused) if refused.is_heavy() || refused.is_refusal() => {
+                Err(refused)
+                    if refused.is_heavy()
+                        || refused.is_refusal()
+                        || (self.pager.can_do_without() && refused.error.kind() != ErrorKind::Cancelled) =>
+                {
                     let outcome = if refused.is_heavy() { Outcome::TooMuch } else { Outcome::Refused };
                     if !ask.is_shrinkable() {
                         self.alone = Some(refused.error.clone());
@@ -335,6 +339,8 @@ impl Pages for LayerPages {
             not_there: self.wanted.as_ref().filter(|_| told).and_then(|wanted| wanted.absent(&there)),
             edited: self.pager.edited(),
             shifts_unseen: self.pager.shifts_unseen() && !sated,
+            unexplained: self.pager.unexplained() && !sated && self.most.is_none(),
+            alike: self.pager.alike(),
             ids_digest: Some(self.pager.ids()).filter(|ids| ids.runs() > 0 && self.most.is_none()).map(digest),
             cut_off: self.pager.cut_off() && !sated,
             limit: self.most,

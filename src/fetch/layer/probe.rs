@@ -60,6 +60,7 @@ impl Opening<'_> {
         let may_be_pbf = windows && wire::may_be_pbf(options.wire, self.info);
         std::thread::scope(|scope| {
             let counted = scope.spawn(|| self.count());
+            let blind = self.query.has_condition().then(|| scope.spawn(|| self.ignores_conditions(windows)));
             let extremes = may_span.then(|| scope.spawn(|| self.extremes()));
             let in_pbf = may_be_pbf.then(|| scope.spawn(|| self.ask_pbf(&FIRST_ROW)));
             // PROJ takes its time as well. Where the system is not known, whoever needs it says so.
@@ -67,8 +68,20 @@ impl Opening<'_> {
             let row = windows.then(|| self.ask(&self.query, &FIRST_ROW));
             // Rows can be had without the ends of the ids, so a server that breaks down over them is no reason to stop.
             let (row_in_pbf, extremes) = (in_pbf.map(joined), extremes.and_then(|ends| joined(ends).ok()).flatten());
+            if blind.is_some_and(joined) {
+                return Err(Error::new(ErrorKind::Server, "the server ignores the condition (where)")
+                    .because("it sends rows that meet 1=0 as well")
+                    .hint("export all rows and choose from the file: ogr2ogr -where"));
+            }
             Ok(Scouted { counted: joined(counted)?, extremes, row, row_in_pbf })
         })
+    }
+
+    /// Whether rows come that meet a condition which none can meet.
+    fn ignores_conditions(&self, windows: bool) -> bool {
+        let ask = if windows { FIRST_ROW } else { Ask::Everything };
+        let answer = self.ask(&self.query.clone().without_rows(), &ask);
+        answer.is_ok_and(|answer| answer.skeleton.page_facts().is_ok_and(|facts| facts.rows > 0))
     }
 
     /// Tries the forms of question from the best to the plainest with one row.

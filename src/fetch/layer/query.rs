@@ -213,6 +213,11 @@ impl Query {
         chosen.then(|| Self { selection: Checked { conditions, ..self.selection.clone() }, ..self.clone() })
     }
 
+    /// A condition of its own chooses rows.
+    pub(super) fn has_condition(&self) -> bool {
+        self.selection.conditions.iter().any(|(key, value)| *key == "where" && value != "1=1")
+    }
+
     /// The same with a condition that no row meets.
     pub(super) fn without_rows(mut self) -> Self {
         for (_, condition) in self.selection.conditions.iter_mut().filter(|(key, _)| *key == "where") {

@@ -73,8 +73,13 @@ pub struct Pager {
     refused: Option<Ask>,
     /// The layer was edited while it was read.
     edited: bool,
+    /// The layer was asked at the end, and says that it was not edited.
+    denies_edits: bool,
     /// Pages of rows that came by offset.
     windows: u32,
+    /// Hashes of rows without ids that came so, and how many were like one of another page.
+    row_prints: HashSet<u64>,
+    alike: u64,
     /// Every id that came was compared with the server's list of them.
     compared: bool,
     /// Ids came that the server does not list at the end, so that the number of rows proves nothing.
@@ -124,7 +129,10 @@ impl Pager {
             prints: HashSet::new(),
             refused: None,
             edited: false,
+            denies_edits: false,
             windows: 0,
+            row_prints: HashSet::new(),
+            alike: 0,
             compared: false,
             strange: false,
             listed: false,
@@ -175,9 +183,26 @@ impl Pager {
     }
 
     /// Rows came by offset over several pages, of a layer that does not say when it was edited: a row that was removed
-    /// meanwhile moves another one between two pages, and a row that was added makes up the number.
+    /// meanwhile moves another one between two pages, and a row that was added makes up the number. So it may be between
+    /// two runs. Rows without ids have no order that would last from page to page.
     fn may_have_shifted(&self) -> bool {
-        self.windows > 1 && !self.situation.tells_edits
+        let quiet = self.situation.tells_edits;
+        (self.windows > 1 && (!quiet || self.seen.runs() == 0)) || (self.situation.resumed && !quiet)
+    }
+
+    /// The counts at the beginning and at the end differ, and the layer says that it was not edited.
+    pub fn unexplained(&self) -> bool {
+        self.denies_edits && self.count_after.is_some_and(|count| self.situation.count != Some(count))
+    }
+
+    /// The question under way only makes sure of what nothing speaks against.
+    pub fn can_do_without(&self) -> bool {
+        matches!(&self.phase, Phase::Search(search) if search.is_wary())
+    }
+
+    /// Rows without ids that are like rows of other pages.
+    pub fn alike(&self) -> u64 {
+        self.alike
     }
 
     /// The same, and the ids that came could not be compared with the server's list.
@@ -313,6 +338,7 @@ impl Pager {
             }
             (Ask::Edits, outcome) => {
                 self.edited |= outcome == Outcome::Edited(true);
+                self.denies_edits = outcome == Outcome::Edited(false);
                 Step::default()
             }
             (ask, Outcome::Rows { rows, exceeded, ids, print, prints, cost }) => {
@@ -332,7 +358,11 @@ impl Pager {
                     }
                 };
                 self.flag_seen |= exceeded;
-                self.windows += u32::from(rows > 0 && matches!(ask, Ask::Window { .. }));
+                if rows > 0 && matches!(ask, Ask::Window { .. }) {
+                    self.windows += 1;
+                    self.alike += prints.iter().filter(|print| self.row_prints.contains(print)).count() as u64;
+                    self.row_prints.extend(&prints);
+                }
                 self.lost = if rows > 0 { 0 } else { self.lost };
                 let step = match ask {
                     Ask::Window { offset, limit } => {

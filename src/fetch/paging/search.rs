@@ -10,6 +10,9 @@ const MOST_LISTED: u64 = 20_000;
 /// The same where everything is listed anyway.
 const MOST_LISTED_OF_ALL: u64 = 100_000;
 
+/// A longer list is not asked for in one piece where nothing says that rows are missing: it may bring a server down.
+const LONGEST: u64 = 1_000_000;
+
 /// A search under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Search {
@@ -51,6 +54,11 @@ impl Search {
         Self { wary, ..self }
     }
 
+    /// Nothing says that rows are missing.
+    pub(super) fn is_wary(&self) -> bool {
+        self.wary
+    }
+
     /// Every id that came was compared with a list that is as long as the server's count.
     pub(super) fn is_proof(&self) -> bool {
         (self.thorough || self.whole_only) && !self.partial
@@ -66,6 +74,10 @@ impl Search {
         loop {
             let (span, count) = *self.todo.last()?;
             if self.whole_only {
+                if self.wary && self.count.is_none_or(|count| count > LONGEST) {
+                    self.give_up();
+                    return None;
+                }
                 return Some(Ask::IdList(IdSpan::ALL));
             }
             let Some(count) = count else { return Some(Ask::Count(span)) };
@@ -110,12 +122,22 @@ impl Search {
                 self.strange |= listed.count(IdSpan::ALL) - found < seen.count(span);
                 true
             }
+            None if self.wary => {
+                self.give_up();
+                true
+            }
             None if self.whole_only => false,
             None => {
                 self.only_whole();
                 true
             }
         }
+    }
+
+    /// Ends without a proof.
+    fn give_up(&mut self) {
+        self.partial = true;
+        self.todo.clear();
     }
 
     fn only_whole(&mut self) {
@@ -214,6 +236,18 @@ mod tests {
         search.next_ask(&seen);
         assert!(search.listed(Some((0..500).collect()), &seen));
         assert!(!search.is_proof() && search.into_missing().is_empty());
+    }
+
+    #[test]
+    fn where_nothing_says_that_rows_are_missing_no_endless_list_is_asked_for() {
+        let seen: IdSet = (0..3_000_000).collect();
+        // Conditions can't be asked, or the server refuses its first list.
+        let mut whole = Search::new(Some(3_000_000), false, true).wary(true);
+        assert_eq!((whole.next_ask(&seen), whole.is_proof()), (None, false));
+        let mut refused = Search::new(Some(50_000), true, true).wary(true);
+        assert_eq!(refused.next_ask(&seen), Some(Ask::IdList(IdSpan::ALL)));
+        assert!(refused.listed(None, &seen));
+        assert_eq!((refused.next_ask(&seen), refused.is_proof()), (None, false));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{ROOT, broken_site};
 use crate::layer::Layer;
-use crate::server::Server;
+use crate::server::{Call, Server};
 use crate::{Desk, saved};
 
 #[test]
@@ -40,6 +40,27 @@ fn a_count_that_ignores_the_conditions_is_named_as_the_likely_cause() {
         cause: 2 rows came of the 5 that the server counts; it counts as many without the conditions, and lists no object ids that did not come, so its count may ignore them, and then nothing tells whether 2 are all
         where: "Roads"
         hint: export all rows and choose from the file (ogr2ogr -where, -spat); or write what there is with --allow-partial
+    "#,
+    );
+}
+
+#[test]
+fn a_server_that_ignores_the_condition_is_told_at_once() {
+    let layer = Layer::of(1..=5);
+    let server = Server::start(move |call| {
+        let params = call.params.iter().filter(|(key, _)| key != "where").cloned().collect();
+        layer.reply(&Call { params, ..call.clone() })
+    });
+    let desk = Desk::beside(server.url(ROOT).as_str());
+    let url = server.url(&format!("{ROOT}/Roads/FeatureServer/0"));
+    desk.refuses(
+        &["export", url.as_str(), "-o", "a.geojson", "--where", "NAME = 'row 3'"],
+        1,
+        r#"
+        error: the server ignores the condition (where)
+        cause: it sends rows that meet 1=0 as well
+        where: "Roads"
+        hint: export all rows and choose from the file: ogr2ogr -where
     "#,
     );
 }

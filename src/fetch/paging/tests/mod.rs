@@ -25,6 +25,7 @@ fn situation(start: Start, page_size: u64, count: Option<u64>) -> Situation {
         windows: false,
         parts: false,
         tells_edits: false,
+        resumed: false,
     }
 }
 
