@@ -8,6 +8,7 @@ mod haul;
 mod layer;
 mod receipt;
 mod together;
+mod workers;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -21,10 +21,14 @@ pub fn side_by_side<J: Sync, D: Send>(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..at_once.min(jobs.len()) {
-            scope.spawn(hand);
-        }
+        let others: Vec<_> = (1..at_once.min(jobs.len())).map(|_| scope.spawn(hand)).collect();
         hand();
+        for other in others {
+            // The scope alone does not wait until a thread has put away what is its own.
+            if let Err(panicked) = other.join() {
+                std::panic::resume_unwind(panicked);
+            }
+        }
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(at, _)| *at);

@@ -6,6 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use rayon::ThreadPool;
+
+use super::workers::with_workers;
 use crate::convert::{self, OutputPlan, PlanOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::Pages;
@@ -58,52 +61,50 @@ type Packet = (u64, Result<(Encoded<AnyChunk>, Arc<Permit>)>);
 
 /// Runs the pipeline: pages from here to the workers, from them to one writer thread per lane.
 pub(super) fn haul(mut pages: Box<dyn Pages>, way: &Way<'_>, threads: usize, permits: &Permits) -> Result<Hauled> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|index| format!("geohaul-{index}"))
-        .build()
-        .map_err(|why| Error::new(ErrorKind::Internal, "can't start the workers").because(why))?;
     let tallies = Mutex::new(BTreeMap::new());
     let (senders, receivers): (Vec<Sender<Packet>>, Vec<Receiver<Packet>>) = way.lanes.iter().map(|_| mpsc::channel()).unzip();
 
     let gate = &Gate::of(way.lanes.len());
-    let results: Vec<Result<Written>> = std::thread::scope(|scope| {
-        let writers: Vec<_> = way
-            .lanes
-            .iter()
-            .zip(receivers)
-            .enumerate()
-            .map(|(at, (lane, packets))| scope.spawn(move || write_lane(lane, packets, permits, (gate, at))))
-            .collect();
-        pool.in_place_scope(|workers| {
-            let mut seq = 0;
-            let unless_cancelled = || if way.cancel.is_cancelled() { Err(Fault::cancelled().error) } else { Ok(()) };
-            // A page out of its place would be waited for for ever.
-            let in_place = |seq, (page, permit): (Page, Permit)| {
-                if page.seq == seq {
-                    Ok((page, permit))
-                } else {
-                    Err(Error::new(ErrorKind::Internal, "the source mixed up its pages"))
-                }
-            };
-            while let Some(next) = guarded("the source", || Ok(pages.next())).unwrap_or_else(|error| Some(Err(error))) {
-                match unless_cancelled().and(next).and_then(|next| in_place(seq, next)) {
-                    Ok((page, permit)) => {
-                        seq += 1;
-                        let (senders, tallies) = (senders.clone(), &tallies);
-                        workers.spawn(move |_| work(page, permit, way, &senders, tallies));
+    let pipeline = |pool: &ThreadPool| {
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = way
+                .lanes
+                .iter()
+                .zip(receivers)
+                .enumerate()
+                .map(|(at, (lane, packets))| scope.spawn(move || write_lane(lane, packets, permits, (gate, at))))
+                .collect();
+            pool.in_place_scope(|workers| {
+                let mut seq = 0;
+                let unless_cancelled = || if way.cancel.is_cancelled() { Err(Fault::cancelled().error) } else { Ok(()) };
+                // A page out of its place would be waited for for ever.
+                let in_place = |seq, (page, permit): (Page, Permit)| {
+                    if page.seq == seq {
+                        Ok((page, permit))
+                    } else {
+                        Err(Error::new(ErrorKind::Internal, "the source mixed up its pages"))
                     }
-                    Err(error) => {
-                        senders.iter().for_each(|sender| drop(sender.send((seq, Err(error.clone().on_page(seq))))));
-                        break;
+                };
+                while let Some(next) = guarded("the source", || Ok(pages.next())).unwrap_or_else(|error| Some(Err(error))) {
+                    match unless_cancelled().and(next).and_then(|next| in_place(seq, next)) {
+                        Ok((page, permit)) => {
+                            seq += 1;
+                            let (senders, tallies) = (senders.clone(), &tallies);
+                            workers.spawn(move |_| work(page, permit, way, &senders, tallies));
+                        }
+                        Err(error) => {
+                            senders.iter().for_each(|sender| drop(sender.send((seq, Err(error.clone().on_page(seq))))));
+                            break;
+                        }
                     }
                 }
-            }
-        });
-        drop(senders);
-        let panicked = || Err(Error::new(ErrorKind::Internal, "a writer stopped"));
-        writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| panicked())).collect()
-    });
+            });
+            drop(senders);
+            let panicked = || Err(Error::new(ErrorKind::Internal, "a writer stopped"));
+            writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| panicked())).collect()
+        })
+    };
+    let results: Vec<Result<Written>> = with_workers(threads, pipeline)?;
 
     let mut written = Vec::new();
     let mut errors = Vec::new();

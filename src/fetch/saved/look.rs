@@ -96,7 +96,7 @@ impl Input<'_> {
         let threads = available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS).min(starts.len() + 1);
         thread::scope(|scope| {
             // PROJ takes its time as well, and what it finds is remembered. Where the clue is wrong, nothing is lost.
-            drop(thread::Builder::new().spawn_scoped(scope, move || clue.map(|system| Crs::of(&system))));
+            let known = thread::Builder::new().spawn_scoped(scope, move || drop(clue.map(|system| Crs::of(&system))));
             // What no thread can be had for is done by the others.
             (1..threads).for_each(|_| drop(thread::Builder::new().spawn_scoped(scope, look)));
             let fed = self.feed(&mut scanner, at, starts.first().copied().unwrap_or(u64::MAX));
@@ -105,6 +105,8 @@ impl Input<'_> {
                 locked(&queue).by_ref().for_each(drop);
             }
             look();
+            // The scope alone does not wait until PROJ has put away what is this thread's own.
+            drop(known.map(thread::ScopedJoinHandle::join));
             fed
         })?;
         for (fork, taken, from, to) in looked_at.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
