@@ -151,9 +151,10 @@ def judge(geohaul, file, layer, form, ending, arguments, folder):
     out = folder / f"{form}{ending}"
     word = refusal(layer, form)
     if layer.cut_off:
-        # The set says itself that rows are missing: without leave it is no success.
+        # The set says itself that rows are missing: without leave it is no success. What the format can't hold is told
+        # first, as a command that must be changed.
         status, stderr, _ = geohaul.convert(file, out, *arguments)
-        if status != 1 or out.exists():
+        if status != (1 if word is None else 2) or out.exists():
             raise Fault(f"cut off by its server, and yet status {status}: {stderr.strip()[-200:]}")
         arguments = [*arguments, "--allow-partial"]
     status, stderr, report = geohaul.convert(file, out, *arguments)
