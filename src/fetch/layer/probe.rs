@@ -64,10 +64,12 @@ impl Opening<'_> {
             let extremes = may_span.then(|| scope.spawn(|| self.extremes()));
             let in_pbf = may_be_pbf.then(|| scope.spawn(|| self.ask_pbf(&FIRST_ROW)));
             // PROJ takes its time as well. Where the system is not known, whoever needs it says so.
-            scope.spawn(|| self.query.out_sr.as_ref().map(Crs::of));
+            let known = scope.spawn(|| drop(self.query.out_sr.as_ref().map(Crs::of)));
             let row = windows.then(|| self.ask(&self.query, &FIRST_ROW));
             // Rows can be had without the ends of the ids, so a server that breaks down over them is no reason to stop.
             let (row_in_pbf, extremes) = (in_pbf.map(joined), extremes.and_then(|ends| joined(ends).ok()).flatten());
+            // The scope alone does not wait until PROJ has put away what is that thread's own.
+            joined(known);
             if blind.is_some_and(joined) {
                 return Err(Error::new(ErrorKind::Server, "the server ignores the condition (where)")
                     .because("it sends rows that meet 1=0 as well")
