@@ -11,8 +11,8 @@ use crate::report::Losses;
 /// The losses are those of reading: rings without area, vertices without x, attributes that no field names.
 ///
 /// # Errors
-/// [`ErrorKind::Input`] where the text is broken, [`ErrorKind::Unsupported`] for a multipatch or a geometry in another
-/// spatial reference; both name the feature.
+/// [`crate::ErrorKind::Input`] where the text is broken, [`crate::ErrorKind::Unsupported`] for a multipatch or a geometry
+/// in another spatial reference; both name the feature.
 pub fn parse_page(page: Page, header: &Header, read: &ReadPlan) -> Result<(Batch, Losses)> {
     match page.facts.wire {
         Wire::Json => json_rows::parse(page, header, read),

@@ -10,7 +10,7 @@ use crate::model::PageFacts;
 /// One answer of a layer query: the document without its rows, and what there is to know of the rows.
 ///
 /// # Errors
-/// [`ErrorKind::Input`] where it is no JSON, or holds more than one `features` array.
+/// [`crate::ErrorKind::Input`] where it is no JSON, or holds more than one `features` array.
 ///
 /// ```
 /// use bytes::Bytes;
