@@ -190,6 +190,11 @@ impl Pager {
         (self.windows > 1 && (!quiet || self.seen.runs() == 0)) || (self.situation.resumed && !quiet)
     }
 
+    /// Rows may have shifted, and the ids that came could not be compared with the server's list.
+    pub fn shifts_unseen(&self) -> bool {
+        self.may_have_shifted() && !self.compared
+    }
+
     /// The counts at the beginning and at the end differ, and the layer says that it was not edited.
     pub fn unexplained(&self) -> bool {
         self.denies_edits && self.count_after.is_some_and(|count| self.situation.count != Some(count))
@@ -203,11 +208,6 @@ impl Pager {
     /// Rows without ids that are like rows of other pages.
     pub fn alike(&self) -> u64 {
         self.alike
-    }
-
-    /// The same, and the ids that came could not be compared with the server's list.
-    pub fn shifts_unseen(&self) -> bool {
-        self.may_have_shifted() && !self.compared
     }
 
     /// All object ids that came.
